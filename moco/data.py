@@ -1,0 +1,155 @@
+"""A dataset as arrays: decoded once, kept in a cache that all trials on a node map into memory, split by seed."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from moco.config import Config
+from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, folder, image_files
+from moco.guard import DataError, check_labels
+from moco.seed import Source, derived_seed
+
+FORMAT = 1  # of the cache
+
+
+class Split(NamedTuple):
+    """Images and labels."""
+
+    images: Tensor  # uint8 (N, C, H, W)
+    labels: Tensor  # int64 (N,)
+
+
+class Dataset(NamedTuple):
+    """A decoded dataset."""
+
+    name: str
+    views: str  # its recipe's name
+    classes: tuple[str, ...]
+    train: Split
+    test: Split
+    mean: tuple[float, ...]  # of a channel over the training images, in [0, 1]
+    std: tuple[float, ...]
+    fingerprint: str  # SHA-256 of classes, images and labels
+
+
+class Splits(NamedTuple):
+    """What a trial uses: the training split is carved into one for training and one for choosing."""
+
+    train: Split
+    validation: Split
+    test: Split
+
+
+def prepare(name: str, size: int, data_dir: Path) -> Path:
+    """Decodes the dataset unless the cache holds it already; the folder of its arrays.
+
+    Args:
+        name: a name of DATASETS, or the path of a folder of images.
+        size: pixels a side.
+        data_dir: holds downloads and the cache.
+
+    Raises:
+        DataError: no such dataset, or it is not fit for use.
+    """
+    found = DATASETS.get(name)
+    root = Path(name)
+    if not found and not root.is_dir():
+        raise DataError(f"dataset must be one of {', '.join(DATASETS)}, or a folder of train/<class>/* and test/<class>/*; got {name!r}")
+    key = f"{name}-{size}" if found else f"{root.resolve().name}-{size}-{listing(root)}"
+    target = data_dir / "cache" / f"v{FORMAT}-{key}"
+    if not (target / "dataset.json").exists():
+        raw = found.load(data_dir, size) if found else folder(root, size)
+        for split, (_, labels) in (("train", raw.train), ("test", raw.test)):
+            check_labels(split, labels, raw.classes)
+        write_cache(target, name if found else root.resolve().name, raw, found.views if found else FOLDER_VIEWS)
+    return target
+
+
+def listing(root: Path) -> str:
+    """A short hash of path, size and time of every image file below a folder: it changes when the folder does."""
+    digest = hashlib.sha256(str(root.resolve()).encode())
+    for split in ("train", "test"):
+        names = sorted(path.name for path in (root / split).iterdir() if path.is_dir()) if (root / split).is_dir() else []
+        digest.update(repr(names).encode())
+        for path in image_files(root / split):
+            state = path.stat()
+            digest.update(f"{path.relative_to(root)} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def write_cache(target: Path, name: str, raw: Raw, views: str) -> None:
+    """Writes the arrays beside their target and moves them there in one step."""
+    digest = hashlib.sha256(json.dumps(raw.classes).encode())
+    for array in (*raw.train, *raw.test):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    pixels = raw.train[0].astype(np.float32) / 255 if len(raw.train[0]) < 20_000 else raw.train[0][::5].astype(np.float32) / 255
+    facts = {
+        "name": name,
+        "views": views,
+        "classes": raw.classes,
+        "mean": [round(float(x), 4) for x in pixels.mean((0, 2, 3))],
+        "std": [max(round(float(x), 4), 1e-4) for x in pixels.std((0, 2, 3))],
+        "fingerprint": digest.hexdigest(),
+    }
+    draft = target.with_name(f"{target.name}.{os.getpid()}")
+    draft.mkdir(parents=True)
+    for split, (images, labels) in (("train", raw.train), ("test", raw.test)):
+        np.save(draft / f"{split}_images.npy", images)
+        np.save(draft / f"{split}_labels.npy", labels)
+    (draft / "dataset.json").write_text(json.dumps(facts))
+    try:
+        draft.rename(target)
+    except OSError:  # another process was first
+        shutil.rmtree(draft)
+
+
+@lru_cache(maxsize=2)
+def load(cached: Path) -> Dataset:
+    """The dataset of a cache folder; its images are pages that all processes of the machine share."""
+    facts = json.loads((cached / "dataset.json").read_text())
+    train, test = (read_arrays(cached, split) for split in ("train", "test"))
+    return Dataset(
+        facts["name"], facts["views"], tuple(facts["classes"]), train, test, tuple(facts["mean"]), tuple(facts["std"]), facts["fingerprint"]
+    )
+
+
+def read_arrays(cached: Path, split: str) -> Split:
+    """One split of a cache folder, mapped into memory."""
+    images = np.load(cached / f"{split}_images.npy", mmap_mode="c")  # copy-on-write: torch wants a writable array
+    return Split(torch.from_numpy(images), torch.from_numpy(np.load(cached / f"{split}_labels.npy")))
+
+
+def carve(dataset: Dataset, config: Config) -> Splits:
+    """Holds out a share of every class for validation and keeps `train_images` of the rest, by `split_seed`.
+
+    Raises:
+        DataError: a class is too small for it.
+    """
+    labels = dataset.train.labels.numpy()
+    draws = np.random.default_rng(derived_seed(config.split_seed, Source.SPLIT))
+    kept: list[np.ndarray] = []
+    held: list[np.ndarray] = []
+    for label, name in enumerate(dataset.classes):
+        members = draws.permutation(np.flatnonzero(labels == label))
+        count = round(len(members) * config.validation_share)
+        quota = len(members) - count if not config.train_images else config.train_images // len(dataset.classes)
+        if not 0 < count < len(members) or quota < 1:
+            raise DataError(f"class {name!r} is too small to hold out {config.validation_share:.0%} for validation; it has {len(members)} images")
+        held.append(members[:count])
+        kept.append(members[count : count + quota])
+    return Splits(chosen(dataset.train, kept), chosen(dataset.train, held), dataset.test)
+
+
+def chosen(split: Split, indices: Sequence[np.ndarray]) -> Split:
+    """The images at these indices, in the dataset's order."""
+    index = torch.from_numpy(np.sort(np.concatenate(indices)))
+    return Split(split.images[index], split.labels[index])

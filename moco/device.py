@@ -1,0 +1,51 @@
+"""Where a trial runs and in which precision, decided from what the machine has."""
+
+import platform
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from moco.config import Config
+
+
+def pick_device(wish: str) -> torch.device:
+    """The device of that name; auto: CUDA, else Apple's MPS, else the CPU.
+
+    Raises:
+        ValueError: the machine has no such device.
+    """
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wish == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if has[name]))
+    if not has[wish]:
+        raise ValueError(f"device {wish} is not on this machine; it has {', '.join(name for name in has if has[name])}")
+    return torch.device(wish)
+
+
+@cache
+def has_fast_bfloat16(kind: str) -> bool:
+    """Whether the hardware multiplies bfloat16 itself: then a pass in it is faster and needs no loss scaling."""
+    if kind == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    return kind == "cpu" and any(flag in cpu_flags() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """The instruction sets that Linux names; nothing elsewhere."""
+    path = Path("/proc/cpuinfo")
+    text = path.read_text() if platform.system() == "Linux" and path.exists() else ""
+    return frozenset(word for line in text.splitlines() if line.lower().startswith(("flags", "features")) for word in line.split())
+
+
+def pick_precision(config: Config, device: torch.device) -> torch.dtype:
+    """The dtype of the encoders' passes; weights, keys, logits and loss are float32 always."""
+    if config.precision == "auto":
+        return torch.bfloat16 if has_fast_bfloat16(device.type) else torch.float32
+    return getattr(torch, config.precision)
+
+
+def describe(device: torch.device) -> str:
+    """A name for people: the GPU's, or the CPU's architecture."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"

@@ -1,0 +1,84 @@
+"""torchvision's ResNets as encoders: any of them by name, at any width, with a stem for small images and MoCo's projection head."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
+from moco.batch_norm import SplitBatchNorm2d
+from moco.config import Config
+
+
+class Row(NamedTuple):
+    """What tells one ResNet of torchvision from another."""
+
+    block: type[BasicBlock] | type[Bottleneck]
+    layers: tuple[int, int, int, int]  # blocks a stage
+    groups: int = 1
+    width_per_group: int = 64
+
+
+ENCODERS = {
+    "resnet18": Row(BasicBlock, (2, 2, 2, 2)),
+    "resnet34": Row(BasicBlock, (3, 4, 6, 3)),
+    "resnet50": Row(Bottleneck, (3, 4, 6, 3)),
+    "resnet101": Row(Bottleneck, (3, 4, 23, 3)),
+    "resnet152": Row(Bottleneck, (3, 8, 36, 3)),
+    "resnext50_32x4d": Row(Bottleneck, (3, 4, 6, 3), 32, 4),
+    "resnext101_32x8d": Row(Bottleneck, (3, 4, 23, 3), 32, 8),
+    "resnext101_64x4d": Row(Bottleneck, (3, 4, 23, 3), 64, 4),
+    "wide_resnet50_2": Row(Bottleneck, (3, 4, 6, 3), 1, 128),
+    "wide_resnet101_2": Row(Bottleneck, (3, 4, 23, 3), 1, 128),
+}
+
+
+class Backbone(ResNet):
+    """torchvision's ResNet with its width scaled and without its classifier; at width 1 the parameters keep torchvision's names and shapes."""
+
+    def __init__(self, row: Row, *, scale: float, channels: int, stem: str, splits: int) -> None:
+        self.scale = scale
+        norm_layer = partial(SplitBatchNorm2d, splits=splits)
+        super().__init__(row.block, list(row.layers), groups=row.groups, width_per_group=row.width_per_group, norm_layer=norm_layer)
+        first = self._scaled(64)
+        if stem == "small":
+            self.conv1 = nn.Conv2d(channels, first, 3, stride=1, padding=1, bias=False)
+            self.maxpool = nn.Identity()  # type: ignore[assignment]
+        else:
+            self.conv1 = nn.Conv2d(channels, first, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
+        self.bn1 = self._norm_layer(first)
+        self.feature_size: int = self.inplanes
+        self.fc = nn.Identity()  # type: ignore[assignment]
+
+    def _scaled(self, planes: int) -> int:
+        return max(1, round(planes * self.scale))
+
+    def _make_layer(self, block: Any, planes: int, blocks: int, stride: int = 1, dilate: bool = False) -> nn.Sequential:
+        if planes == 64:
+            self.inplanes = self._scaled(64)  # torchvision starts from 64 whatever the width
+        return super()._make_layer(block, self._scaled(planes), blocks, stride, dilate)
+
+
+class Encoder(nn.Module):
+    """Backbone and projection head: images (N, channels, H, W) to projections (N, C), not normalised.
+
+    Raises:
+        ValueError: the encoder is no ResNet of torchvision, or cannot be scaled to the width.
+    """
+
+    def __init__(self, config: Config, channels: int, splits: int) -> None:
+        super().__init__()
+        if config.encoder not in ENCODERS:
+            raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}; got {config.encoder!r}")
+        row = ENCODERS[config.encoder]
+        if int(round(64 * config.width) * row.width_per_group / 64) < 1:
+            raise ValueError(f"width {config.width:g} leaves {config.encoder} no channels; its least is {64 / row.width_per_group / 64:g}")
+        self.backbone = Backbone(row, scale=config.width, channels=channels, stem=config.stem, splits=splits)
+        size = self.backbone.feature_size
+        self.head: nn.Module = nn.Linear(size, config.projection_size)
+        if config.head == "mlp":
+            self.head = nn.Sequential(nn.Linear(size, size), nn.ReLU(), self.head)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.backbone(images))

@@ -1,0 +1,62 @@
+"""What a plan must know of a dataset and of a configuration before anything trains."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from moco import data, guard
+from moco.config import Config
+from moco.datasets import DATASETS
+from moco.encoder import Encoder
+from moco.optimizers import build_optimizer
+from moco.views import recipe
+
+
+def prepare(name: str, wish: dict[str, Any], data_dir: Path) -> Path:
+    """The cache of the dataset at the image size that the fields ask for; decoded now if need be."""
+    return data.prepare(name, Config.of({**wish, "dataset": name}).image_size, data_dir)
+
+
+def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
+    """All fields of a trial, checked as far as they can be without training.
+
+    Raises:
+        ValueError: a field is unknown or wrong.
+    """
+    config = Config.of({**values, "dataset": dataset})
+    encoder = Encoder(config, 3, 1)
+    build_optimizer(config, list(encoder.head.parameters()))
+    recipe(config.views, "digits")
+    return config.to_dict()
+
+
+def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
+    """The dataset in numbers and in words, for the plan and its page.
+
+    Raises:
+        DataError: the validation split cannot be carved.
+    """
+    dataset = data.load(cached)
+    config = Config.of({**wish, "dataset": dataset.name})
+    splits = data.carve(dataset, config)
+    train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
+    channels, size = train.shape[1], train.shape[2]
+    weights = sum(parameter.numel() for parameter in Encoder(config, channels, 1).parameters())
+    counts = {name: len(split.labels) for name, split in splits._asdict().items()}
+    title = DATASETS[dataset.name].title if dataset.name in DATASETS else f"folder {dataset.name}"
+    used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"
+    return {
+        "name": dataset.name,
+        "title": title,
+        "fingerprint": dataset.fingerprint,
+        "classes": list(dataset.classes),
+        "counts": counts,
+        "views": config.views if config.views != "auto" else dataset.views,
+        "chance": {"loss": math.log(1 + config.queue_size), "probe_accuracy": 1 / len(dataset.classes), "knn_accuracy": 1 / len(dataset.classes)},
+        "duplicates": guard.duplicates(train, test),
+        "warnings": guard.warnings(train, test, config.queue_size, counts["train"]),
+        "about": [
+            ["Data", f"{title}, {size} px", f"{counts['train']:,}{used} train, {counts['test']:,} test"],
+            ["Encoder", f"{config.encoder}, width {config.width:g}", f"{weights:,} weights, {config.stem} stem"],
+        ],
+    }

@@ -1,0 +1,159 @@
+"""Runs or resumes the study of one search space and writes its report: look the space up, plan, run, report."""
+
+import importlib
+import pkgutil
+import sys
+from argparse import Namespace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import search_spaces
+from study import cli
+from study.machine import commit, now, versions
+from study.plan import Plan, PlanError, fix_plan, make_plan
+from study.space import Space
+
+SOURCE = Path(__file__).resolve().parent
+
+
+def main(words: list[str] | None = None) -> int:
+    """Exit code: 0 complete, 2 the command or the data is wrong, 130 interrupted, 1 anything else."""
+    names = sorted(module.name for module in pkgutil.iter_modules(search_spaces.__path__))
+    command = cli.parser(names).parse_args(words)
+    try:
+        if command.list:
+            return list_spaces(names)
+        if command.report:
+            return report(folder_of(command))
+        return study(command, names)
+    except ValueError as problem:  # a sentence for the user; anything else is our mistake and keeps its traceback
+        print(f"run_study.py: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted; what is done is kept, and the same command goes on", file=sys.stderr)
+        return 130
+
+
+def space_of(name: str | None, names: list[str]) -> Space:
+    """The space of that name.
+
+    Raises:
+        PlanError: there is none.
+    """
+    if name not in names:
+        raise PlanError(f"--space must be one of {', '.join(names)}; got {name!r}")
+    return importlib.import_module(f"search_spaces.{name}").SPACE
+
+
+def list_spaces(names: list[str]) -> int:
+    """Prints each space with its question."""
+    for name in names:
+        space = space_of(name, names)
+        print(f"{name:12} {space.question}  (experiments {space.rows} of the report)")
+    return 0
+
+
+def folder_of(command: Namespace) -> Path:
+    """The study's folder: --out, or one named after space and profile.
+
+    Raises:
+        PlanError: neither is given.
+    """
+    if command.out:
+        return Path(command.out)
+    if not command.space:
+        raise PlanError("--report needs --out, or --space and --profile: which study?")
+    profiles = [command.profile] if command.profile else ["quick", "small", "full"]
+    folders = [Path("results") / f"{command.space}-{profile}" for profile in profiles]
+    return next((folder for folder in folders if (folder / "study.json").exists()), folders[0])
+
+
+def study(command: Namespace, names: list[str]) -> int:
+    """Plans, and unless only the plan is wanted runs what is missing and reports."""
+    from moco.device import pick_device  # imports torch: neither --list nor --report needs it
+
+    space = space_of(command.space, names)
+    overrides = cli.overrides_of(command.set)
+    profile = command.profile or ("full" if pick_device("auto").type == "cuda" else "quick")
+    sizes = cli.sizes_of(space, profile, command.trials, command.seeds)
+    print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
+    plan, cached = plan_study(command, space, profile, sizes, overrides)
+    task = task_of(cached)
+    if command.plan:
+        return show_plan(plan, task)
+    folder = Path(command.out) if command.out else Path("results") / f"{space.name}-{profile}"
+    return run(plan, folder, task, command)
+
+
+def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
+    """The plan, and the cache of its dataset."""
+    from moco.facts import complete, facts_of, prepare
+
+    wish = {**space.fixed, **sizes.values, **overrides}
+    cached = prepare(command.dataset or sizes.dataset, wish, Path(command.data_dir))
+    data = facts_of(cached, wish)
+    for sentence in data["warnings"]:
+        print(f"Note: {sentence}", flush=True)
+    if command.workers < 1:
+        raise PlanError(f"--workers must be 1 or more; got {command.workers}")
+    plan = make_plan(space, profile, sizes, overrides, data, command.workers, partial(complete, dataset=data["name"]))
+    return plan, cached
+
+
+def task_of(cached: Path) -> Any:
+    """MoCo's trial as a study's task."""
+    from moco import trial
+
+    return partial(trial.run, cached=cached.resolve())
+
+
+def show_plan(plan: Plan, task: Any) -> int:
+    """Prints what would be run."""
+    from study.cost import describe
+
+    print(describe(plan, task))
+    return 0
+
+
+def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
+    """Runs what the folder still lacks, then writes the report."""
+    from study.record import Ledger, final_records
+    from study.stages import due
+
+    fix_plan(folder, plan, {"command": sys.argv[1:], "versions": versions(), "commit": commit(SOURCE), "created": now()})
+    try:
+        ledger = Ledger(folder)
+    except BlockingIOError:
+        raise PlanError(f"{folder} is being written by another run; wait for it, or name another folder with --out") from None
+    done = final_records(ledger.records)
+    missing = [trial for trial in due(plan, done) if trial.id not in done]
+    complete = not missing
+    if missing:
+        from study.runner import Cluster, run_trials
+
+        if done:
+            print(f"{len(done)} trials are done already; going on.", flush=True)
+        complete = run_trials(plan, folder, ledger, task, Cluster(command.address, hours=command.max_hours), commit(SOURCE))
+    ledger.close()
+    report(folder)
+    if not complete:
+        print("interrupted; what is done is kept, and the same command goes on", file=sys.stderr)
+        return 130
+    failed = {record.trial for record in ledger.records} - set(final_records(ledger.records))
+    if failed:
+        print(f"{len(failed)} trials failed, the report says how; the same command tries them again", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def report(folder: Path) -> int:
+    """Writes tables and page from the records; needs neither torch nor Ray."""
+    from study.report import write_report
+
+    page = write_report(folder)
+    print(f"Report: {page.resolve().as_uri()}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One question a file; each file is a table and offers one name, SPACE."""

@@ -1,0 +1,71 @@
+"""The command line's words, and the profile and overrides that they stand for."""
+
+import argparse
+import json
+from dataclasses import replace
+from typing import Any
+
+from study.plan import PlanError
+from study.space import Profile, Space
+
+
+def parser(spaces: list[str]) -> argparse.ArgumentParser:
+    """All options of run_study.py; it carries no hyperparameter of its own."""
+    words = argparse.ArgumentParser(
+        prog="run_study.py", allow_abbrev=False,
+        description="Answers one question about MoCo on small images: run or resume the study of a search space, then write its report.",
+    )  # fmt: skip
+    option = words.add_argument
+    option("--space", metavar="NAME", help=f"the question: {', '.join(spaces)}")
+    option("--profile", choices=("quick", "small", "full"), help="quick: bundled images, minutes on two cores; small: real images, about an hour on a laptop; "
+           "full: the whole dataset, one or more GPUs. Default: quick without a GPU, full with one")  # fmt: skip
+    option(
+        "--dataset",
+        metavar="NAME|FOLDER",
+        help="digits (bundled), cifar10, or a folder of train/<class>/* and test/<class>/*. Default: the profile's",
+    )
+    option("--data-dir", metavar="DIR", default="data", help="downloads and decoded images (default: data)")
+    option("--out", metavar="DIR", help="the study's folder (default: results/<space>-<profile>)")
+    option("--address", metavar="ADDR", default="", help="an existing Ray cluster (default: this machine)")
+    option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
+    option("--set", metavar="KEY=VALUE", action="append", default=[], help="override a field of every trial; recorded in the plan; repeatable")
+    option("--trials", metavar="N", type=int, help="search trials of each arm")
+    option("--seeds", metavar="N", type=int, help="final seeds of each arm")
+    option("--max-hours", metavar="H", type=float, default=0.0, help="wall time after which the study stops, to be resumed")
+    option("--plan", action="store_true", help="print the trials, the cost and the detectable difference; run nothing")
+    option("--report", action="store_true", help="redraw the report from the records; run nothing")
+    option("--list", action="store_true", help="the spaces and their questions")
+    return words
+
+
+def overrides_of(pairs: list[str]) -> dict[str, Any]:
+    """The fields of --set KEY=VALUE; a value that is not JSON is a word.
+
+    Raises:
+        PlanError: a pair has no equals sign.
+    """
+    fields: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise PlanError(f"--set takes KEY=VALUE; got {pair!r}")
+        try:
+            fields[name] = json.loads(text)
+        except ValueError:
+            fields[name] = text
+    return fields
+
+
+def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) -> Profile:
+    """The profile's sizes with the command's budget.
+
+    Raises:
+        PlanError: the space has no such profile, or a budget below 1.
+    """
+    if profile not in space.profiles:
+        raise PlanError(f"{space.name} has the profiles {', '.join(space.profiles)}; got {profile!r}")
+    sizes = space.profiles[profile]
+    for word, count in (("--trials", trials), ("--seeds", seeds)):
+        if count is not None and count < 1:
+            raise PlanError(f"{word} must be 1 or more; got {count}")
+    return replace(sizes, search_trials=trials or sizes.search_trials, final_seeds=seeds or sizes.final_seeds)

@@ -1,0 +1,154 @@
+"""Gates: what must hold before a number may decide a claim. Each is counted from the records, not from the plan."""
+
+import math
+from typing import Any, NamedTuple
+
+from study.plan import Plan
+from study.record import Record
+from study.space import Claim
+from study.stages import EDGE, Records, chosen_point
+
+MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
+
+
+class Gate(NamedTuple):
+    """One condition and whether it holds."""
+
+    name: str
+    state: str  # passed, failed, or unknown: the source does not say
+    reason: str
+
+
+def of_stage(records: Records, arm: str, stage: str) -> list[Record]:
+    """An arm's final records of a stage, by seed."""
+    return sorted((record for record in records.values() if record.arm == arm and record.stage == stage), key=lambda record: record.seed)
+
+
+def gates_of(plan: Plan, claim: Claim, records: Records) -> list[Gate]:
+    """The gates of a claim, in the order in which a reader asks."""
+    if claim.role == "published":
+        return published_gates(plan, claim)
+    seeds, task, stability = seeds_gate(plan, claim, records), task_gate(plan, claim, records), stability_gate(plan, claim, records)
+    if claim.stage == "replica":
+        return [seeds, task, stability]
+    return [budget_gate(plan, records), range_gate(plan, claim, records), seeds, splits_gate(plan), stability, task]
+
+
+def published_gates(plan: Plan, claim: Claim) -> list[Gate]:
+    """What the published evidence lacks, whatever our runs of it give."""
+    first, second = (plan.arm(name).title for name in (claim.better, claim.than))
+    metric = plan.metric(claim.metric)
+    return [
+        Gate("Seeds", "failed", f"one run each; at least {MIN_SEEDS} are needed"),
+        Gate("Budget", "failed", f"nothing was tuned; {first} and {second} share {plan.replica.shown}"),
+        Gate("Metric", "failed", f"the {metric.title}; no accuracy was measured"),
+        Gate("Task", "unknown", "momentum, batch and queue size are not stated"),
+    ]
+
+
+def budget_gate(plan: Plan, records: Records) -> Gate:
+    """Every arm had the same number of search trials, confirm runs and final seeds."""
+    counts = {stage: {len(of_stage(records, arm.name, stage)) for arm in plan.arms} for stage in ("search", "confirm", "final")}
+    told = ", ".join(
+        f"{'/'.join(map(str, sorted(numbers)))} {what}"
+        for what, numbers in zip(("search trials", "confirm runs", "final seeds"), counts.values(), strict=True)
+    )
+    equal = all(len(numbers) == 1 and 0 not in numbers for numbers in counts.values())
+    return Gate("Budget", "passed" if equal else "failed", f"{told} for every {plan.scientific}" if equal else f"not equal over the arms: {told}")
+
+
+def edge_distance(plan: Plan, name: str, records: Records) -> tuple[float, bool] | None:
+    """Decades from the arm's chosen point to the nearest edge of what was explored, and whether the point is outermost of all tried.
+
+    The smallest over its parameters; None while nothing is chosen.
+    """
+    arm = plan.arm(name)
+    point = chosen_point(plan, arm, records)
+    if point is None:
+        return None
+    tried = [record for stage in ("search", "added") for record in of_stage(records, name, stage)]
+    worst = (math.inf, False)
+    for key, span in arm.search.items():
+        values = [record.point[key] for record in tried]
+        low, high = min(span.low, *values), max(span.high, *values)
+        distance = min(math.log10(point[key] / low), math.log10(high / point[key]))
+        worst = min(worst, (distance, point[key] in (min(values), max(values))))
+    return worst
+
+
+def range_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
+    """Both chosen points lie off the edges of what was explored."""
+    said, fine = [], True
+    for name in (claim.better, claim.than):
+        arm, found = plan.arm(name), edge_distance(plan, name, records)
+        if found is None:
+            return Gate("Range", "failed", f"{arm.title} has no chosen point")
+        distance, outermost = found
+        least = EDGE * min((span.decades for span in arm.search.values()), default=0.0)
+        inside = distance >= least and not outermost
+        fine &= inside
+        said.append(
+            f"{arm.title}’s best lies {distance:.1f} decades off the edge"
+            + ("" if inside else ", too near" if distance < least else ", outermost of all tried")
+        )
+    return Gate("Range", "passed" if fine else "failed", "; ".join(said) + ("" if fine else ": the range is too narrow or too thinly searched"))
+
+
+def seeds_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
+    """At least six seeds, the same in both arms, none used for a choice."""
+    ours, theirs = ({record.seed for record in of_stage(records, name, claim.stage)} for name in (claim.better, claim.than))
+    used = {record.seed for record in records.values() if record.stage in ("search", "added", "confirm")}
+    count = len(ours & theirs)
+    if ours != theirs:
+        return Gate("Seeds", "failed", f"{count} seeds are in both arms, {len(ours ^ theirs)} in one only")
+    if claim.stage == "final" and ours & used:
+        return Gate("Seeds", "failed", f"seeds {sorted(ours & used)} were used to choose")
+    fresh = ", none seen in the search" if claim.stage == "final" else ""
+    return Gate("Seeds", "passed" if count >= MIN_SEEDS else "failed", f"{count}, at least {MIN_SEEDS} needed; the same in both arms{fresh}")
+
+
+def splits_gate(plan: Plan) -> Gate:
+    """Choices and the result are scored on different splits."""
+    search, final = plan.stages["search"], plan.stages["final"]
+    moved = [f"chosen on {search.get(key)}, scored once on {final[key]}" for key in final if search.get(key) != final[key]]
+    return Gate("Splits", "passed" if moved else "failed", "; ".join(moved) or "chosen and scored on the same split")
+
+
+def collapsed(plan: Plan, record: Record) -> bool:
+    """Whether the run's features fell into a few dimensions."""
+    key, least = plan.collapse
+    return record.metric(key) < least
+
+
+def stability_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
+    """No run of the favoured arm diverged, and at most half of the other's; a mean over survivors would flatter."""
+    pair = [(plan.arm(name).title, of_stage(records, name, claim.stage)) for name in (claim.better, claim.than)]
+    lost = [sum(record.status == "diverged" for record in runs) for _, runs in pair]
+    fell = [
+        f"{count} of {len(runs)} {title} runs collapsed and are kept"
+        for title, runs in pair
+        if (count := sum(collapsed(plan, record) for record in runs))
+    ]
+    if not any(lost):
+        total = sum(len(runs) for _, runs in pair)
+        return Gate("Stability", "passed", f"none of the {total} runs diverged; " + ("; ".join(fell) or "none collapsed"))
+    told = "; ".join(f"{count} of {len(runs)} {title} runs diverged" for (title, runs), count in zip(pair, lost, strict=True) if count)
+    bad = lost[0] > 0 or lost[1] * 2 > len(pair[1][1])
+    return Gate(
+        "Stability", "failed" if bad else "passed", told + ("; a mean over the survivors would flatter" if bad else "; their pairs are left out")
+    )
+
+
+def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
+    """The two arms' configurations differ in nothing but what makes and tunes an arm."""
+    own: set[str] = {"seed"}
+    configs: list[dict[str, Any]] = []
+    for name in (claim.better, claim.than):
+        arm = plan.arm(name)
+        own |= set(arm.values) | set(arm.search)
+        configs += [record.config for record in of_stage(records, name, claim.stage)]
+    differing = sorted({key for config in configs for key in config if key not in own and config[key] != configs[0].get(key)})
+    if differing:
+        return Gate("Task", "failed", f"the runs also differ in {', '.join(differing)}")
+    shared = "one shared setting, as reported" if claim.stage == "replica" else f"all but the {plan.scientific} and its own rate is the same"
+    return Gate("Task", "passed", shared)

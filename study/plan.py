@@ -1,0 +1,159 @@
+"""The plan of a study, fixed before its first trial: what is asked, tried and claimed, and on which data."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from study.files import write_atomically
+from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
+
+SEARCH_SEED = 0
+FIRST_SEED = {"replica": 1, "confirm": 21, "final": 101}
+
+
+class PlanError(ValueError):
+    """The command asks for something that cannot be planned; its user can mend it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides which trials are run and what is made of them; JSON keeps it unchanged."""
+
+    space: str
+    question: str
+    scientific: str
+    rows: str
+    profile: str
+    reference: str
+    arms: tuple[Arm, ...]
+    base: dict[str, Any]  # every field of a trial before arm, point, stage and seed
+    stages: dict[str, dict[str, Any]]
+    replica: Replica
+    metrics: tuple[Metric, ...]
+    collapse: tuple[str, float]
+    claims: tuple[Claim, ...]
+    sizes: Profile
+    threats: tuple[str, ...]
+    overrides: dict[str, Any]  # what --set changed
+    data: dict[str, Any]  # facts of the dataset, with its `fingerprint`
+    workers: int  # data-parallel workers of a trial
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def metric(self, name: str) -> Metric:
+        """The metric of that name."""
+        return next(metric for metric in self.metrics if metric.name == name)
+
+    def seeds(self, stage: str) -> range:
+        """The seeds of a stage; no two stages share one."""
+        count = {"replica": self.sizes.replica_seeds, "confirm": self.sizes.confirm_seeds, "final": self.sizes.final_seeds}[stage]
+        return range(FIRST_SEED[stage], FIRST_SEED[stage] + count)
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits of everything above."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def make_plan(
+    space: Space,
+    profile: str,
+    sizes: Profile,
+    overrides: dict[str, Any],
+    data: dict[str, Any],
+    workers: int,
+    complete: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Plan:
+    """The plan of a space at the sizes of a profile.
+
+    Args:
+        overrides: fields that the command sets; neither an arm's own field nor a tuned one.
+        complete: fills in and checks the fields of a trial; raises ValueError where one is wrong.
+
+    Raises:
+        PlanError: a field is unknown, of the wrong type, or not free.
+    """
+    if sizes.final_seeds > FIRST_SEED["final"] - FIRST_SEED["confirm"] or sizes.replica_seeds >= FIRST_SEED["confirm"] or sizes.confirm_seeds > 80:
+        raise PlanError("seeds of a stage must be at most 80 (replica: 20), so that no two stages share one")
+    for name in overrides:
+        if any(name in arm.values or name in arm.search for arm in space.arms) or name in ("seed", "dataset"):
+            raise PlanError(f"--set {name} is not free: the study itself sets it for each arm, trial or command")
+    try:
+        base = complete({**space.fixed, **sizes.values, **overrides})
+        for stage in ("replica", "search"):
+            for arm in space.arms:
+                complete({**base, **space.stages[stage], **arm.values, **overrides})
+    except ValueError as error:
+        raise PlanError(str(error)) from None
+    return Plan(
+        space.name, space.question, space.scientific, space.rows, profile, space.reference, space.arms, base, space.stages, space.replica,
+        space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers,
+    )  # fmt: skip
+
+
+def plan_of(values: dict[str, Any]) -> Plan:
+    """The plan that `dataclasses.asdict` and JSON made these values of."""
+    arms = tuple(Arm(**{**arm, "search": {name: LogRange(**span) for name, span in arm["search"].items()}}) for arm in values["arms"])
+    replica = Replica(**{**values["replica"], "unknown": tuple(values["replica"]["unknown"])})
+    plan = Plan(**{**values, "arms": arms, "replica": replica})
+    return replace(
+        plan,
+        metrics=tuple(Metric(**metric) for metric in values["metrics"]),
+        claims=tuple(Claim(**claim) for claim in values["claims"]),
+        sizes=Profile(**values["sizes"]),
+        collapse=tuple(values["collapse"]),
+        threats=tuple(values["threats"]),
+    )
+
+
+def read_study(folder: Path) -> dict[str, Any]:
+    """`study.json` of a folder; its "plan" entry is a Plan's values.
+
+    Raises:
+        PlanError: the folder holds none, or one that cannot be read.
+    """
+    try:
+        return json.loads((folder / "study.json").read_text())
+    except FileNotFoundError:
+        raise PlanError(f"{folder} holds no study (no study.json); run the study first, or name its folder with --out") from None
+    except ValueError as error:
+        raise PlanError(f"{folder / 'study.json'} must be a study's plan; it cannot be read ({error})") from None
+
+
+def fix_plan(folder: Path, plan: Plan, about: dict[str, Any]) -> None:
+    """Writes the plan into a new folder; in an old one checks that it is the same.
+
+    Raises:
+        PlanError: the folder's plan differs; the message names where.
+    """
+    if not (folder / "study.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "study.json", json.dumps({"plan": asdict(plan), "hash": plan.hash, **about}, indent=1))
+        return
+    old, new = read_study(folder)["plan"], json.loads(json.dumps(asdict(plan)))
+    if changed := differences(old, new):
+        raise PlanError(
+            f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(changed[:3])}"
+            f"{f'; and {len(changed) - 3} more' if len(changed) > 3 else ''}. Name another folder with --out, or give the command that began it"
+        )
+
+
+def differences(old: Any, new: Any, path: str = "") -> list[str]:
+    """Where two JSON values differ, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [line for key in keys for line in differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [line for i, pair in enumerate(zip(old, new, strict=True)) for line in differences(*pair, f"{path}[{i}]")]
+    return [] if old == new else [f"{path} was {short(old)} and is now {short(new)}"]
+
+
+def short(value: Any) -> str:
+    """A value as JSON, cut where it is long."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,111 @@
+"""The records of a study: one line of records.jsonl for every trial that ended. They are the truth about what is done."""
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+STATUSES = ("finished", "diverged", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class Record:
+    """How one trial ended."""
+
+    trial: str
+    stage: str
+    arm: str
+    seed: int
+    status: str  # finished; diverged: its loss left the finite numbers; stopped: by a rule; failed: by an error
+    config: dict[str, Any]
+    point: dict[str, Any]  # its nuisance parameters
+    why: str  # "default" or "as reported" beside the search
+    curve: list[dict[str, Any]]  # one object an epoch; NaN stays NaN
+    result: dict[str, Any]  # the final numbers; empty unless finished
+    error: str  # the last lines of a failure
+    seconds: float  # of the trial itself
+    device: str
+    versions: dict[str, str]
+    commit: str
+    started: str  # ISO 8601, UTC
+    ended: str
+    extra: dict[str, Any] = field(default_factory=dict)  # fields of a later version, kept as they came
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the trial needs no other run: a failed one does."""
+        return self.status != "failed"
+
+    def metric(self, name: str) -> float:
+        """A number of the result; NaN where the trial did not finish or has none."""
+        value = self.result.get(name)
+        return float(value) if isinstance(value, int | float) else math.nan
+
+
+class Ledger:
+    """records.jsonl and its one writer.
+
+    Raises:
+        BlockingIOError: on opening, while another process writes to the same folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "records.jsonl"
+        self._lock: IO[str] = open(folder / ".lock", "w")  # noqa: SIM115 - held as long as the ledger
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._cut_torn_line()
+        self.records = read_records(folder)
+
+    def _cut_torn_line(self) -> None:
+        """A kill may have left half a line at the end; its trial is run again."""
+        if self.path.exists() and not (text := self.path.read_bytes()).endswith(b"\n") and text:
+            with open(self.path, "r+b") as file:
+                file.truncate(text.rfind(b"\n") + 1)
+
+    def append(self, record: Record) -> None:
+        """Adds a line, on the disk when this returns; a trial that has its final record already gets no second one."""
+        if any(old.trial == record.trial and old.is_final for old in self.records):
+            return
+        values = asdict(record)
+        line = json.dumps({**{name: value for name, value in values.items() if name != "extra"}, **record.extra}) + "\n"
+        with open(self.path, "ab") as file:
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        self.records.append(record)
+
+    def close(self) -> None:
+        """Lets another process write."""
+        self._lock.close()
+
+
+def read_records(folder: Path) -> list[Record]:
+    """All whole lines of records.jsonl in their order; none where there is no file.
+
+    Raises:
+        ValueError: a line in the middle is no record; the message gives its number.
+    """
+    path = folder / "records.jsonl"
+    if not path.exists():
+        return []
+    names = set(Record.__dataclass_fields__) - {"extra"}
+    records = []
+    lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end is torn, or nothing
+        try:
+            values = json.loads(line)
+            known = {name: values[name] for name in names}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"line {number} of {path} must be a trial's record; it is not ({error!r})") from None
+        records.append(Record(**known, extra={name: value for name, value in values.items() if name not in names}))
+    return records
+
+
+def final_records(records: Iterable[Record]) -> dict[str, Record]:
+    """The one record that counts of each trial: the final one, by trial."""
+    return {record.trial: record for record in records if record.is_final}

@@ -1,0 +1,9 @@
+"""temporary"""
+
+from pathlib import Path
+
+
+def write_report(folder):
+    p = folder / "report.html"
+    p.write_text("x")
+    return p

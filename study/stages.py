@@ -1,0 +1,155 @@
+"""The stages of a fair study: which trials are due, given the records that exist. A function of plan and records, nothing else.
+
+replica   the report's setting, shared by all arms, several seeds
+search    the same number of quasi-random points for every arm, one seed shared by all; beside it the library's default and the
+          replica's point, outside the budget
+added     if an arm's best point lies at an edge of its range, points beyond that edge; the same allowance for every arm, once
+confirm   the best few of each arm on new seeds; the best mean is chosen
+final     the chosen point on fresh seeds, the same for all arms
+"""
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from study.plan import SEARCH_SEED, Plan
+from study.proposals import propose
+from study.record import Record
+from study.space import Arm, LogRange
+from study.trial import Trial, trial_id
+
+EDGE = 0.1  # share of a range's decades within which a best point counts as lying at the edge
+
+Records = dict[str, Record]  # the final record of each trial
+
+
+def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any], values: dict[str, Any], why: str = "") -> Trial:
+    """A trial of an arm at a point; what --set overrides goes before everything but arm and point."""
+    config = {**plan.base, **values, **plan.overrides, **arm.values, **point, "seed": seed}
+    return Trial(trial_id(config, plan.data["fingerprint"], seed), stage, arm.name, seed, point, config, why)
+
+
+def due(plan: Plan, records: Records) -> Iterator[Trial]:
+    """Every trial of the study that is known by now, finished ones included, in the order in which they should run."""
+    yield from replica_trials(plan)
+    for arm in plan.arms:
+        yield from search_trials(plan, arm)
+    for arm in plan.arms:
+        yield from added_trials(plan, arm, records)
+    for arm in plan.arms:
+        yield from confirm_trials(plan, arm, records)
+    chosen = [(arm, chosen_point(plan, arm, records)) for arm in plan.arms]
+    for seed in plan.seeds("final"):
+        for arm, point in chosen:
+            if point is not None:
+                yield make_trial(plan, "final", arm, seed, point, plan.stages["final"])
+
+
+def replica_trials(plan: Plan) -> Iterator[Trial]:
+    """The report's arms at the report's setting."""
+    for seed in plan.seeds("replica"):
+        for arm in plan.arms:
+            if arm.in_report:
+                point = {name: plan.replica.values[name] for name in arm.search}
+                yield make_trial(plan, "replica", arm, seed, point, {**plan.replica.values, **plan.stages["replica"]})
+
+
+def search_trials(plan: Plan, arm: Arm) -> Iterator[Trial]:
+    """The quasi-random points of an arm, then the points beside them."""
+    values = plan.stages["search"]
+    for point in points_of(plan, arm):
+        yield make_trial(plan, "search", arm, SEARCH_SEED, point, values)
+    yield make_trial(plan, "beside", arm, SEARCH_SEED, arm.default, values, "default")
+    if arm.in_report:
+        reported = {name: plan.replica.values[name] for name in arm.search}
+        yield make_trial(plan, "beside", arm, SEARCH_SEED, reported, values, "as reported")
+
+
+def points_of(plan: Plan, arm: Arm) -> list[dict[str, float]]:
+    """The arm's proposals."""
+    return [dict(point) for point in _points(tuple(arm.search.items()), plan.sizes.search_trials)]
+
+
+@lru_cache
+def _points(search: tuple[tuple[str, LogRange], ...], count: int) -> tuple[tuple[tuple[str, float], ...], ...]:
+    return tuple(tuple(point.items()) for point in propose(dict(search), count))
+
+
+def score(plan: Plan, record: Record) -> float:
+    """What choices are made by: the primary metric, larger is better; a run that did not finish is worse than all."""
+    metric = plan.metrics[0]
+    value = record.metric(metric.name)
+    return -math.inf if math.isnan(value) else value if metric.higher_is_better else -value
+
+
+def ranked(plan: Plan, arm: Arm, records: Records, stages: tuple[str, ...]) -> list[Record]:
+    """The arm's records of these stages, best first; of equals the earlier in the plan."""
+    order = {trial.id: i for i, trial in enumerate([*search_trials(plan, arm), *added_trials(plan, arm, records)])}
+    mine = [record for record in records.values() if record.arm == arm.name and record.stage in stages and record.trial in order]
+    return sorted(mine, key=lambda record: (-score(plan, record), order[record.trial]))
+
+
+def is_complete(trials: list[Trial], records: Records) -> bool:
+    """Whether each of the trials has its final record."""
+    return all(trial.id in records for trial in trials)
+
+
+def edge_of(span: LogRange, best: float, tried: list[float]) -> int:
+    """-1 or 1 where the best value lies at the lower or upper edge: within a tenth of the decades, or outermost of all that were tried."""
+    low, high = min(span.low, *tried), max(span.high, *tried)
+    margin = EDGE * span.decades
+    if best == min(tried) or math.log10(best / low) < margin:
+        return -1
+    return 1 if best == max(tried) or math.log10(high / best) < margin else 0
+
+
+def added_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
+    """Points beyond the edge at which the arm's best search point lies, one mean distance between search points apart."""
+    searched = [trial for trial in search_trials(plan, arm) if trial.stage == "search"]
+    if not arm.search or not is_complete(searched, records) or not plan.sizes.added_trials:
+        return
+    best = max(searched, key=lambda trial: score(plan, records[trial.id]))
+    for name, span in arm.search.items():
+        tried = [trial.point[name] for trial in searched]
+        side = edge_of(span, best.point[name], tried)
+        step = 10 ** (side * span.decades / plan.sizes.search_trials)
+        start = min(span.low, *tried) if side < 0 else max(span.high, *tried)
+        for k in range(1, plan.sizes.added_trials + 1) if side else ():
+            value = float(f"{start * step ** (k - 0.5):.4g}")
+            yield make_trial(plan, "added", arm, SEARCH_SEED, {**best.point, name: value}, plan.stages["search"])
+
+
+def confirm_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
+    """The arm's best points of search and extension on new seeds, once all of those have ended."""
+    trials = [trial for trial in [*search_trials(plan, arm), *added_trials(plan, arm, records)] if trial.stage in ("search", "added")]
+    if not is_complete(trials, records):
+        return
+    for record in ranked(plan, arm, records, ("search", "added"))[: plan.sizes.confirm_points]:
+        for seed in plan.seeds("confirm"):
+            yield make_trial(plan, "confirm", arm, seed, record.point, plan.stages["confirm"])
+
+
+def chosen_point(plan: Plan, arm: Arm, records: Records) -> dict[str, Any] | None:
+    """The point with the best mean over the confirm seeds; None until all of them have ended."""
+    trials = list(confirm_trials(plan, arm, records))
+    if not trials or not is_complete(trials, records):
+        return None
+    totals: dict[str, tuple[float, dict[str, Any]]] = {}
+    for trial in trials:
+        total, _ = totals.get(str(trial.point), (0.0, trial.point))
+        totals[str(trial.point)] = (total + score(plan, records[trial.id]), trial.point)
+    return max(totals.values(), key=lambda entry: entry[0])[1]
+
+
+def expected_trials(plan: Plan) -> dict[str, int]:
+    """How many trials each stage has, before any ran; the added ones are an allowance that need not be used."""
+    arms, reported, sizes = len(plan.arms), sum(arm.in_report for arm in plan.arms), plan.sizes
+    return {
+        "replica": reported * sizes.replica_seeds,
+        "search": arms * sizes.search_trials,
+        "beside": arms + reported,
+        "added": arms * sizes.added_trials,
+        "confirm": arms * sizes.confirm_points * sizes.confirm_seeds,
+        "final": arms * sizes.final_seeds,
+    }
