@@ -1,6 +1,5 @@
 """temporary"""
 
-from pathlib import Path
 
 
 def write_report(folder):

@@ -18,15 +18,15 @@ os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "60")
 os.environ.setdefault("RAY_TRAIN_ENABLE_STATE_TRACKING", "1")  # the dashboard's Train page
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-import ray  # noqa: E402
-from ray import tune  # noqa: E402
+import ray
+from ray import tune
 
-from study.plan import Plan, PlanError  # noqa: E402
-from study.record import Ledger  # noqa: E402
-from study.runner_progress import Progress  # noqa: E402
-from study.runner_search import StudySearch  # noqa: E402
-from study.runner_trial import run_here, run_train  # noqa: E402
-from study.trial import Task  # noqa: E402
+from study.plan import Plan, PlanError
+from study.record import Ledger
+from study.runner_progress import Progress
+from study.runner_search import StudySearch
+from study.runner_trial import run_here, run_train
+from study.trial import Task
 
 PASSED_ON = ("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "RAY_TRAIN_ENABLE_STATE_TRACKING")
 
