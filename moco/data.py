@@ -64,13 +64,13 @@ def prepare(name: str, size: int, data_dir: Path) -> Path:
     root = Path(name)
     if not found and not root.is_dir():
         raise DataError(f"dataset must be one of {', '.join(DATASETS)}, or a folder of train/<class>/* and test/<class>/*; got {name!r}")
-    key = f"{name}-{size}" if found else f"{root.resolve().name}-{size}-{listing(root)}"
+    key = f"{name}-{size}" if found else f"{root.absolute().name}-{size}-{listing(root)}"
     target = data_dir / "cache" / f"v{FORMAT}-{key}"
     if not (target / "dataset.json").exists():
         raw = found.load(data_dir, size) if found else folder(root, size)
         for split, (_, labels) in (("train", raw.train), ("test", raw.test)):
             check_labels(split, labels, raw.classes)
-        write_cache(target, name if found else root.resolve().name, raw, found.views if found else FOLDER_VIEWS)
+        write_cache(target, name if found else root.absolute().name, raw, found.views if found else FOLDER_VIEWS)
     return target
 
 
