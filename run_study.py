@@ -79,11 +79,8 @@ def study(command: Namespace, names: list[str]) -> int:
     sizes = cli.sizes_of(space, profile, command.trials, command.seeds)
     print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
     plan, cached = plan_study(command, space, profile, sizes, overrides)
-    task = task_of(cached)
-    if command.plan:
-        return show_plan(plan, task)
     folder = Path(command.out) if command.out else Path("results") / f"{space.name}-{profile}"
-    return run(plan, folder, task, command)
+    return show_plan(plan, folder, cached) if command.plan else run(plan, folder, task_of(cached), command)
 
 
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
@@ -108,11 +105,17 @@ def task_of(cached: Path) -> Any:
     return partial(trial.run, cached=cached.resolve())
 
 
-def show_plan(plan: Plan, task: Any) -> int:
-    """Prints what would be run."""
+def show_plan(plan: Plan, folder: Path, cached: Path) -> int:
+    """Prints what would be run; the cost is what a few steps of a trial took just now."""
+    from moco.cost import seconds_of
     from study.cost import describe
+    from study.machine import cores
+    from study.record import read_records
+    from study.stages import due
 
-    print(describe(plan, task))
+    first = next(due(plan, {}))
+    slots = max(1, cores() // plan.workers)
+    print(describe(plan, read_records(folder), seconds_of(first.config, cached), slots))
     return 0
 
 
@@ -121,7 +124,7 @@ def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
     from study.record import Ledger, final_records
     from study.stages import due
 
-    fix_plan(folder, plan, {"command": sys.argv[1:], "versions": versions(), "commit": commit(SOURCE), "created": now()})
+    fix_plan(folder, plan, {"command": sys.argv[1:], "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()})
     try:
         ledger = Ledger(folder)
     except BlockingIOError:

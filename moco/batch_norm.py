@@ -23,7 +23,9 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x_NCHW: Tensor) -> Tensor:
         if not self.training or self.splits == 1:
             return super().forward(x_NCHW)
-        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
         if len(x_NCHW) % self.splits:
             raise ValueError(f"a batch must split into {self.splits} equal groups; got {len(x_NCHW)} images")
         means = self.running_mean.repeat(self.splits, 1)

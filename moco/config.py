@@ -11,7 +11,22 @@ CHOICES = {
     "device": ("auto", "cpu", "cuda", "mps"),
     "score_split": ("validation", "test"),
 }
-POSITIVE = ["image_size", "batch_size", "epochs", "queue_size", "temperature", "width", "projection_size", "batch_norm_splits", "knn_neighbours", "knn_temperature", "knn_every", "probe_epochs", "probe_batch_size", "lr"]
+POSITIVE = [
+    "image_size",
+    "batch_size",
+    "epochs",
+    "queue_size",
+    "temperature",
+    "width",
+    "projection_size",
+    "batch_norm_splits",
+    "knn_neighbours",
+    "knn_temperature",
+    "knn_every",
+    "probe_epochs",
+    "probe_batch_size",
+    "lr",
+]
 NOT_NEGATIVE = ["train_images", "weight_decay", "warmup_epochs", "seed", "split_seed"]
 SHARES = {"key_momentum": (0.0, 1.0), "momentum": (0.0, 1.0), "validation_share": (0.0, 1.0)}
 
@@ -79,9 +94,8 @@ class Config:
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must lie between 0 and 1: choices are made on that split; got {self.validation_share!r}")
         if self.batch_size % self.batch_norm_splits or self.batch_size // self.batch_norm_splits < 2:
-            raise ValueError(
-                f"batch_size must be a multiple of batch_norm_splits with at least 2 images a split; got {self.batch_size} and {self.batch_norm_splits}"
-            )
+            told = f"got {self.batch_size} and {self.batch_norm_splits}"
+            raise ValueError(f"batch_size must be a multiple of batch_norm_splits with at least 2 images a split; {told}")
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Config":

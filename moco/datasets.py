@@ -73,9 +73,9 @@ def folder(root: Path, size: int) -> Raw:
     for split in ("train", "test"):
         if not (root / split).is_dir():
             raise DataError(f"a dataset folder must hold train/<class>/* and test/<class>/*; {root} has no {split}/")
-    names = [sorted(path.name for path in (root / split).iterdir() if path.is_dir()) for split in ("train", "test")]
-    check_classes(*names, where=str(root))
-    return Raw(tuple(names[0]), *(read_split(root / split, names[0], size) for split in ("train", "test")))
+    train, test = (sorted(path.name for path in (root / split).iterdir() if path.is_dir()) for split in ("train", "test"))
+    check_classes(train, test, where=str(root))
+    return Raw(tuple(train), read_split(root / "train", train, size), read_split(root / "test", train, size))
 
 
 def image_files(root: Path) -> list[Path]:

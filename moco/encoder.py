@@ -43,13 +43,13 @@ class Backbone(ResNet):
         first = self._scaled(64)
         if stem == "small":
             self.conv1 = nn.Conv2d(channels, first, 3, stride=1, padding=1, bias=False)
-            self.maxpool = nn.Identity()  # type: ignore[assignment]
+            self.maxpool = nn.Identity()
         else:
             self.conv1 = nn.Conv2d(channels, first, 7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(self.conv1.weight, mode="fan_out", nonlinearity="relu")
         self.bn1 = self._norm_layer(first)
         self.feature_size: int = self.inplanes
-        self.fc = nn.Identity()  # type: ignore[assignment]
+        self.fc = nn.Identity()
 
     def _scaled(self, planes: int) -> int:
         return max(1, round(planes * self.scale))

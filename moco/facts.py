@@ -48,6 +48,7 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "title": title,
+        "bundled": dataset.name == "digits",
         "fingerprint": dataset.fingerprint,
         "classes": list(dataset.classes),
         "counts": counts,

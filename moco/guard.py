@@ -42,7 +42,9 @@ def check_labels(split: str, labels: np.ndarray, classes: Sequence[str]) -> None
         raise DataError(f"labels of {split} must lie in [0, {len(classes) - 1}]; got {labels.min()} to {labels.max()}")
     counts = np.bincount(labels, minlength=len(classes))
     if not counts.all():
-        raise DataError(f"every class needs images in {split}; {named([classes[i] for i in np.flatnonzero(counts == 0)])} has none")
+        raise DataError(
+            f"every class needs images in {split}; {named([name for name, count in zip(classes, counts, strict=True) if not count])} has none"
+        )
 
 
 def duplicates(train: np.ndarray, test: np.ndarray) -> int:

@@ -91,7 +91,8 @@ class MoCo(nn.Module):
     @torch.no_grad()
     def update_key_encoder(self) -> None:
         """θ_k ← m θ_k + (1 − m) θ_q (He et al. 2020, equation 2); batch norm's buffers are the key encoder's own."""
-        keys, queries = list(self.key_encoder.parameters()), list(self.query_encoder.parameters())
+        keys: list[Tensor] = list(self.key_encoder.parameters())
+        queries: list[Tensor] = list(self.query_encoder.parameters())
         torch._foreach_lerp_(keys, queries, 1 - self.key_momentum)
 
     def encode(self, encoder: Encoder, view: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from moco.config import Config
 from moco.data import Dataset, Split
 from moco.device import pick_device, pick_precision
 from moco.encoder import Encoder
-from moco.model import MoCo
+from moco.model import Contrast, MoCo
 from moco.optimizers import build_optimizer
 from moco.schedules import share_of_peak
 from moco.seed import Source, generator, seed_weights
@@ -79,7 +79,7 @@ class Run:
         self.mean, self.std = (torch.tensor(x, device=self.device)[:, None, None] for x in (dataset.mean, dataset.std))
         seed_weights(config.seed)
         self.model = MoCo(config, self.images.shape[1], generator(config.seed, Source.QUEUE), pick_precision(config, self.device))
-        self.model = self.model.to(self.device, memory_format=torch.channels_last).train()
+        self.model.to(self.device).to(memory_format=torch.channels_last).train()
         self.parameters = list(self.model.query_encoder.parameters())
         self.optimizer = build_optimizer(config, self.parameters)
         self.steps_an_epoch = len(self.images) // config.batch_size
@@ -103,13 +103,7 @@ class Run:
         losses, accuracies, lr = [], [], 0.0
         for batch in epoch_batches(self.config, len(self.images), self.epoch):
             lr = self.set_rate()
-            query_view, key_view = self.view(batch, draws), self.view(batch, draws)
-            contrast = self.model(query_view, key_view, shuffles)
-            self.optimizer.zero_grad(set_to_none=True)
-            contrast.loss.backward()
-            workers.average_gradients(self.parameters)
-            self.optimizer.step()
-            self.step += 1
+            contrast = self.train_step(batch, draws, shuffles)
             losses.append(contrast.loss.detach())
             accuracies.append(contrast.accuracy)
         loss = float(workers.mean(torch.stack(losses).mean()))
@@ -117,6 +111,17 @@ class Run:
         seconds = time.perf_counter() - started
         speed = len(losses) * self.config.batch_size / seconds
         return Epoch(EpochMetrics(self.epoch, self.step, loss, lr, accuracy, speed, seconds), self.model.query_encoder, self.state())
+
+    def train_step(self, batch: Tensor, draws: torch.Generator, shuffles: torch.Generator) -> Contrast:
+        """Two views of a batch, given by its indices, and one step of the optimizer."""
+        query_view, key_view = self.view(batch, draws), self.view(batch, draws)
+        contrast = self.model(query_view, key_view, shuffles)
+        self.optimizer.zero_grad(set_to_none=True)
+        contrast.loss.backward()
+        workers.average_gradients(self.parameters)
+        self.optimizer.step()
+        self.step += 1
+        return contrast
 
     def set_rate(self) -> float:
         """Sets the learning rate of the coming step and returns it."""
@@ -129,7 +134,7 @@ class Run:
     def view(self, batch: Tensor, draws: torch.Generator) -> Tensor:
         """This worker's part of one random view of the batch, normalised; the draw is for the whole batch, on every worker alike."""
         size = self.config.image_size
-        parameters = views.draw(self.recipe, len(batch), *self.images.shape[2:], generator=draws)
+        parameters = views.draw(self.recipe, len(batch), self.images.shape[2], self.images.shape[3], draws)
         parameters = views.Parameters(*(workers.share(part) for part in parameters))
         pixels = views.render(self.images[workers.share(batch).to(self.device)], parameters, size)
         return ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

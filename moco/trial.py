@@ -63,7 +63,7 @@ def restored(config: Config, dataset: Dataset, state: dict[str, Any]) -> Encoder
     prefix = "query_encoder."
     encoder = Encoder(config, dataset.train.images.shape[1], config.batch_norm_splits)
     encoder.load_state_dict({name.removeprefix(prefix): value for name, value in state["model"].items() if name.startswith(prefix)})
-    return encoder.to(pick_device(config.device), memory_format=torch.channels_last)
+    return encoder.to(pick_device(config.device)).to(memory_format=torch.channels_last)
 
 
 def validation_knn(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config) -> float:

@@ -12,13 +12,14 @@ from study.space import Profile, Space
 def parser(spaces: list[str]) -> argparse.ArgumentParser:
     """All options of run_study.py; it carries no hyperparameter of its own."""
     words = argparse.ArgumentParser(
-        prog="run_study.py", allow_abbrev=False,
+        prog="run_study.py",
+        allow_abbrev=False,
         description="Answers one question about MoCo on small images: run or resume the study of a search space, then write its report.",
-    )  # fmt: skip
+    )
     option = words.add_argument
     option("--space", metavar="NAME", help=f"the question: {', '.join(spaces)}")
-    option("--profile", choices=("quick", "small", "full"), help="quick: bundled images, minutes on two cores; small: real images, about an hour on a laptop; "
-           "full: the whole dataset, one or more GPUs. Default: quick without a GPU, full with one")  # fmt: skip
+    sizes = "quick: bundled images, minutes on two cores; small: real images, about an hour on a laptop; full: the whole dataset, one or more GPUs"
+    option("--profile", choices=("quick", "small", "full"), help=f"{sizes}. Default: quick without a GPU, full with one")
     option(
         "--dataset",
         metavar="NAME|FOLDER",

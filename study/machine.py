@@ -1,5 +1,6 @@
 """What ran the study: versions, commit and processor, for every record and the page."""
 
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -37,6 +38,11 @@ def commit(folder: Path) -> str:
         return git("rev-parse", "--short=10", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def now() -> str:

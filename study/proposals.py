@@ -5,6 +5,7 @@ from pathlib import Path
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from study.plan import SEARCH_SEED, Plan
@@ -42,7 +43,7 @@ def mirror(folder: Path, plan: Plan, records: list[Record]) -> None:
     """Writes the search's records into optuna.db, one Optuna study an arm; what it holds already is left alone."""
     metric = plan.metrics[0]
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'optuna.db'}")
-    direction = "maximize" if metric.higher_is_better else "minimize"
+    direction = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
     for arm in plan.arms:
         study = optuna.create_study(storage=storage, study_name=f"{plan.space} {arm.name}", direction=direction, load_if_exists=True)
         held = {trial.user_attrs.get("trial") for trial in study.get_trials(deepcopy=False)}

@@ -1,8 +1,145 @@
-"""temporary"""
+"""One offline page from a study's folder. The same records give the same page, byte for byte; neither torch nor Ray is needed."""
+
+import base64
+import gzip
+import json
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from study import look, report_ends, report_sections, svg
+from study.figures import figure
+from study.files import write_atomically
+from study.panel import Panel
+from study.plan import Plan, plan_of, read_study
+from study.record import Record, final_records, read_records
+from study.report_cards import card_groups, cards, ways
+from study.sentences import answer, published_sentence, replica_sentence
+from study.tables import write_flat
+from study.verdict import LABELS, verdicts
+
+HERE = Path(__file__).parent
+TITLES = {
+    "verdict": "Verdicts",
+    "four": "Four ways to ask",
+    "then": "Then and now",
+    "final": "Final result",
+    "rate": "Learning rate",
+    "fair": "Fairness ledger",
+    "loss": "Loss and accuracy",
+    "budget": "Tuning budget",
+    "threats": "Threats and deviations",
+    "provenance": "Provenance",
+    "runs": "All runs",
+}
+SIGNS = (  # of the labels: the interval's bar and its mean; the long line is zero, the short ones are −δ and +δ
+    ("supported", "M19 6H32", 25.5), ("small", "M17.5 6H25", 21), ("contradicted", "M0 6H13", 6.5), ("equivalent", "M10.5 6H21.5", 16),
+    ("nogain", "M1 6H20.5", 11), ("undecided", "M8 6H30", 19),
+)  # fmt: skip
 
 
+def write_report(folder: Path) -> Path:
+    """Writes report.html, trials.csv and epochs.csv into the study's folder; the page's path.
 
-def write_report(folder):
-    p = folder / "report.html"
-    p.write_text("x")
-    return p
+    Raises:
+        PlanError: the folder holds no study.
+        ValueError: its records are damaged.
+    """
+    study = read_study(folder)
+    records = read_records(folder)
+    write_flat(folder, records)
+    page = folder / "report.html"
+    write_atomically(page, render(plan_of(study["plan"]), study, records))
+    return page
+
+
+def render(plan: Plan, study: dict[str, Any], records: list[Record]) -> str:
+    """The page as text."""
+    final = final_records(records)
+    found = verdicts(plan, final)
+    by_role = {verdict.claim.role: verdict for verdict in found}
+    shown = {role: with_markup(group) for role, group in cards(plan, found).items()}
+    sections = {
+        "ways": ways(plan, found), "then": report_sections.then(plan, final, found), "final": report_sections.final(plan, final, found),
+        "rate": report_sections.rate(plan, final), "ledger": report_sections.ledger(plan, final), "loss": report_sections.loss(plan, final),
+        "budget": report_sections.budget(plan, final),
+    }  # fmt: skip
+    titles = {id: title for id, title in TITLES.items() if id != "four" or sections["ways"]}
+    drawn = draw_panels(plan, [section for section in sections.values() if section and "panels" in section])
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("report.html").render(
+        plan=plan,
+        labels=LABELS,
+        signs=SIGNS,
+        titles=titles,
+        contents=list(titles.items()),
+        numbers={id: i + 1 for i, id in enumerate(titles)},
+        css=Markup((HERE / "report.css").read_text(encoding="utf-8").replace("</style", "") + look.css(plan)),
+        js=Markup((HERE / "report.js").read_text(encoding="utf-8")),
+        marks=Markup(look.marks(plan)),
+        plotly=Markup(packed_plotly()),
+        panels_json=Markup(drawn),
+        answer=answer(plan, by_role.get("primary")),
+        replica_sentence=replica_sentence(plan, by_role.get("replica")),
+        published_sentence=published_sentence(by_role.get("published")),
+        meta=report_ends.meta(plan, records),
+        ribbon=report_ends.ribbon(plan),
+        cards=shown,
+        card_groups=card_groups(plan, shown),
+        threats=report_ends.threats(plan, records, found),
+        deviations=report_ends.deviations(plan, records),
+        provenance=report_ends.provenance(plan, study, records),
+        runs=report_ends.runs(plan, records),
+        command=shlex.join(study.get("command", [])),
+        folder=shlex.quote(study.get("folder", "FOLDER")),
+        **marked(sections),
+    )
+
+
+def with_markup(found: list[Any]) -> list[Any]:
+    """Cards whose drawing is not escaped: svg.draw escapes the words in it."""
+    return [card._replace(svg=Markup(card.svg)) for card in found]
+
+
+def marked(sections: dict[str, Any]) -> dict[str, Any]:
+    """The drawings of the four ways likewise."""
+    for row in (sections["ways"] or {}).get("rows", []):
+        row["svg"], row["axis"] = Markup(row["svg"]), Markup(row["axis"])
+    return sections
+
+
+def draw_panels(plan: Plan, sections: list[dict[str, Any]]) -> str:
+    """Draws each section's panels, as static SVG in their place and as Plotly in one JSON block, which is returned."""
+    names, style = {arm.name: arm.title for arm in plan.arms}, look.plotly_look(plan)
+    arms = {f"rate-{arm.name}": arm for arm in plan.arms}
+    charts = {}
+    for section in sections:
+        panels: list[Panel] = section["panels"]
+        charts.update({panel.id: figure(panel, names, style) for panel in panels})
+        section["panels"] = [
+            {"id": p.id, "title": p.title, "note": p.note, "finding": p.finding, "svg": Markup(svg.draw(p, names)), "arm": arms.get(p.id)}
+            for p in panels
+        ]
+    return json.dumps(rounded(charts), separators=(",", ":")).replace("<", "\\u003c")
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six digits; what is not a number becomes null, as JSON wants it."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if value == value and abs(value) != float("inf") else None
+    return value
+
+
+@cache
+def packed_plotly() -> str:
+    """plotly.js, gzipped and in base64: 2 MB in place of 5; the page's script inflates it."""
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()

@@ -21,6 +21,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import ray
 from ray import tune
 
+from study.machine import cores
 from study.plan import Plan, PlanError
 from study.record import Ledger
 from study.runner_progress import Progress
@@ -89,11 +90,6 @@ def start_ray(cluster: Cluster) -> None:
         context = ray.init(address="local", num_cpus=cluster.cpus or cores(), include_dashboard=True, **quiet)
     if context.dashboard_url:
         print(f"Ray dashboard: http://{context.dashboard_url}", flush=True)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def places(workers: int) -> tuple[int, Any]:

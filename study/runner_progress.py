@@ -28,7 +28,7 @@ class Progress(tune.Callback):
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles callbacks when it is set up; this one draws where it was made
 
-    def setup(self, **info: Any) -> None:
+    def setup(self, *info: Any, **more: Any) -> None:
         """Begins the live table."""
         if self.console.is_terminal:
             self.live = Live(self.table(), console=self.console, refresh_per_second=4)

@@ -11,6 +11,7 @@ from scipy import stats
 from study.compare import expected_best, interquartile_mean, t_interval
 from study.files import write_atomically
 from study.gates import collapsed, edge_distance, of_stage
+from study.panel import short
 from study.plan import Plan
 from study.record import Record
 from study.space import Arm
@@ -215,7 +216,9 @@ def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
     speed = [median_step_seconds(of_stage(records, arm.name, "final")) for arm in plan.arms]
     known = [value for value in speed if value > 0]
     gap = (max(known) / min(known) - 1) if known else 0.0
-    rows.append(LedgerRow("Budget", "Seconds a step, median", tuple(f"{s:.3f}" if s > 0 else "–" for s in speed), f"within {gap:.0%}", gap > 0.25))
+    rows.append(
+        LedgerRow("Budget", "Seconds a step, median", tuple(f"{s:.3f}" if s > 0 else "–" for s in speed), f"within {100 * gap:.0f} %", gap > 0.25)
+    )
     rows += tuning_rows(plan, records) + fixed_rows(plan) + failure_rows(plan, records)
     return rows
 
@@ -253,10 +256,10 @@ def tuning_rows(plan: Plan, records: Records) -> list[LedgerRow]:
     rows = [equal_row("Tuning", "Dimensions searched", tuple(str(len(arm.search)) for arm in arms))]
     for name in dict.fromkeys(key for arm in arms for key in arm.search):
         spans = [arm.search.get(name) for arm in arms]
-        rows.append(LedgerRow("Tuning", f"{name}, range", tuple(f"{s.low:g} to {s.high:g}" if s else "–" for s in spans), "its own", False))
+        rows.append(LedgerRow("Tuning", f"{name}, range", tuple(f"{short(s.low)} to {short(s.high)}" if s else "–" for s in spans), "its own", False))
         rows.append(equal_row("Tuning", f"{name}, decades", tuple(f"{s.decades:.1f}" if s else "–" for s in spans)))
         points = [chosen_point(plan, arm, records) for arm in arms]
-        rows.append(LedgerRow("Tuning", f"{name}, chosen", tuple(f"{p[name]:g}" if p and name in p else "–" for p in points), "its own", False))
+        rows.append(LedgerRow("Tuning", f"{name}, chosen", tuple(short(p[name]) if p and name in p else "–" for p in points), "its own", False))
     gaps = [edge_distance(plan, arm.name, records) for arm in arms]
     rows.append(LedgerRow("Tuning", "Decades to the nearest edge", tuple(f"{gap[0]:.1f}" if gap else "–" for gap in gaps), "0.3 needed", False))
     return rows

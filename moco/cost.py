@@ -1,0 +1,46 @@
+"""What a trial will cost, measured by a few steps of it."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from moco import data
+from moco.config import Config
+from moco.features import BATCH, extract
+from moco.pretrain import Run
+from moco.seed import Source, generator
+
+STEPS = 4
+
+
+def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
+    """About how many seconds a trial of this config takes on this machine with so many threads, evaluation included."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        config = Config.of(values)
+        dataset = data.load(cached)
+        splits = data.carve(dataset, config)
+        run = Run(config, dataset, splits.train)
+        draws = generator(config.seed, Source.VIEWS, 1)
+        batch = torch.arange(config.batch_size)
+        run.train_step(batch, draws, draws)  # the first step also sets things up
+        step = timed(lambda: [run.train_step(batch, draws, draws) for _ in range(STEPS)]) / STEPS
+        few = data.Split(splits.train.images[:BATCH], splits.train.labels[:BATCH])
+        image = timed(lambda: extract(run.model.query_encoder, few, dataset, config)) / len(few.labels)
+    finally:
+        torch.set_num_threads(before)
+    measured = -(-config.epochs // config.knn_every)
+    encoded = (measured + 1) * (len(splits.train.labels) + len(splits.validation.labels)) + len(splits.test.labels)
+    return config.epochs * run.steps_an_epoch * step + encoded * image
+
+
+def timed(work: Any) -> float:
+    """Seconds that a call takes, work queued on a GPU included."""
+    started = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

@@ -1,0 +1,148 @@
+"""The page's verdict cards and the four ways to ask: what the template needs of each claim."""
+
+import math
+from typing import Any, NamedTuple
+
+from study import svg
+from study.drawings import digits, verdict_panel, way_panel
+from study.gates import Gate
+from study.panel import number, ticks
+from study.plan import Plan
+from study.sentences import four_title, interval, p_words, result_note, signed, titles, what_would_change
+from study.space import Claim
+from study.verdict import Verdict
+
+
+class Card(NamedTuple):
+    """One claim as the page shows it."""
+
+    claim: Claim
+    label: str
+    effect: str
+    interval: str
+    note: str
+    svg: str
+    gates: tuple[Gate, ...]
+    passed: str
+    change: str
+
+
+def cards(plan: Plan, verdicts: list[Verdict]) -> dict[str, list[Card]]:
+    """The cards by role."""
+    found: dict[str, list[Card]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.claim.role, []).append(card(plan, verdict))
+    return found
+
+
+def card(plan: Plan, verdict: Verdict) -> Card:
+    """One card."""
+    metric, result = plan.metric(verdict.claim.metric), verdict.result
+    effect, bounds = f"{signed(result.mean, metric)} {metric.unit}", interval(verdict, metric) if result.n > 1 else "no interval: n = 1 pair"
+    if not metric.higher_is_better:
+        effect += " of advantage"
+    if not result.n:
+        effect, bounds = "Not run", "no pair of runs has finished"
+    panel = verdict_panel(verdict, metric, tall=verdict.claim.role == "primary")
+    count = sum(gate.state == "passed" for gate in verdict.gates)
+    passed = f"all {len(verdict.gates)} passed" if count == len(verdict.gates) else f"{count} of {len(verdict.gates)} passed"
+    names = {arm.name: arm.title for arm in plan.arms}
+    drawing = svg.draw(panel, names) if panel else ""
+    gates = folded(verdict) if verdict.claim.role in ("family", "secondary") else verdict.gates
+    return Card(verdict.claim, verdict.label, effect, bounds, result_note(plan, verdict), drawing, gates, passed, what_would_change(plan, verdict))
+
+
+def folded(verdict: Verdict) -> tuple[Gate, ...]:
+    """All gates as one where all passed: what is particular to this claim, the rest as in the primary one."""
+    own = [gate.reason for gate in verdict.gates if gate.name in ("Range", "Stability")]
+    if any(gate.state != "passed" for gate in verdict.gates):
+        return verdict.gates
+    return (Gate(f"All {len(verdict.gates)} gates", "passed", "; ".join(own) + "; the rest as above"),)
+
+
+def card_groups(plan: Plan, found: dict[str, list[Card]]) -> list[tuple[str, str, list[Card], str]]:
+    """Title, note, cards and layout of each group below the primary claim."""
+    reference = plan.arm(plan.reference).title
+    family = found.get("family", [])
+    words = {2: "two", 3: "three", 4: "four", 5: "five"}
+    size = words.get(len(family), str(len(family)))
+    return [
+        ("The same claim as the report put it, and on the loss alone", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
+        (f"The other {plan.scientific}s against {reference}, each tuned: a family of {size} claims",
+         "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs in one of twenty.", family, "trio"),
+    ]  # fmt: skip
+
+
+WAYS = (  # role of the claim, title, how it is asked
+    ("published", "As reported, 1 seed", "{shown} for both, judged by the {metric}"),
+    ("replica", "As reported, {n} seeds", "{shown} for both, judged by the {metric}"),
+    ("secondary", "Tuned, on the {metric}", "each at its own rate, {n} seeds"),
+    ("primary", "Tuned, on {metric}", "each at its own rate, {n} seeds"),
+)
+
+
+def ways(plan: Plan, verdicts: list[Verdict]) -> dict[str, Any] | None:
+    """The same claim tested four ways; None unless the space has such claims about one pair of arms."""
+    by_role = {verdict.claim.role: verdict for verdict in verdicts if verdict.claim.role != "family"}
+    if any(role not in by_role for role, _, _ in WAYS):
+        return None
+    chosen = [by_role[role] for role, _, _ in WAYS]
+    better, than = titles(plan, chosen[-1])
+    spans = {name: 1.15 * max([extent(v) for v in chosen if v.claim.metric == name]) for name in {v.claim.metric for v in chosen}}
+    names = {arm.name: arm.title for arm in plan.arms}
+    rows = []
+    for i, ((_, title, how), verdict) in enumerate(zip(WAYS, chosen, strict=True)):
+        metric, result = plan.metric(verdict.claim.metric), verdict.result
+        words = {"shown": plan.replica.shown, "metric": metric.title, "n": result.n}
+        bounds = f"{interval(verdict, metric)}, p = {p_words(result.p)}" if result.n > 1 else f"no interval, n = {result.n}"
+        last_of_metric = i + 1 == len(chosen) or chosen[i + 1].claim.metric != metric.name
+        span = spans[metric.name]
+        rows.append(
+            {
+                "title": title.format(**words), "how": how.format(**words), "label": verdict.label, "bounds": bounds,
+                "effect": f"{signed(result.mean, metric)} {metric.unit}" if result.n else "not run",
+                "svg": svg.draw(way_panel(verdict, span), names), "axis": axis_svg(span) if last_of_metric else "",
+                "unit": f"{metric.unit}{' of loss' if metric.name == 'loss' else ''}, δ = {verdict.delta:.{digits(metric)}f}",
+            }
+        )  # fmt: skip
+    n = max(verdict.result.n for verdict in chosen)
+    loss, score = plan.metric(chosen[0].claim.metric), plan.metric(chosen[-1].claim.metric)
+    caption = (
+        f"Difference on the same seed, turned so that a positive number favours {better}: {than}’s {loss.title} less {better}’s, {better}’s {score.title} less {than}’s. "
+        "Dotted: −δ and +δ. The zeros are aligned; the two scales are not comparable."
+    )
+    figure = {"id": "four", "title": four_title(chosen), "sub": f"{better} against {than}. 95 % paired t intervals, n = {chosen[1].result.n} to {n} pairs; the first row is one pair."
+              if chosen[1].result.n != n else f"{better} against {than}. 95 % paired t intervals, n = {n} pairs; the first row is one pair.",
+              "caption": caption, "table": pair_table(plan, chosen[1:], better, than)}  # fmt: skip
+    return {"rows": rows, "better": better, "than": than, "figure": figure, "label": f"The claim, {better} beats {than}, tested four ways"}
+
+
+def extent(verdict: Verdict) -> float:
+    """How far a row reaches from zero."""
+    r = verdict.result
+    return max([abs(v) for v in (r.mean, r.low, r.high, verdict.delta) if not math.isnan(v)], default=1.0)
+
+
+def axis_svg(span: float) -> str:
+    """The scale below the rows of one unit."""
+    marks = ticks(-span, span, 5, signed=True)
+    line = "M0 0H1000" + "".join(f"M{(value + span) / (2 * span) * 1000:.0f} 0v4" for value, _ in marks)
+    words = "".join(f'<text x="{(value + span) / (2 * span) * 100:.1f}%" y="17">{text}</text>' for value, text in marks)
+    return (
+        '<svg class="plot" height="1" style="--t:0px;--r:0px;--b:0px;--l:0px"><svg viewBox="0 0 1000 1" preserveAspectRatio="none" width="100%" height="1">'
+        f'<path class="axis" d="{line}"/></svg><g class="t m">{words}</g></svg>'
+    )
+
+
+def pair_table(plan: Plan, chosen: list[Verdict], better: str, than: str) -> dict[str, Any]:
+    """The paired differences behind the four ways."""
+    count = max((verdict.result.n for verdict in chosen), default=0)
+    rows = []
+    for i in range(count):
+        cells = []
+        for verdict in chosen:
+            metric, r = plan.metric(verdict.claim.metric), verdict.result
+            cells.append(f"{number(r.differences[i], digits(metric), True)} (seed {r.seeds[i]})" if i < r.n else "–")
+        rows.append([str(i + 1), *cells])
+    head = ["Pair", f"{plan.replica.shown}, loss", "Tuned, loss", "Tuned, accuracy"]
+    return {"caption": f"{better} against {than} by seed pair; positive favours {better}", "head": head, "rows": rows}

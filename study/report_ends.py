@@ -1,0 +1,143 @@
+"""The page's masthead facts, threats, deviations, provenance and table of all runs."""
+
+import math
+import statistics
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from study.drawings import digits
+from study.panel import number, short
+from study.plan import SEARCH_SEED, Plan
+from study.record import Record, final_records
+from study.sentences import detectable_words
+from study.stages import expected_trials
+from study.verdict import Verdict
+
+
+def meta(plan: Plan, records: list[Record]) -> list[tuple[str, str, str]]:
+    """Data, encoder, budget, seeds, device and end."""
+    about = [(str(term), str(first), str(second)) for term, first, second in plan.data.get("about", [])]
+    epochs = f"{plan.base['epochs']} epochs a run" if "epochs" in plan.base else ""
+    about.append(("Budget", f"{plan.sizes.search_trials} search trials each", epochs))
+    about.append(("Seeds", f"{plan.sizes.final_seeds} final, paired", "none seen in the search"))
+    devices = ", ".join(sorted({record.device for record in records if record.device})) or "nothing ran yet"
+    hours = sum(record.seconds for record in records) / 3600
+    spent = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
+    about.append(("Device", devices, f"{spent} of trials, {len(records)} runs"))
+    ended = max((record.ended for record in records), default="")
+    day = datetime.fromisoformat(ended).strftime("%-d %b %Y") if ended else "not yet"
+    about.append(("Ended", day, f"{ended[11:16]} UTC" if ended else ""))
+    return about
+
+
+def threats(plan: Plan, records: list[Record], verdicts: list[Verdict]) -> list[str]:
+    """What the result is not: the space's own caveats and those that the numbers give."""
+    said = [
+        f"Its data are {plan.data.get('title', plan.data.get('name', ''))} and its sizes those of the {plan.profile} profile ({plan.sizes.note}). It says nothing of other data or longer training."
+    ]
+    said += plan.threats
+    images = plan.data.get("counts", {}).get("test", 0)
+    if images and images < 2000:
+        said.append(f"{images} test images: one image is {100 / images:.2f} points, so the binomial sd of an accuracy sets δ.")
+    primary = next((verdict for verdict in verdicts if verdict.claim.role == "primary"), None)
+    if primary and primary.result.n > 1:
+        said.append(detectable_words(plan, primary.result.sd, primary.delta))
+    said += plan.data.get("warnings", [])
+    return said
+
+
+def deviations(plan: Plan, records: list[Record]) -> list[str]:
+    """Where the run departed from the plan, counted from the records."""
+    said = []
+    final = final_records(records)
+    added = Counter(record.arm for record in final.values() if record.stage == "added")
+    said += [
+        f"{count} search points were added for {plan.arm(arm).title} by the boundary rule, which the plan foresees." for arm, count in added.items()
+    ]
+    for record in records:
+        if record.status == "diverged":
+            point = ", ".join(f"{name} {short(value)}" for name, value in record.point.items())
+            said.append(
+                f"Trial {record.trial} ({plan.arm(record.arm).title}, {record.stage}, {point}) diverged. It is in no mean and stays in every count."
+            )
+    failed = [record for record in records if record.status == "failed"]
+    for record in failed:
+        again = "was run again with the same seed; both records are kept" if record.trial in final else "has not succeeded since"
+        said.append(f"Trial {record.trial} ({plan.arm(record.arm).title}, {record.stage}) failed and {again}: {last_line(record.error)}.")
+    expected = expected_trials(plan)
+    missing = {stage: count - sum(r.stage == stage for r in final.values()) for stage, count in expected.items() if stage not in ("added", "beside")}
+    said += [f"{count} trials of the {stage} stage have not ended." for stage, count in missing.items() if count > 0]
+    for what, values in (("commits", {r.commit for r in records}), ("devices", {r.device for r in records if r.device})):
+        if len(values) > 1:
+            said.append(f"The records come from several {what}: {', '.join(sorted(values))}.")
+    if plan.overrides:
+        said.append("Set on the command line: " + ", ".join(f"{name} = {value}" for name, value in plan.overrides.items()) + ".")
+    said.append("No claim was added after the plan was fixed, and no seed after the results were seen: either would change the plan’s hash.")
+    return said
+
+
+def last_line(error: str) -> str:
+    """What an error says."""
+    lines = error.strip().splitlines()
+    return lines[-1].rstrip(".") if lines else "no message"
+
+
+def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list[tuple[str, str]]:
+    """Where every number comes from."""
+    counts = plan.data.get("counts", {})
+    commits = sorted({record.commit for record in records if record.commit}) or [study.get("commit", "")]
+    versions = records[-1].versions if records else study.get("versions", {})
+    confirm, final, replica = (plan.seeds(stage) for stage in ("confirm", "final", "replica"))
+    precision = sorted({str(record.result["precision"]) for record in records if "precision" in record.result})
+    return [
+        ("Plan", f"fixed {study.get('created', '')}, before the first trial; hash {study['hash']}"),
+        ("Code", "commit " + ", ".join(commits) if any(commits) else "not in a git repository"),
+        ("Data", f"{plan.data.get('name', '')}, fingerprint sha256:{plan.data['fingerprint'][:16]}…; " + ", ".join(f"{count:,} {split}" for split, count in counts.items())
+         + f"; {len(plan.data.get('classes', []))} classes; {plan.data.get('duplicates', 0)} exact duplicates between train and test"),
+        ("Views", f"{plan.data.get('views', '')}, each image with random parameters of its own"),
+        ("Seeds", f"search {SEARCH_SEED}; replica {replica[0]} to {replica[-1]}; confirm {confirm[0]} to {confirm[-1]}; final {final[0]} to {final[-1]}"),
+        ("Software", ", ".join(f"{name} {version}" for name, version in versions.items())),
+        ("Device", f"{', '.join(sorted({r.device for r in records if r.device})) or 'none yet'}; encoder passes in {', '.join(precision) or '–'}; {plan.workers} worker{'s' if plan.workers > 1 else ''} a trial"),
+        ("Time", f"first trial {min((r.started for r in records if r.started), default='–')}, last {max((r.ended for r in records), default='–')}; {sum(r.seconds for r in records) / 60:.0f} min of trial time"),
+        ("Records", f"records.jsonl, {len(records)} lines, beside this page; flat copies in trials.csv and epochs.csv; the searches in optuna.db"),
+    ]  # fmt: skip
+
+
+def runs(plan: Plan, records: list[Record]) -> dict[str, Any]:
+    """Every record, none left out."""
+    metrics = [metric for metric in plan.metrics if metric.name != "loss"]
+    names = [f"{m.title}, %" if m.unit == "points" else m.title for m in metrics]
+    tuned = list(dict.fromkeys(name for arm in plan.arms for name in arm.search))
+    order = {stage: i for i, stage in enumerate(("final", "replica", "confirm", "search", "added", "beside"))}
+    arms = [arm.name for arm in plan.arms]
+    rows = []
+    for r in sorted(records, key=lambda r: (order.get(r.stage, 9), arms.index(r.arm), r.seed, r.ended)):
+        scores = [number(r.metric(m.name) * m.scale, digits(m)) if r.status == "finished" else "–" for m in metrics]
+        loss = f"{r.curve[-1]['loss']:.2f}" if r.curve and math.isfinite(r.curve[-1]["loss"]) else "–"
+        rank = r.metric(plan.collapse[0])
+        point = [short(r.point[name]) if name in r.point else "–" for name in tuned]
+        rows.append(
+            [
+                r.trial,
+                r.stage,
+                plan.arm(r.arm).title,
+                str(r.seed),
+                *point,
+                r.status,
+                loss,
+                *scores,
+                "–" if math.isnan(rank) else f"{rank:.1f}",
+                f"{r.seconds:.1f}",
+            ]
+        )
+    statuses = Counter(record.status for record in records)
+    told = ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none yet"
+    head = ["Trial", "Stage", plan.scientific.capitalize(), "Seed", *tuned, "Status", "Loss", *names, "Eff. rank", "Seconds"]
+    sub = f"Accuracies are of the test split in the stages final and replica, of the validation split otherwise. Eff. rank below {plan.collapse[1]:g} counts as collapsed. Median run {statistics.median([r.seconds for r in records]) if records else 0:.1f} s."
+    return {"title": f"{len(records)} runs, none left out: {told}", "sub": sub, "head": head, "rows": rows}
+
+
+def ribbon(plan: Plan) -> str:
+    """Words for a study on toy data; empty otherwise."""
+    return f"{plan.data['title']}: this shows the method and is no evidence about photographs" if plan.data.get("bundled") else ""

@@ -1,0 +1,226 @@
+"""The page's figures with their frames: title, subtitle, panels, caption and the table behind each."""
+
+import math
+from itertools import groupby
+from typing import Any
+
+from study.compare import paired
+from study.drawings import budget_panels, digits, final_panels, loss_panels, rate_panels, then_panels
+from study.panel import Panel, number, short
+from study.plan import Plan
+from study.sentences import final_title, joined, then_title
+from study.stages import Records
+from study.tables import arm_results, budget_curves, curves_of, fairness, loss_and_score, rank_correlation, rate_curves
+from study.verdict import ALPHA, Verdict, delta_of, values_of
+
+Section = dict[str, Any]
+
+
+def frame(id: str, title: str, sub: str, caption: str, table: dict[str, Any] | None = None) -> Section:
+    """What every figure has around it."""
+    return {"id": id, "title": title, "sub": sub, "caption": caption, "table": table}
+
+
+def fmt(value: float, places: int) -> str:
+    """A number, or a dash where there is none."""
+    return "–" if math.isnan(value) else number(value, places)
+
+
+def then(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section:
+    """The report's figure beside ours."""
+    by_role = {verdict.claim.role: verdict for verdict in verdicts}
+    panels = then_panels(plan, records)
+    arms = [arm for arm in plan.arms if arm.in_report]
+    curves = {arm.name: curves_of(plan, records, arm.name, "replica") for arm in arms}
+    found = {name: list(by_seed.values()) for name, by_seed in curves.items() if by_seed}
+    head, rows = ["Epoch"], []
+    for arm in arms:
+        head += [f"{arm.title}, first seed", "mean"] if arm.name in found else []
+    for k in range(min((len(curve) for seeds in found.values() for curve in seeds), default=0)):
+        row = [str(k + 1)]
+        for seeds in found.values():
+            row += [f"{seeds[0][k]:.2f}", f"{sum(curve[k] for curve in seeds) / len(seeds):.2f}"]
+        rows.append(row)
+    chance = plan.data.get("chance", {}).get("loss")
+    missing = [arm.title for arm in plan.arms if not arm.in_report]
+    caption = "The loss of an epoch is the mean over its steps. "
+    caption += f"Chance is {chance:.2f} nats for our queue; a loss at another queue size could not be compared with it. " if chance else ""
+    caption += "The queue begins with random keys, so the first steps are easier than chance. The bands are pointwise: they do not say from which epoch on two arms differ."
+    caption += f" {joined(missing)} {'is' if len(missing) == 1 else 'are'} not in the report and not run here." if missing else ""
+    table = {"caption": "Loss in nats by epoch: first seed, then the mean of all", "head": head, "rows": rows}
+    claim = by_role.get("published")
+    title = then_title(plan, claim, by_role.get("replica"))
+    sub = f"Pretraining loss by epoch at {plan.replica.shown}, the report’s experiment {plan.replica.row}. Left and middle: 1 run each, no interval. Right: means of all seeds, pointwise 95 % t bands."
+    return {"figure": frame("then", title, sub, caption, table), "panels": panels, "claimed": plan.arm(claim.claim.better).title if claim else ""}
+
+
+def final(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section | None:
+    """The final stage: every seed, the differences, and the table."""
+    results = arm_results(plan, records)
+    if not results:
+        return None
+    metric, others = plan.metrics[0], plan.metrics[1:]
+    places, unit = digits(metric), "%" if metric.unit == "points" else metric.unit
+    reference = values_of(plan, records, plan.reference, "final", metric)
+    claims = {v.claim.better: v for v in verdicts if v.claim.stage == "final" and v.claim.metric == metric.name and v.claim.than == plan.reference}
+    pairs = {}
+    for result in results:
+        if result.arm.name != plan.reference:
+            level = claims[result.arm.name].result.level if result.arm.name in claims else 1 - ALPHA
+            pair = paired(result.by_seed, reference, level)
+            if pair.n > 1:
+                pairs[result.arm.name] = pair
+    delta = delta_of(plan, records, metric)
+    head = [plan.scientific.capitalize(), "Chosen " + ", ".join(plan.arms[0].search), "n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"]
+    head += [f"{m.title}, %" if m.unit == "points" else m.title.capitalize() for m in others] + ["At default"]
+    rows = []
+    for r in results:
+        values = list(r.by_seed.values())
+        cells = [", ".join(short(v) for v in r.point.values()), str(len(values)), fmt(r.mean, places), fmt(r.sd, places),
+                 f"{fmt(r.low, places)} to {fmt(r.high, places)}", fmt(r.iqm, places), fmt(min(values), places), fmt(max(values), places)]  # fmt: skip
+        cells += [fmt(r.others[m.name], digits(m)) for m in others] + [fmt(r.default, places)]
+        rows.append((r.arm, cells))
+    count, images = max(len(r.by_seed) for r in results), plan.data.get("counts", {}).get("test", 0)
+    noise = (
+        f" One test image is {100 / images:.2g} points; δ is the larger of {metric.delta:g} points and the binomial sd at the reference’s mean, {delta:.1f} points."
+        if images and metric.share_of_images
+        else ""
+    )
+    caption = (
+        f"Each arm ran at the point chosen in the confirm stage, on seeds {plan.seeds('final')[0]} to {plan.seeds('final')[-1]}, and was scored on the test split once. "
+        f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in the {plan.scientific} alone.{noise} "
+        "In the table the further metrics are means of the same runs; “at default” is the library’s default point, one seed, validation split."
+    )
+    by_seed = [[str(seed), *(fmt(r.by_seed.get(seed, math.nan), places) for r in results)] for seed in plan.seeds("final")]
+    table = {"caption": f"Test {metric.title}, {unit}, by seed", "head": ["Seed", *(r.arm.title for r in results)], "rows": by_seed}
+    sub = f"{metric.title.capitalize()} on {images:,} test images. n = {count} fresh seeds an {plan.scientific}; every small mark is one seed."
+    sub = sub.replace("seeds an ", "seeds of each ")
+    return {
+        "figure": frame("final", final_title(plan, results, verdicts), sub, caption, table), "panels": final_panels(plan, results, pairs, delta),
+        "head": head, "rows": rows, "caption": f"{metric.title.capitalize()} on the test split, {unit}, n = {count} seeds",
+    }  # fmt: skip
+
+
+def rate(plan: Plan, records: Records) -> Section | None:
+    """The search by learning rate."""
+    curves, metric = rate_curves(plan, records), plan.metrics[0]
+    if not curves:
+        return None
+    delta = delta_of(plan, records, metric)
+    reported = next(iter(plan.replica.values.get(c.name) for c in curves), None)
+    lost: list[str] = []
+    kept: list[str] = []
+    for curve in curves:
+        best = max((p.score for p in curve.points if p.kind in ("search", "added") and not math.isnan(p.score)), default=math.nan)
+        at = next((p.score for p in curve.points if p.value == reported), None)
+        if at is not None:
+            (kept if not math.isnan(at) and best - at <= 5 * delta else lost).append(curve.arm.title)
+    title = (
+        f"At {reported:g} {joined(kept)} {'stays' if len(kept) == 1 else 'stay'} within 5 δ of the best search trial"
+        if kept
+        else f"At {reported:g} every {plan.scientific} falls more than 5 δ behind its best search trial"
+    )
+    title += f"; {joined(lost)} {'falls' if len(lost) == 1 else 'fall'} behind by more" if kept and lost else ""
+    sub = f"{metric.title.capitalize()} on the validation split. n = 1 seed a trial, no interval; {plan.sizes.search_trials} search trials each."
+    caption = (
+        "Points are quasi-random on a log scale, the same scramble for all arms. Where an arm’s best trial was its outermost or lay in the outer tenth of its range, "
+        f"{plan.sizes.added_trials} points were added beyond that edge; the same was allowed to all. The chosen point is the best mean of {plan.sizes.confirm_seeds} new seeds "
+        f"among the top {plan.sizes.confirm_points} trials, which need not be the best single trial."
+    )
+    rows = [
+        [c.arm.title, short(p.value), p.kind, "diverged" if math.isnan(p.score) else number(p.score, digits(metric))]
+        for c in curves
+        for p in c.points
+    ]
+    table = {
+        "caption": f"Validation {metric.title}, one seed a trial",
+        "head": [plan.scientific.capitalize(), "lr", "Why tried", metric.title.capitalize()],
+        "rows": rows,
+    }
+    return {
+        "figure": frame("rate", title, sub, caption, table),
+        "panels": rate_panels(plan, curves, delta),
+        "within": f"within δ = {delta:.1f} {metric.unit} of the best",
+    }
+
+
+def ledger(plan: Plan, records: Records) -> Section:
+    """The fairness ledger."""
+    rows = fairness(plan, records)
+    differing = [row.item for row in rows if row.differs]
+    budget = [row for row in rows if row.group == "Budget" and row.differs]
+    title = (
+        f"Not every {plan.scientific} has had the same budget yet"
+        if budget
+        else f"Every {plan.scientific} had the same trials, epochs, seeds and decades of learning rate"
+    )
+    sub = "Counted from the records, not from the plan. " + (
+        f"{len(differing)} rows differ: {', '.join(differing)}." if differing else "No row differs."
+    )
+    key, least = plan.collapse
+    caption = f"Seconds a step exclude the first epoch of a run. A run has collapsed when its {key.replace('_', ' ')} is below {least:g}. “Its own” marks what is meant to differ."
+    groups = [(group, list(found)) for group, found in groupby(rows, key=lambda row: row.group)]
+    return {"figure": frame("fair", title, sub, caption), "groups": groups}
+
+
+def loss(plan: Plan, records: Records) -> Section | None:
+    """Whether the loss stands in for the metric that matters."""
+    runs = loss_and_score(plan, records)
+    panels = loss_panels(plan, runs)
+    if not panels:
+        return None
+    tuned, metric = [run for run in runs if run.stage == "final"], plan.metrics[0]
+    all_rank, tuned_rank = rank_correlation(runs), rank_correlation(tuned)
+    if math.isnan(tuned_rank):
+        title = f"Over all runs the loss ranks {metric.title} with a correlation of {fmt(all_rank, 2)}"
+    else:
+        strength = "hardly" if abs(tuned_rank) < 0.4 else "backwards" if tuned_rank < 0 else "in part" if tuned_rank < 0.7 else "well"
+        title = f"The loss ranks the tuned runs {strength}: correlation {number(tuned_rank, 2)}, against {number(all_rank, 2)} over all runs"
+    rows = []
+    for arm in plan.arms:
+        by_stage = {run.stage: run for run in runs if run.arm.name == arm.name}
+        cells = []
+        for stage in ("final", "replica"):
+            run = by_stage.get(stage)
+            cells += [fmt(sum(run.loss) / len(run.loss), 2), fmt(sum(run.score) / len(run.score), 1)] if run else ["not run", "not run"]
+        rows.append([arm.title, *cells, fmt(rank_correlation([by_stage["final"]]) if "final" in by_stage else math.nan, 2)])
+    head = [
+        plan.scientific.capitalize(),
+        "Loss, tuned",
+        f"{metric.title}, tuned",
+        f"Loss, {plan.replica.shown}",
+        f"{metric.title}, {plan.replica.shown}",
+        "Rank correlation within",
+    ]
+    count = sum(len(run.loss) for run in runs)
+    sub = f"Final pretraining loss against test {metric.title}. n = {count} finished runs, of which {sum(len(run.loss) for run in tuned)} tuned; Spearman rank correlation, no interval."
+    caption = "A correlation of 1 would mean that a lower loss always goes with a higher accuracy. Over all runs it is helped by runs that the shared rate ruined; among tuned runs it says whether the loss could choose between them."
+    return {
+        "figure": frame(
+            "loss", title, sub, caption, {"caption": "Means by arm; the single runs are in the table of all runs", "head": head, "rows": rows}
+        ),
+        "panels": panels,
+    }
+
+
+def budget(plan: Plan, records: Records) -> Section | None:
+    """What tuning buys."""
+    panels: list[Panel] = budget_panels(plan, records, arm_results(plan, records))
+    curves = {name: curve for name, curve in budget_curves(plan, records).items() if curve}
+    if not panels:
+        return None
+    most, metric = min(len(curve) for curve in curves.values()), plan.metrics[0]
+    one, last = ([curve[k] for curve in curves.values()] for k in (0, most - 1))
+    title = f"With one trial the {plan.scientific}s lie {max(one) - min(one):.1f} {metric.unit} apart; with {most} they lie {max(last) - min(last):.1f} apart"
+    sub = f"n = {most} search trials each, one search; no interval."
+    caption = (
+        f"Expected maximum of k trials drawn without replacement from the {most} (Tang et al. 2020), drawn only to k = {most}. A diverged trial counts as the worst of all. "
+        f"The search was done once: its own luck is not measured. Not shown: importance of hyper-parameters, which needs at least 20 trials an arm; this study has {most}."
+    )
+    rows = [[str(k + 1), *(number(curve[k], digits(metric)) if k < len(curve) else "–" for curve in curves.values())] for k in range(most)]
+    table = {
+        "caption": f"Expected best validation {metric.title} after k trials",
+        "head": ["k", *(plan.arm(name).title for name in curves)],
+        "rows": rows,
+    }
+    return {"figure": frame("budget", title, sub, caption, table), "panels": panels}

@@ -1,0 +1,181 @@
+"""Sentences made of numbers: every one on the page that carries a result comes from here."""
+
+import math
+
+from study.compare import detectable, pairs_needed, sign_flip_p
+from study.drawings import digits
+from study.panel import number
+from study.plan import Plan
+from study.space import Metric
+from study.tables import ArmResult
+from study.verdict import ALPHA, LABELS, Verdict
+
+
+def signed(value: float, metric: Metric) -> str:
+    """A difference with its sign, in the metric's decimals."""
+    return number(value, digits(metric), True)
+
+
+def interval(verdict: Verdict, metric: Metric) -> str:
+    """The interval in brackets."""
+    return f"[{signed(verdict.result.low, metric)}, {signed(verdict.result.high, metric)}]"
+
+
+def p_words(p: float) -> str:
+    """A p-value to three digits."""
+    return f"{p:.3f}" if p >= 0.001 else "below 0.001"
+
+
+def titles(plan: Plan, verdict: Verdict) -> tuple[str, str]:
+    """The two arms of a claim."""
+    return plan.arm(verdict.claim.better).title, plan.arm(verdict.claim.than).title
+
+
+def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
+    """The page's answer: its bold part and what follows, with n and the interval."""
+    if verdict is None or not verdict.result.n:
+        return "Not answered yet:", "the final stage has no pair of runs so far. The same command goes on."
+    metric = plan.metric(verdict.claim.metric)
+    better, than = titles(plan, verdict)
+    r = verdict.result
+    size, bounds = f"{abs(r.mean):.{digits(metric)}f} {metric.unit} of {metric.title}", interval(verdict, metric)
+    pairs = f"95 % interval, n = {r.n} pairs on the same seeds"
+    effect = f"{signed(r.mean, metric)} {metric.unit} of {metric.title} {bounds}" if r.n > 1 else f"{signed(r.mean, metric)} {metric.unit}, one pair"
+    said = {
+        "supported": (f"Yes, by {size} {bounds},", f"once each has its own learning rate ({pairs})."),
+        "small": (f"Yes, but by no more than {size} {bounds},", f"less than the {verdict.delta:.{digits(metric)}f} that matter ({pairs})."),
+        "contradicted": (f"No, the opposite holds: {better} ends {size} below {than} {bounds},", f"even at its own learning rate ({pairs})."),
+        "equivalent": (
+            f"No: {better} and {than} are level, {effect},",
+            f"within the ±{verdict.delta:.{digits(metric)}f} that do not matter ({pairs}).",
+        ),
+        "nogain": (f"No gain that matters: {effect};", f"an advantage of {verdict.delta:.{digits(metric)}f} or more is ruled out ({pairs})."),
+        "undecided": (f"Undecided: {effect}.", f"The interval holds both zero and differences that matter ({pairs})."),
+        "untestable": ("Not testable:", f"{failed_reasons(verdict)}. Measured: {effect} ({pairs})."),
+    }
+    if verdict.label == "undecided" and r.low > 0:
+        return f"Undecided: {effect}.", f"The interval lies above zero, but p is {p_words(verdict.p)} ({pairs})."
+    return said[verdict.label]
+
+
+def failed_reasons(verdict: Verdict) -> str:
+    """Why a claim cannot be tested."""
+    reasons = [gate.reason for gate in verdict.gates if gate.state == "failed"]
+    return "; ".join(reasons) or "a single pair of runs has no interval"
+
+
+def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:
+    """What the report's own setting gives with seeds."""
+    if verdict is None or verdict.result.n < 2:
+        return f"At the report’s shared {plan.replica.shown} too few runs have ended to say."
+    metric = plan.metric(verdict.claim.metric)
+    better, than = titles(plan, verdict)
+    r = verdict.result
+    size = f"{abs(r.mean):.{digits(metric)}f} {metric.unit}"
+    side = {"supported": "lower", "small": "lower", "contradicted": "higher"}.get(verdict.label)
+    if side is None:
+        bounds = f"{signed(r.mean, metric)} {metric.unit} {interval(verdict, metric)}, n = {r.n} pairs"
+        return f"At the report’s shared {plan.replica.shown} the claim on the loss is {LABELS[verdict.label][0].lower()}: an advantage of {bounds}."
+    low, high = sorted((abs(r.low), abs(r.high)))
+    bounds = f"[{low:.{digits(metric)}f}, {high:.{digits(metric)}f}], n = {r.n} pairs"
+    return f"At the report’s shared {plan.replica.shown} {better} ends with a {side} loss than {than}, by {size} {bounds}."
+
+
+def published_sentence(verdict: Verdict | None) -> str:
+    """Why the published claim as such cannot be judged."""
+    if verdict is None:
+        return ""
+    return "As published the claim is not testable: " + "; ".join(gate.reason for gate in verdict.gates if gate.state == "failed") + "."
+
+
+def result_note(plan: Plan, verdict: Verdict) -> str:
+    """Interval kind, n, p and δ under a claim's difference."""
+    metric, r = plan.metric(verdict.claim.metric), verdict.result
+    if r.n < 2:
+        return f"n = {r.n} pair{'' if r.n == 1 else 's'}, no interval."
+    kind = "Holm p" if verdict.family > 1 else "sign-flip p"
+    delta = f"Smallest difference that matters: δ = {verdict.delta:.{digits(metric)}f} {metric.unit}."
+    return f"{100 * r.level:.3g} % paired t interval, n = {r.n} pairs, {kind} = {p_words(verdict.p)}. {delta}"
+
+
+def what_would_change(plan: Plan, verdict: Verdict) -> str:
+    """What would turn the label, computed from the same pairs."""
+    metric, r = plan.metric(verdict.claim.metric), verdict.result
+    if verdict.claim.role == "published":
+        return "Six or more paired seeds, each arm at its own tuned rate, scored by accuracy."
+    if verdict.label == "untestable":
+        return f"The gate: {failed_reasons(verdict)}."
+    said = []
+    if r.n > 2:
+        means = [(sum(r.differences) - d) / (r.n - 1) for d in r.differences]
+        said.append(f"Leaving out any one seed keeps the mean between {signed(min(means), metric)} and {signed(max(means), metric)}.")
+    if verdict.label == "supported":
+        said.insert(0, f"It becomes supported, small if δ is set above {abs(r.mean):.{digits(metric)}f} {metric.unit}.")
+    if verdict.label == "undecided":
+        least = 2 / 2**r.n * verdict.family
+        if verdict.family > 1 and least > ALPHA:
+            said.insert(
+                0, f"With n = {r.n} no claim in a family of {verdict.family} can reach p = {ALPHA:g} (the least is {least:.2f}); more seeds can."
+            )
+        elif r.low <= 0:
+            said.insert(0, f"More seeds: about {max(r.n + 1, pairs_needed(r, verdict.delta))} pairs bring the interval to ±δ; this study has {r.n}.")
+    if verdict.label in ("equivalent", "nogain"):
+        said.insert(0, f"A δ below {max(abs(r.low), abs(r.high)) if verdict.label == 'equivalent' else r.high:.{digits(metric)}f} {metric.unit}.")
+    if verdict.label == "contradicted":
+        said.insert(0, "Another setting: it holds for this one only.")
+    return " ".join(said)
+
+
+def four_title(rows: list[Verdict]) -> str:
+    """The finding of the four ways."""
+    words = ["no", "one", "two", "three", "four"]
+    labels = len({verdict.label for verdict in rows})
+    return f"One claim, {words[len(rows)]} tests, {words[labels]} {'label' if labels == 1 else 'different labels'}"
+
+
+def then_title(plan: Plan, published: Verdict | None, replica: Verdict | None) -> str:
+    """Whether the report's picture comes back."""
+    if published is None or replica is None or not published.result.n or replica.result.n < 2:
+        return "The report’s setting, run again"
+    one = "repeats" if published.result.mean > 0 else "does not repeat"
+    many = {"supported": "agree with it", "small": "agree with it", "contradicted": "show the opposite"}.get(replica.label, "do not decide it")
+    return f"One seed {one} the report’s order; {replica.result.n} seeds {many}"
+
+
+def final_title(plan: Plan, results: list[ArmResult], verdicts: list[Verdict]) -> str:
+    """Who ends above the reference, with the words that the labels license."""
+    reference = plan.arm(plan.reference).title
+    groups: dict[str, list[str]] = {}
+    words = {
+        "supported": "above", "small": "slightly above", "contradicted": "below", "equivalent": "level with", "nogain": "not relevantly above",
+        "undecided": "undecided against", "untestable": "not testable against",
+    }  # fmt: skip
+    for verdict in verdicts:
+        if verdict.claim.stage == "final" and verdict.claim.metric == plan.metrics[0].name and verdict.result.n:
+            groups.setdefault(words[verdict.label], []).append(plan.arm(verdict.claim.better).title)
+    if not groups:
+        return "The final stage has not ended"
+    parts = [f"{joined(names)} {'ends' if len(names) == 1 else 'end'} {word} {reference}" if "above" in word or "below" in word
+             else f"{joined(names)} {'is' if len(names) == 1 else 'are'} {word} {reference}" for word, names in groups.items()]  # fmt: skip
+    return "Each tuned: " + "; ".join(parts)
+
+
+def joined(names: list[str]) -> str:
+    """A list in words."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def detectable_words(plan: Plan, sd: float, delta: float) -> str:
+    """The difference that the planned seeds can find; `sd` of paired differences and `delta` in the primary metric's unit, sd NaN if not measured."""
+    n, family = plan.sizes.final_seeds, max(1, sum(claim.role == "family" for claim in plan.claims))
+    metric = plan.metrics[0]
+    effect = detectable(n)
+    least = sign_flip_p([1.0] * n)
+    said = [f"With {n} pairs a true difference of {effect:.2f} sd (of paired differences) is found with 80 % power."]
+    if not math.isnan(sd):
+        said.append(f"The sd measured so far is {sd:.1f} {metric.unit}: that is {effect * sd:.1f} {metric.unit}; δ is {delta:.1f}.")
+    if n > 1 and least > ALPHA:
+        said.append(f"With {n} seeds no claim can be supported: the least possible p is {least:.3f}; 6 are needed.")
+    elif n > 1 and least * family > ALPHA:
+        said.append(f"No claim of the family of {family} can be supported: the least Holm p is {least * family:.3f}.")
+    return " ".join(said)
