@@ -28,6 +28,7 @@ POSITIVE = [
     "lr",
 ]
 NOT_NEGATIVE = ["train_images", "weight_decay", "warmup_epochs", "seed", "split_seed"]
+KINDS = {int: "a whole number", float: "a number", str: "a word"}
 SHARES = {"key_momentum": (0.0, 1.0), "momentum": (0.0, 1.0), "validation_share": (0.0, 1.0)}
 
 
@@ -108,7 +109,7 @@ class Config:
             if types[name] is float and type(value) is int:
                 value = float(value)
             if type(value) is not types[name]:
-                raise ValueError(f"{name} must be of type {types[name].__name__}; got {value!r}")
+                raise ValueError(f"{name} must be {KINDS[types[name]]}; got {value!r}")
             checked[name] = value
         return cls(**checked)
 

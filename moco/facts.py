@@ -34,7 +34,7 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     """The dataset in numbers and in words, for the plan and its page.
 
     Raises:
-        DataError: the validation split cannot be carved.
+        ValueError: the validation split cannot be carved, or the training split does not fill a batch.
     """
     dataset = data.load(cached)
     config = Config.of({**wish, "dataset": dataset.name})
@@ -42,6 +42,8 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     channels, size = train.shape[1], train.shape[2]
     weights = sum(parameter.numel() for parameter in Encoder(config, channels, 1).parameters())
+    if config.batch_size > len(splits.train.labels):
+        raise ValueError(f"batch_size must not exceed the training split; got {config.batch_size} for {len(splits.train.labels)} images")
     counts = {name: len(split.labels) for name, split in splits._asdict().items()}
     title = DATASETS[dataset.name].title if dataset.name in DATASETS else f"folder {dataset.name}"
     used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"

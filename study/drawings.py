@@ -3,11 +3,11 @@
 import math
 
 from study.compare import Paired, t_interval
-from study.panel import Axis, Band, Bar, Line, Mark, Panel, Points, Rule, Text, Zone, decade_ticks, number, padded, short, stacked, ticks
+from study.panel import Axis, Band, Bar, Line, Mark, Panel, Points, Rule, Text, Zone, number, padded, stacked, ticks
 from study.plan import Plan
 from study.space import Metric
 from study.stages import Records
-from study.tables import ArmResult, RateCurve, Runs, budget_curves, curves_of, rank_correlation
+from study.tables import ArmResult, curves_of
 from study.verdict import Verdict
 
 DIGITS = {"points": 1, "nats": 2}
@@ -156,142 +156,3 @@ def seeds_and_mean(arm: str, values: tuple[float, ...], mean: float, low: float,
     if not math.isnan(low):
         marks.append(Bar(arm, "ci", low, high, y + 12))
     return [*marks, Points(arm, "mean", (mean,), (y + 12,), (f"mean {mean:.4g} {unit}",))]
-
-
-def rate_panels(plan: Plan, curves: list[RateCurve], delta: float) -> list[Panel]:
-    """Score by learning rate, a panel an arm on shared axes."""
-    if not curves:
-        return []
-    metric = plan.metrics[0]
-    scores = [p.score for c in curves for p in c.points if not math.isnan(p.score)]
-    low, high = padded(scores)
-    x_low = min(p.value for c in curves for p in c.points) / 1.6
-    x_high = max(p.value for c in curves for p in c.points) * 1.6
-    y = Axis(low, high, ticks(low, high, 3))
-    return [rate_panel(plan, curve, Axis(x_low, x_high, decade_ticks(x_low, x_high), log=True), y, metric, delta) for curve in curves]
-
-
-def rate_panel(plan: Plan, curve: RateCurve, x: Axis, y: Axis, metric: Metric, delta: float) -> Panel:
-    """One arm's trials by its learning rate."""
-    arm, span = curve.arm.name, curve.arm.search[curve.name]
-    margin = 10 ** (0.1 * span.decades)
-    marks: list[Mark] = [Zone(x.low, curve.low * margin), Zone(curve.high / margin, x.high)]
-    reported = plan.replica.values.get(curve.name)
-    if reported:
-        marks.append(Rule("ref", reported, label=f"{reported:g}"))
-    tried = [p for p in curve.points if p.kind in ("search", "added")]
-    good = [p for p in tried if not math.isnan(p.score)]
-    marks.append(Line(arm, tuple(p.value for p in good), tuple(p.score for p in good), thin=True))
-    floor = y.low + (y.high - y.low) * 0.02
-    if curve.good[1] > curve.good[0]:
-        marks.append(Bar(arm, "ci", *curve.good, floor))
-    for kind, chosen in (
-        ("hollow", [p for p in curve.points if p.kind not in ("search", "added")]),
-        ("solid", good),
-        ("ring", [p for p in tried if p.chosen]),
-    ):
-        kept = [p for p in chosen if not math.isnan(p.score)]
-        marks.append(
-            Points(
-                arm,
-                kind,
-                tuple(p.value for p in kept),
-                tuple(p.score for p in kept),
-                tuple(f"{curve.name} {short(p.value)}: {p.score:.1f} ({p.kind})" for p in kept),
-            )
-        )
-    lost = [p.value for p in curve.points if math.isnan(p.score)]
-    if lost:
-        marks.append(
-            Points(
-                arm,
-                "cross",
-                tuple(lost),
-                (y.low + (y.high - y.low) * 0.1,) * len(lost),
-                tuple(f"{curve.name} {short(value)}: diverged" for value in lost),
-            )
-        )
-    decades = math.log10(curve.good[1] / curve.good[0])
-    at = next((p.score for p in curve.points if p.value == reported), None)
-    told = [f"chosen {short(curve.chosen)}" if not math.isnan(curve.chosen) else "not chosen yet", f"{decades:.1f} decades within δ"]
-    if at is not None:
-        told.append(
-            f"diverged at {reported:g}"
-            if math.isnan(at)
-            else f"{at:.0f} % at {reported:g}"
-            if metric.unit == "points"
-            else f"{at:.2f} at {reported:g}"
-        )
-    return Panel(f"rate-{arm}", curve.arm.title, "; ".join(told), "; ".join(told), x, y, tuple(marks), 150, right=8, top=26, bottom=28)
-
-
-def loss_panels(plan: Plan, runs: list[Runs]) -> list[Panel]:
-    """Final loss against the primary metric: all runs, and the tuned ones with their means."""
-    final = [run for run in runs if run.stage == "final"]
-    metric = plan.metrics[0]
-    panels = []
-    for key, title, chosen in (("loss-all", "All {n} runs", runs), ("loss-tuned", "The {n} tuned runs", final)):
-        if sum(len(run.loss) for run in chosen) < 3 or (key == "loss-tuned" and len(final) == len(runs)):
-            continue
-        count, rank = sum(len(run.loss) for run in chosen), rank_correlation(chosen)
-        x_low, x_high = padded([v for run in chosen for v in run.loss])
-        y_low, y_high = padded([v for run in chosen for v in run.score])
-        marks: list[Mark] = []
-        labels: list[tuple[str, float, float, str]] = []
-        for run in chosen:
-            told = tuple(f"{run.arm.title}, {run.stage}: loss {a:.2f}, {b:.1f}" for a, b in zip(run.loss, run.score, strict=True))
-            marks.append(Points(run.arm.name, "dot" if run.stage == "final" else "hollow", run.loss, run.score, told))
-            if key == "loss-tuned":
-                mean = (sum(run.loss) / len(run.loss),), (sum(run.score) / len(run.score),)
-                marks.append(Points(run.arm.name, "mean", *mean, (f"{run.arm.title}, mean",)))
-                labels.append((run.arm.title, mean[0][0], mean[1][0], run.arm.name))
-        marks += beside_marks(labels, x_high - x_low, y_high - y_low)
-        correlation = f"rank correlation {number(rank, 2)}" if not math.isnan(rank) else "too few runs for a rank correlation"
-        note = f"large marks: means; {correlation}" if key == "loss-tuned" else f"solid: tuned; hollow: {plan.replica.shown}; {correlation}"
-        unit = "%" if metric.unit == "points" else metric.unit
-        panels.append(
-            Panel(key, title.format(n=count), note, f"{count} runs, {correlation} of a lower loss with a higher {metric.title}.",
-                  Axis(x_low, x_high, ticks(x_low, x_high), "final loss, nats"), Axis(y_low, y_high, ticks(y_low, y_high), f"test {metric.title}, {unit}"), tuple(marks), 320)
-        )  # fmt: skip
-    return panels
-
-
-def beside_marks(labels: list[tuple[str, float, float, str]], width: float, height: float) -> list[Text]:
-    """Names right of their marks; one that would cover another moves down until it does not."""
-    placed: list[Text] = []
-    for title, x, y, arm in sorted(labels, key=lambda label: -label[2]):
-        while any(abs(x - other.x) < width * 0.2 and abs(y - other.y) < height * 0.05 for other in placed):
-            y -= height * 0.01
-        placed.append(Text(title, x + width * 0.03, y, arm=arm))
-    return placed
-
-
-def budget_panels(plan: Plan, records: Records, results: list[ArmResult]) -> list[Panel]:
-    """Expected best after k search trials, and what tuning adds to the default."""
-    curves = budget_curves(plan, records)
-    if not curves or max(len(curve) for curve in curves.values()) < 2:
-        return []
-    metric, titles = plan.metrics[0], {arm.name: arm.title for arm in plan.arms}
-    unit = "%" if metric.unit == "points" else metric.unit
-    low, high = padded([value for curve in curves.values() for value in curve])
-    most = max(len(curve) for curve in curves.values())
-    lines: list[Mark] = [Line(name, tuple(float(k + 1) for k in range(len(curve))), tuple(curve), end=titles[name]) for name, curve in curves.items()]
-    x = Axis(1, most, tuple((float(k), str(k)) for k in range(1, most + 1)), "search trials, k")
-    told = "; ".join(f"{titles[name]} {curve[0]:.1f} at one, {curve[-1]:.1f} at {len(curve)} trials" for name, curve in curves.items())
-    first = Panel("budget-curve", "Expected best after k trials", f"{most} search trials each, one seed each; no interval", told,
-                  x, Axis(low, high, ticks(low, high, 4), f"validation {metric.title}, {unit}"), tuple(lines), 260, right=84)  # fmt: skip
-    known = [r for r in sorted(results, key=lambda r: [arm.name for arm in plan.arms].index(r.arm.name)) if not math.isnan(r.best)]
-    if not known:
-        return [first]
-    spots = [v for r in known for v in (r.default, r.best) if not math.isnan(v)]
-    low, high = padded(spots, least=0.5)
-    height, ties = ROW * len(known), list[Mark]()
-    rows = tuple((r.arm.name, ROW * (i + 0.5)) for i, r in enumerate(known))
-    for r, (name, y) in zip(known, rows, strict=True):
-        if not math.isnan(r.default):
-            ties += [Bar(name, "tie", r.default, r.best, y), Points(name, "hollow", (r.default,), (y,))]
-        ties.append(Points(name, "solid", (r.best,), (y,)))
-    told = "; ".join(f"{r.arm.title} from {number(r.default, 1)} to {number(r.best, 1)}" for r in known if not math.isnan(r.default))
-    second = Panel("budget-default", "The library’s default against the best of the search", "hollow: default; solid: best trial; one seed each, no interval", told,
-                   Axis(low, high, ticks(low, high, 5), f"validation {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(ties), height, rows, left=92, top=26)  # fmt: skip
-    return [first, second]

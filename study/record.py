@@ -57,7 +57,11 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "records.jsonl"
         self._lock: IO[str] = open(folder / ".lock", "w")  # noqa: SIM115 - held as long as the ledger
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise
         self._cut_torn_line()
         self.records = read_records(folder)
 

@@ -4,13 +4,16 @@ import math
 from itertools import groupby
 from typing import Any
 
-from study.compare import paired
-from study.drawings import budget_panels, digits, final_panels, loss_panels, rate_panels, then_panels
+from study.compare import Paired, paired
+from study.drawings import digits, final_panels, then_panels
+from study.drawings_tuning import budget_panels, loss_panels, rate_panels
+from study.fairness import fairness
 from study.panel import Panel, number, short
 from study.plan import Plan
 from study.sentences import final_title, joined, then_title
+from study.space import Arm
 from study.stages import Records
-from study.tables import arm_results, budget_curves, curves_of, fairness, loss_and_score, rank_correlation, rate_curves
+from study.tables import ArmResult, arm_results, budget_curves, curves_of, loss_and_score, rank_correlation, rate_curves
 from study.verdict import ALPHA, Verdict, delta_of, values_of
 
 Section = dict[str, Any]
@@ -59,46 +62,55 @@ def final(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section | No
     results = arm_results(plan, records)
     if not results:
         return None
-    metric, others = plan.metrics[0], plan.metrics[1:]
-    places, unit = digits(metric), "%" if metric.unit == "points" else metric.unit
+    metric = plan.metrics[0]
+    unit, count = "%" if metric.unit == "points" else metric.unit, max(len(r.by_seed) for r in results)
+    delta, images = delta_of(plan, records, metric), plan.data.get("counts", {}).get("test", 0)
+    by_seed = [[str(seed), *(fmt(r.by_seed.get(seed, math.nan), digits(metric)) for r in results)] for seed in plan.seeds("final")]
+    table = {"caption": f"Test {metric.title}, {unit}, by seed", "head": ["Seed", *(r.arm.title for r in results)], "rows": by_seed}
+    sub = f"{metric.title.capitalize()} on {images:,} test images. n = {count} fresh seeds of each {plan.scientific}; every small mark is one seed."
+    head, rows = final_table(plan, results)
+    return {
+        "figure": frame("final", final_title(plan, results, verdicts), sub, final_caption(plan, delta, images), table),
+        "panels": final_panels(plan, results, reference_pairs(plan, records, results, verdicts), delta),
+        "head": head, "rows": rows, "caption": f"{metric.title.capitalize()} on the test split, {unit}, n = {count} seeds",
+    }  # fmt: skip
+
+
+def reference_pairs(plan: Plan, records: Records, results: list[ArmResult], verdicts: list[Verdict]) -> dict[str, Paired]:
+    """Each arm's paired differences from the reference, at the level of its claim where it has one."""
+    metric = plan.metrics[0]
     reference = values_of(plan, records, plan.reference, "final", metric)
-    claims = {v.claim.better: v for v in verdicts if v.claim.stage == "final" and v.claim.metric == metric.name and v.claim.than == plan.reference}
-    pairs = {}
-    for result in results:
-        if result.arm.name != plan.reference:
-            level = claims[result.arm.name].result.level if result.arm.name in claims else 1 - ALPHA
-            pair = paired(result.by_seed, reference, level)
-            if pair.n > 1:
-                pairs[result.arm.name] = pair
-    delta = delta_of(plan, records, metric)
+    final = [v for v in verdicts if v.claim.stage == "final" and v.claim.metric == metric.name and v.claim.than == plan.reference]
+    levels = {v.claim.better: v.result.level for v in final}
+    pairs = {r.arm.name: paired(r.by_seed, reference, levels.get(r.arm.name, 1 - ALPHA)) for r in results if r.arm.name != plan.reference}
+    return {name: pair for name, pair in pairs.items() if pair.n > 1}
+
+
+def final_table(plan: Plan, results: list[ArmResult]) -> tuple[list[str], list[tuple[Arm, list[str]]]]:
+    """Head and rows of the table of the final stage."""
+    places, others = digits(plan.metrics[0]), plan.metrics[1:]
     head = [plan.scientific.capitalize(), "Chosen " + ", ".join(plan.arms[0].search), "n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"]
     head += [f"{m.title}, %" if m.unit == "points" else m.title.capitalize() for m in others] + ["At default"]
     rows = []
     for r in results:
         values = list(r.by_seed.values())
-        cells = [", ".join(short(v) for v in r.point.values()), str(len(values)), fmt(r.mean, places), fmt(r.sd, places),
-                 f"{fmt(r.low, places)} to {fmt(r.high, places)}", fmt(r.iqm, places), fmt(min(values), places), fmt(max(values), places)]  # fmt: skip
+        cells = [", ".join(short(v) for v in r.point.values()), str(len(values)), fmt(r.mean, places), fmt(r.sd, places)]
+        cells += [f"{fmt(r.low, places)} to {fmt(r.high, places)}", fmt(r.iqm, places), fmt(min(values), places), fmt(max(values), places)]
         cells += [fmt(r.others[m.name], digits(m)) for m in others] + [fmt(r.default, places)]
         rows.append((r.arm, cells))
-    count, images = max(len(r.by_seed) for r in results), plan.data.get("counts", {}).get("test", 0)
-    noise = (
-        f" One test image is {100 / images:.2g} points; δ is the larger of {metric.delta:g} points and the binomial sd at the reference’s mean, {delta:.1f} points."
-        if images and metric.share_of_images
-        else ""
+    return head, rows
+
+
+def final_caption(plan: Plan, delta: float, images: int) -> str:
+    """How the final stage was computed."""
+    metric, seeds = plan.metrics[0], plan.seeds("final")
+    noise = f" One test image is {100 / images:.2g} points; δ is the larger of {metric.delta:g} points and the binomial sd at the reference’s mean, {delta:.1f} points."
+    return (
+        f"Each arm ran at the point chosen in the confirm stage, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test split once. "
+        f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in the {plan.scientific} alone."
+        f"{noise if images and metric.share_of_images else ''} In the table the further metrics are means of the same runs; "
+        "“at default” is the library’s default point, one seed, validation split."
     )
-    caption = (
-        f"Each arm ran at the point chosen in the confirm stage, on seeds {plan.seeds('final')[0]} to {plan.seeds('final')[-1]}, and was scored on the test split once. "
-        f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in the {plan.scientific} alone.{noise} "
-        "In the table the further metrics are means of the same runs; “at default” is the library’s default point, one seed, validation split."
-    )
-    by_seed = [[str(seed), *(fmt(r.by_seed.get(seed, math.nan), places) for r in results)] for seed in plan.seeds("final")]
-    table = {"caption": f"Test {metric.title}, {unit}, by seed", "head": ["Seed", *(r.arm.title for r in results)], "rows": by_seed}
-    sub = f"{metric.title.capitalize()} on {images:,} test images. n = {count} fresh seeds an {plan.scientific}; every small mark is one seed."
-    sub = sub.replace("seeds an ", "seeds of each ")
-    return {
-        "figure": frame("final", final_title(plan, results, verdicts), sub, caption, table), "panels": final_panels(plan, results, pairs, delta),
-        "head": head, "rows": rows, "caption": f"{metric.title.capitalize()} on the test split, {unit}, n = {count} seeds",
-    }  # fmt: skip
 
 
 def rate(plan: Plan, records: Records) -> Section | None:

@@ -40,7 +40,7 @@ def run_train(config: dict[str, Any], task: Task, folder: str, commit: str, work
             storage_path=str(Path(folder) / trial.id),
             callbacks=[TuneReportCallback()],  # type: ignore[list-item]
             failure_config=train.FailureConfig(max_failures=1, controller_failure_limit=2),  # type: ignore[call-arg]
-            logging_config=train.LoggingConfig(log_level="ERROR"),  # type: ignore[call-arg]
+            logging_config=train.LoggingConfig(log_level="ERROR"),
         ),
     )
     try:

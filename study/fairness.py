@@ -1,0 +1,122 @@
+"""The fairness ledger: whether every arm had the same chance, counted from the records."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from study.gates import collapsed, edge_distance, of_stage
+from study.panel import short
+from study.plan import Plan
+from study.record import Record
+from study.stages import Records, chosen_point
+
+
+class LedgerRow(NamedTuple):
+    """One row of the fairness ledger."""
+
+    group: str
+    item: str
+    cells: tuple[str, ...]  # by arm
+    verdict: str  # the last column
+    differs: bool  # whether the reader must weigh it
+
+
+def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
+    """Whether every arm had the same chance, counted from the records."""
+    rows = [
+        counted(plan, records, label, stage)
+        for label, stage in (("Search trials, quasi-random", "search"), ("Confirm runs", "confirm"), ("Final seeds", "final"))
+    ]
+    added = tuple(str(len(of_stage(records, arm.name, "added"))) for arm in plan.arms)
+    rows.insert(1, LedgerRow("Budget", f"Points added at an edge, {plan.sizes.added_trials} allowed", added, "same allowance", False))
+    for label, key in (("Epochs a run", "epoch"), ("Steps a run", "step")):
+        cells = tuple(spread([r.curve[-1].get(key) for r in of_stage(records, arm.name, "final") if r.curve]) for arm in plan.arms)
+        rows.append(equal_row("Budget", label, cells))
+    speed = [median_step_seconds(of_stage(records, arm.name, "final")) for arm in plan.arms]
+    known = [value for value in speed if value > 0]
+    gap = (max(known) / min(known) - 1) if known else 0.0
+    rows.append(
+        LedgerRow("Budget", "Seconds a step, median", tuple(f"{s:.3f}" if s > 0 else "–" for s in speed), f"within {100 * gap:.0f} %", gap > 0.25)
+    )
+    rows += tuning_rows(plan, records) + fixed_rows(plan) + failure_rows(plan, records)
+    return rows
+
+
+def counted(plan: Plan, records: Records, label: str, stage: str) -> LedgerRow:
+    """How many runs of a stage each arm has."""
+    return equal_row("Budget", label, tuple(str(len(of_stage(records, arm.name, stage))) for arm in plan.arms))
+
+
+def equal_row(group: str, item: str, cells: tuple[str, ...]) -> LedgerRow:
+    """A row whose cells ought to be equal."""
+    same = len(set(cells)) == 1
+    return LedgerRow(group, item, cells, "equal" if same else "differs", not same)
+
+
+def spread(values: list[Any]) -> str:
+    """One value, or the range of several."""
+    found = sorted({value for value in values if value is not None})
+    return "–" if not found else f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"
+
+
+def median_step_seconds(runs: list[Record]) -> float:
+    """Seconds a step without each run's first epoch; 0 where nothing is known."""
+    found = []
+    for run in runs:
+        for before, row in zip(run.curve, run.curve[1:], strict=False):
+            if "seconds" in row and "step" in row:
+                found.append(row["seconds"] / max(1, row["step"] - before["step"]))
+    return float(np.median(found)) if found else 0.0
+
+
+def tuning_rows(plan: Plan, records: Records) -> list[LedgerRow]:
+    """What was searched, over how many decades, and how far from an edge the choice lies."""
+    arms = plan.arms
+    rows = [equal_row("Tuning", "Dimensions searched", tuple(str(len(arm.search)) for arm in arms))]
+    for name in dict.fromkeys(key for arm in arms for key in arm.search):
+        spans = [arm.search.get(name) for arm in arms]
+        rows.append(LedgerRow("Tuning", f"{name}, range", tuple(f"{short(s.low)} to {short(s.high)}" if s else "–" for s in spans), "its own", False))
+        rows.append(equal_row("Tuning", f"{name}, decades", tuple(f"{s.decades:.1f}" if s else "–" for s in spans)))
+        points = [chosen_point(plan, arm, records) for arm in arms]
+        rows.append(LedgerRow("Tuning", f"{name}, chosen", tuple(short(p[name]) if p and name in p else "–" for p in points), "its own", False))
+    gaps = [edge_distance(plan, arm.name, records) for arm in arms]
+    rows.append(LedgerRow("Tuning", "Decades to the nearest edge", tuple(f"{gap[0]:.1f}" if gap else "–" for gap in gaps), "0.3 needed", False))
+    return rows
+
+
+def fixed_rows(plan: Plan) -> list[LedgerRow]:
+    """What is the same for all, and where arms differ by nature."""
+    rows = []
+    for item in dict.fromkeys(key for arm in plan.arms for key in arm.ledger):
+        rows.append(equal_row("Fixed", item, tuple(arm.ledger.get(item, "–") for arm in plan.arms)))
+    fields = {**plan.base, **plan.stages["final"], **plan.overrides}
+    for name in ("schedule", "batch_size", "queue_size", "temperature", "key_momentum"):
+        if name in fields:
+            value = fields[name]
+            rows.append(
+                equal_row("Fixed", name.replace("_", " ").capitalize(), (f"{value:,}" if isinstance(value, int) else str(value),) * len(plan.arms))
+            )
+    return rows
+
+
+def failure_rows(plan: Plan, records: Records) -> list[LedgerRow]:
+    """Diverged and collapsed runs."""
+    every = {arm.name: [r for r in records.values() if r.arm == arm.name] for arm in plan.arms}
+    diverged = tuple(str(sum(r.status == "diverged" for r in every[arm.name])) for arm in plan.arms)
+    rows = [LedgerRow("Failures", "Diverged, of all runs", diverged, "in no mean", len(set(diverged)) > 1)]
+    for stage, label in (("final", "Collapsed, of the final runs"), ("replica", f"Collapsed, of those at {plan.replica.shown}")):
+        cells = tuple(
+            str(sum(collapsed(plan, r) for r in of_stage(records, arm.name, stage))) if of_stage(records, arm.name, stage) else "not run"
+            for arm in plan.arms
+        )
+        numbers = {cell for cell in cells if cell != "not run"}
+        rows.append(
+            LedgerRow(
+                "Failures",
+                label,
+                cells,
+                "equal" if len(numbers) < 2 else "replica only" if stage == "replica" else "differs",
+                len(numbers) > 1 and stage == "final",
+            )
+        )
+    return rows

@@ -1,0 +1,111 @@
+"""The probe, the nearest neighbours and the effective rank, each against a plain reference; features leave the encoder as it was."""
+
+import hashlib
+
+import pytest
+import torch
+
+from moco import knn
+from moco.encoder import Encoder
+from moco.features import effective_rank, extract
+from moco.probe import LEARNING_RATES, Features, linear_probe
+from moco.schedules import SCHEDULES, share_of_peak, steps
+from moco.seed import Source, generator
+
+
+def blobs(count, seed=0, scale=1.0):
+    draws = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 3
+    centres = torch.eye(3, 6) * 2
+    return Features((centres[labels] + torch.randn(count, 6, generator=draws) * 0.8) * scale, labels)
+
+
+def test_the_probe_trains_each_rate_as_torchs_sgd_would():
+    train, validation = blobs(60), blobs(60, 1)
+    probe = linear_probe(train, validation, validation, 10, 16, torch.Generator().manual_seed(0))
+    best = {}
+    for lr in LEARNING_RATES:
+        layer = torch.nn.Linear(6, 3)
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=lr, momentum=0.9)
+        draws = torch.Generator().manual_seed(0)
+        for epoch in range(10):
+            optimizer.param_groups[0]["lr"] = lr * steps(epoch / 10)
+            for index in torch.randperm(60, generator=draws).split(16):
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(layer(train.values[index]), train.labels[index]).backward()
+                optimizer.step()
+        best[lr] = (layer(validation.values).argmax(1) == validation.labels).double().mean().item()
+    top = max(best.values())
+    assert probe.validation_accuracy == pytest.approx(top, abs=1e-9)
+    assert probe.lr == min(lr for lr, accuracy in best.items() if accuracy == top)
+
+
+def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
+    train, validation = blobs(90), blobs(90, 1)
+    flipped = Features(validation.values, (validation.labels + 1) % 3)
+    probe = linear_probe(train, validation, flipped, 20, 32, torch.Generator().manual_seed(0))
+    assert probe.validation_accuracy > 0.8
+    assert probe.accuracy < 0.2
+
+
+def test_smaller_features_want_larger_rates():
+    rates = [linear_probe(blobs(90, 0, s), blobs(90, 1, s), blobs(90, 1, s), 10, 32, torch.Generator().manual_seed(0)).lr for s in (0.03, 1.0)]
+    assert rates[0] > rates[1]
+
+
+def test_knn_votes_by_weight_as_the_plain_loop_does():
+    bank, query = blobs(50), blobs(20, 1)
+    hits = 0
+    for value, label in zip(query.values, query.labels, strict=True):
+        cosine = torch.nn.functional.cosine_similarity(bank.values, value[None])
+        votes = torch.zeros(3)
+        for i in cosine.argsort(descending=True)[:7]:
+            votes[bank.labels[i]] += (cosine[i] / 0.1).exp()
+        hits += int(votes.argmax() == label)
+    assert knn.accuracy(*bank, *query, 7, 0.1) == pytest.approx(hits / 20)
+
+
+def test_knn_takes_more_neighbours_than_there_are():
+    assert 0 <= knn.accuracy(*blobs(5), *blobs(4, 1), 200, 0.1) <= 1
+
+
+def test_effective_rank_counts_equal_directions():
+    assert effective_rank(torch.eye(5).repeat(4, 1)) == pytest.approx(5, abs=1e-3)
+    assert effective_rank(torch.ones(10, 5)) == pytest.approx(1, abs=1e-3)
+
+
+def test_extraction_leaves_every_parameter_buffer_and_mode_as_it_was(config, dataset):
+    encoder = Encoder(config, 3, 2).train()
+
+    def fingerprint():
+        return hashlib.sha256(b"".join(value.numpy().tobytes() for value in encoder.state_dict().values())).hexdigest()
+
+    before = fingerprint()
+    features = extract(encoder, dataset.test, dataset, config)
+    assert features.shape == (30, encoder.backbone.feature_size)
+    assert fingerprint() == before
+    assert encoder.training
+
+
+def test_features_do_not_depend_on_the_other_images_of_a_batch(config, dataset):
+    encoder = Encoder(config, 3, 2).train()
+    part = dataset.test._replace(images=dataset.test.images[:3], labels=dataset.test.labels[:3])
+    torch.testing.assert_close(extract(encoder, dataset.test, dataset, config)[:3], extract(encoder, part, dataset, config))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules_begin_at_the_peak_never_reach_zero_and_warm_up(schedule):
+    shares = [share_of_peak(schedule, step, 100, 0) for step in range(100)]
+    assert shares[0] == 1
+    assert min(shares) > 0
+    warm = [share_of_peak(schedule, step, 100, 10) for step in range(100)]
+    assert warm[:10] == pytest.approx([(k + 1) / 11 for k in range(10)])
+    assert warm[10] == 1
+
+
+def test_sources_of_chance_are_independent_of_each_other():
+    draws = {source: torch.rand(4, generator=generator(0, source, 1)).tolist() for source in Source}
+    assert len({tuple(values) for values in draws.values()}) == len(Source)
+    assert torch.rand(4, generator=generator(0, Source.VIEWS, 2)).tolist() != draws[Source.VIEWS]

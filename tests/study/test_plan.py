@@ -1,0 +1,52 @@
+"""The plan: the same after a trip through JSON, fixed in its folder, and never mixed with another."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from study.plan import PlanError, fix_plan, plan_of, read_study
+
+
+def test_a_plan_is_the_same_after_a_trip_through_json(toy):
+    plan = toy.plan()
+    again = plan_of(json.loads(json.dumps(asdict(plan))))
+    assert again == plan
+    assert again.hash == plan.hash
+
+
+def test_the_same_command_finds_its_folder_and_another_is_refused_with_the_difference(toy, tmp_path):
+    fix_plan(tmp_path, toy.plan(), {"command": []})
+    fix_plan(tmp_path, toy.plan(), {"command": ["again"]})
+    assert read_study(tmp_path)["command"] == []
+    with pytest.raises(PlanError, match=r"holds a study with another plan.*sizes\.final_seeds was 7 and is now 9"):
+        fix_plan(tmp_path, toy.plan(final_seeds=9), {})
+    with pytest.raises(PlanError, match=r"overrides\.epochs was null and is now 5"):
+        fix_plan(tmp_path, toy.plan(overrides={"epochs": 5}), {})
+
+
+def test_a_folder_without_a_study_is_named(tmp_path):
+    with pytest.raises(PlanError, match="holds no study"):
+        read_study(tmp_path)
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(PlanError, match="cannot be read"):
+        read_study(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"), [({"lr": 1.0}, "--set lr is not free"), ({"colour": "blue"}, "--set colour is not free"), ({"size": 1}, "is no field")]
+)
+def test_an_override_of_what_the_study_sets_is_refused(toy, overrides, sentence):
+    with pytest.raises(PlanError, match=sentence):
+        toy.plan(overrides=overrides)
+
+
+def test_stages_that_would_share_a_seed_are_refused(toy):
+    with pytest.raises(PlanError, match="no two stages share one"):
+        toy.plan(replica_seeds=25)
+
+
+def test_an_override_reaches_every_trial(toy):
+    from study.stages import due
+
+    assert {trial.config["epochs"] for trial in due(toy.plan(overrides={"epochs": 9}), {})} == {9}

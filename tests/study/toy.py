@@ -1,0 +1,90 @@
+"""A toy study: two arms whose score depends on the learning rate alone, with seed noise. Nothing is trained."""
+
+import math
+import time
+from dataclasses import replace
+
+from study.attempt import attempt
+from study.plan import make_plan
+from study.record import final_records
+from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
+from study.stages import due
+
+SPACE = Space(
+    name="toy",
+    question="Does blue beat red?",
+    scientific="colour",
+    rows="T1",
+    reference="red",
+    arms=(
+        Arm("red", "Red", {"colour": "red"}, {"lr": LogRange(1e-3, 1.0)}, {"lr": 0.5}),
+        Arm("blue", "Blue", {"colour": "blue"}, {"lr": LogRange(1e-3, 1.0)}, {"lr": 0.5}),
+        Arm("green", "Green <b>", {"colour": "green"}, {"lr": LogRange(1e-3, 1.0)}, {"lr": 0.5}, in_report=False),
+    ),
+    fixed={"epochs": 3},
+    stages={"replica": {"split": "test"}, "search": {"split": "validation"}, "confirm": {"split": "validation"}, "final": {"split": "test"}},
+    replica=Replica("T1", "red is outperformed", {"lr": 0.9}, "lr 0.9", ("Everything else.",)),
+    metrics=(Metric("score", "score", "points", 100.0, True, 0.5), Metric("loss", "loss", "nats", 1.0, False, 0.1)),
+    collapse=("rank", 2.0),
+    claims=(
+        Claim("main", "blue", "red", "score", "final", "primary", "Blue scores higher than red"),
+        Claim("published", "blue", "red", "loss", "replica", "published", "As published", seeds=1),
+        Claim("replica", "blue", "red", "loss", "replica", "replica", "As published, with seeds"),
+        Claim("loss", "blue", "red", "loss", "final", "secondary", "Blue has the lower loss"),
+        Claim("green", "green", "red", "score", "final", "family", "Green scores higher than red"),
+    ),
+    profiles={"quick": Profile("none", {}, 5, 2, 2, 2, 7, 6, "a toy")},
+    threats=("It is a toy.",),
+)
+DATA = {
+    "fingerprint": "f" * 64,
+    "name": "none",
+    "title": "no data",
+    "counts": {"test": 1000},
+    "classes": ["a", "b"],
+    "warnings": [],
+    "about": [["Data", "none", "at all"]],
+}
+DEFAULTS = {"epochs": 3, "colour": "red", "lr": 0.1, "split": "test", "seed": 0, "gain": 3.0, "sleep": 0.0, "best": 0.03}
+
+
+def complete(values):
+    """Checks and fills in the fields of a toy trial."""
+    if unknown := set(values) - set(DEFAULTS):
+        raise ValueError(f"{unknown} is no field")
+    return {**DEFAULTS, **values}
+
+
+def plan(sizes=None, overrides=None, **changes):
+    """The toy's plan, with `changes` to its sizes."""
+    return make_plan(SPACE, "quick", replace(sizes or SPACE.profiles["quick"], **changes), overrides or {}, DATA, 1, complete)
+
+
+def task(config, folder):
+    """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above 0.95 diverge."""
+    off = abs(math.log10(config["lr"] / config["best"]))
+    noise = math.sin(7.0 * config["seed"] + 3.0 * len(config["colour"])) / 100
+    score = 0.8 - 0.1 * off + noise + {"red": 0.0, "blue": config["gain"], "green": 0.2}[config["colour"]] / 100
+    for epoch in range(1, config["epochs"] + 1):
+        time.sleep(config["sleep"])
+        loss = math.nan if config["lr"] > 0.95 else 2.0 / epoch + off - score
+        yield {"epoch": epoch, "step": epoch * 4, "loss": loss, "seconds": 0.01, "lr": config["lr"]}
+    return {"loss": loss, "score": score, "rank": 9.0, "device": "none", "precision": "none"}
+
+
+def run_all(plan, task, folder, limit=10_000):
+    """What the runner does, one trial after the other; the records."""
+    records = []
+    for _ in range(limit):
+        done = final_records(records)
+        trial = next((trial for trial in due(plan, done) if trial.id not in done), None)
+        if trial is None:
+            break
+        steps = attempt(task, trial, folder / "trials" / trial.id, "c0ffee")
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                records.append(end.value)
+                break
+    return records

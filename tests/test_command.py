@@ -1,0 +1,99 @@
+"""The command: what it prints, and that bad input ends with code 2 and one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+import run_study
+from search_spaces.optimizers import SPACE
+from study.plan import make_plan
+from study.stages import expected_trials
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_list_has_each_space_with_its_question(capsys):
+    assert run_study.main(["--list"]) == 0
+    assert "optimizers   Does RMSprop beat SGD for MoCo pretraining?" in capsys.readouterr().out
+
+
+def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(capsys):
+    assert run_study.main(["--space", "optimizers", "--profile", "quick", "--plan"]) == 0
+    text = capsys.readouterr().out
+    for word in (
+        "replica",
+        "search",
+        "beside",
+        "added",
+        "confirm",
+        "final",
+        "SGD",
+        "RMSprop",
+        "AdamW",
+        "lr 0.003 to 3",
+        "Cost:",
+        "trials are left",
+        "Detectable:",
+    ):
+        assert word in text
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--space", "nope"], "--space must be one of optimizers; got 'nope'"),
+        ([], "--space must be one of optimizers; got None"),
+        (["--space", "optimizers", "--dataset", "nope"], "dataset must be one of digits, cifar10, or a folder"),
+        (["--space", "optimizers", "--set", "nonsense=3"], "nonsense is no field of a trial"),
+        (["--space", "optimizers", "--set", "epochs=many"], "epochs must be a whole number; got 'many'"),
+        (["--space", "optimizers", "--set", "epochs"], "--set takes KEY=VALUE; got 'epochs'"),
+        (["--space", "optimizers", "--set", "lr=0.1"], "--set lr is not free"),
+        (["--space", "optimizers", "--set", "batch_size=4096"], "batch_size must not exceed the training split; got 4096 for 1120 images"),
+        (["--space", "optimizers", "--workers", "0"], "--workers must be 1 or more; got 0"),
+        (["--space", "optimizers", "--seeds", "0"], "--seeds must be 1 or more; got 0"),
+        (["--report", "--out", "nowhere"], "nowhere holds no study"),
+        (["--report"], "--report needs --out, or --space and --profile"),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_one_sentence(capsys, words, sentence):
+    assert run_study.main([*words, *(["--profile", "quick"] if "--space" in words else [])]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.startswith("run_study.py: ")
+    assert error.count("\n") == 1
+
+
+def test_a_wrong_option_ends_with_code_2(capsys):
+    with pytest.raises(SystemExit) as end:
+        run_study.main(["--space", "optimizers", "--profile", "huge"])
+    assert end.value.code == 2
+
+
+def complete(values):
+    from moco.facts import complete as check
+
+    return check(values, "digits")
+
+
+@pytest.mark.parametrize("profile", SPACE.profiles)
+def test_every_profile_of_the_space_plans_equal_budgets_for_every_optimizer(profile):
+    data = {"fingerprint": "0" * 64}
+    plan = make_plan(SPACE, profile, SPACE.profiles[profile], {}, data, 1, complete)
+    expected = expected_trials(plan)
+    assert expected["final"] == len(SPACE.arms) * plan.sizes.final_seeds
+    assert plan.sizes.final_seeds >= 6
+    assert {round(span.decades, 6) for arm in SPACE.arms for span in arm.search.values()} == {3.0}
+    assert sum(claim.role == "primary" for claim in SPACE.claims) == 1
+
+
+def test_the_replica_is_the_reports_setting():
+    from study.stages import due
+
+    plan = make_plan(SPACE, "quick", SPACE.profiles["quick"], {}, {"fingerprint": "0" * 64}, 1, complete)
+    replica = [trial.config for trial in due(plan, {}) if trial.stage == "replica"]
+    assert {config["optimizer"] for config in replica} == {"sgd", "adam", "adagrad", "rmsprop"}
+    assert {(config["lr"], config["momentum"], config["weight_decay"], config["schedule"]) for config in replica} == {(0.03, 0.9, 1e-4, "constant")}
