@@ -141,7 +141,7 @@ def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
     ledger.close()
     report(folder)
     if not complete:
-        print("interrupted; what is done is kept, and the same command goes on", file=sys.stderr)
+        print("stopped before the end; what is done is kept, and the same command goes on", file=sys.stderr)
         return 130
     failed = {record.trial for record in ledger.records} - set(final_records(ledger.records))
     if failed:

@@ -1,5 +1,6 @@
 """Optuna proposes the points of a search, and keeps what came of them in optuna.db."""
 
+import math
 import warnings
 from pathlib import Path
 
@@ -39,22 +40,36 @@ def propose(search: dict[str, LogRange], count: int, seed: int = SEARCH_SEED) ->
     return [{name: float(f"{value:.4g}") for name, value in point.items()} for point in asked]
 
 
-def mirror(folder: Path, plan: Plan, records: list[Record]) -> None:
-    """Writes the search's records into optuna.db, one Optuna study an arm; what it holds already is left alone."""
-    metric = plan.metrics[0]
-    storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'optuna.db'}")
-    direction = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
-    for arm in plan.arms:
-        study = optuna.create_study(storage=storage, study_name=f"{plan.space} {arm.name}", direction=direction, load_if_exists=True)
-        held = {trial.user_attrs.get("trial") for trial in study.get_trials(deepcopy=False)}
-        spans = distributions(arm.search)
+class SearchDatabase:
+    """optuna.db: every search trial that ended, one Optuna study an arm, to be opened by optuna-dashboard while the study runs."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        metric = plan.metrics[0]
+        self.metric = metric.name
+        self.spans = {arm.name: distributions(arm.search) for arm in plan.arms}
+        self.storage = optuna.storages.RDBStorage(f"sqlite:///{folder.resolve() / 'optuna.db'}")
+        direction = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
+        self.studies = {
+            arm.name: optuna.create_study(storage=self.storage, study_name=f"{plan.space} {arm.name}", direction=direction, load_if_exists=True)
+            for arm in plan.arms
+        }
+        self.held = {trial.user_attrs.get("record") for study in self.studies.values() for trial in study.get_trials(deepcopy=False)}
+
+    def add(self, records: list[Record]) -> None:
+        """Adds the records of the search that it lacks."""
         for record in records:
-            if record.arm == arm.name and record.stage in ("search", "added", "beside") and record.trial not in held:
-                study.add_trial(as_optuna(record, spans, metric.name))
-    storage.remove_session()
+            key = f"{record.trial} {record.ended}"
+            if record.stage in ("search", "added", "beside") and key not in self.held:
+                self.held.add(key)
+                self.studies[record.arm].add_trial(as_optuna(record, key, self.spans[record.arm], self.metric))
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self.storage.remove_session()
+        self.storage.engine.dispose()
 
 
-def as_optuna(record: Record, spans: dict[str, BaseDistribution], metric: str) -> optuna.trial.FrozenTrial:
+def as_optuna(record: Record, key: str, spans: dict[str, BaseDistribution], metric: str) -> optuna.trial.FrozenTrial:
     """The record as an Optuna trial; a point outside the range carries a range of its own."""
     point = {name: float(record.point[name]) for name in spans}
     own = {name: span if span._contains(point[name]) else FloatDistribution(point[name], point[name], log=True) for name, span in spans.items()}
@@ -64,6 +79,6 @@ def as_optuna(record: Record, spans: dict[str, BaseDistribution], metric: str) -
         value=record.metric(metric) if state == TrialState.COMPLETE else None,
         params=point,
         distributions=own,
-        user_attrs={"trial": record.trial, "stage": record.stage, "status": record.status, "why": record.why},
-        intermediate_values={row["epoch"]: row["loss"] for row in record.curve},
+        user_attrs={"record": key, "trial": record.trial, "stage": record.stage, "status": record.status, "why": record.why},
+        intermediate_values={row["epoch"]: row["loss"] for row in record.curve if math.isfinite(row["loss"])},
     )

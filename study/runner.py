@@ -23,6 +23,7 @@ from ray import tune
 
 from study.machine import cores
 from study.plan import Plan, PlanError
+from study.proposals import SearchDatabase
 from study.record import Ledger
 from study.runner_progress import Progress
 from study.runner_search import StudySearch
@@ -50,7 +51,9 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
     scratch = Path(tempfile.mkdtemp(prefix="study-tune-"))
     try:
         slots, resources = places(plan.workers)
-        search = StudySearch(plan, ledger, commit)
+        database = SearchDatabase(folder, plan)
+        database.add(ledger.records)  # a kill may have come between record and database
+        search = StudySearch(plan, ledger, database, commit)
         progress = Progress(plan, ledger, search, slots)
         settings: dict[str, Any] = {"task": task, "folder": str((folder / "trials").resolve()), "commit": commit}
         trainable = tune.with_parameters(run_here, **settings)
@@ -72,6 +75,7 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
             ).fit()
         finally:
             progress.close()
+            database.close()
         return search.finished
     finally:
         ray.shutdown()

@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 
 from study.attempt import lost
 from study.plan import Plan
+from study.proposals import SearchDatabase
 from study.record import Ledger, Record, final_records
 from study.stages import due
 from study.trial import Trial
@@ -23,9 +24,9 @@ class StudySearch(Searcher):
     is started twice. Nothing of it is saved by Tune; records.jsonl holds its state.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger, commit: str) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, database: SearchDatabase, commit: str) -> None:
         super().__init__(metric="loss", mode="min")
-        self.plan, self.ledger, self.commit = plan, ledger, commit
+        self.plan, self.ledger, self.database, self.commit = plan, ledger, database, commit
         self.running: dict[str, Trial] = {}  # by Tune's id
         self.failures: Counter[str] = Counter()
         self.finished = False  # nothing is left that could be run
@@ -60,6 +61,7 @@ class StudySearch(Searcher):
         if record.status == "failed":
             self.failures[trial.id] += 1
         self.ledger.append(record)
+        self.database.add([record])
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the records are the state."""
