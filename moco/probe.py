@@ -69,7 +69,7 @@ def logits(x_BE: Tensor, weight_ELC: Tensor) -> Tensor:
 
 
 def accuracies(features: Features, weight_ELC: Tensor) -> Tensor:
-    """(L,), in [0, 1]; 0 where a rate ran into infinity."""
+    """(L,) on the CPU, in [0, 1]; 0 where a rate ran into infinity."""
     guess_NL = logits(with_bias(features.values), weight_ELC).argmax(2)
-    share_L = (guess_NL == features.labels.to(guess_NL.device)[:, None]).double().mean(0)
-    return torch.where(weight_ELC.isfinite().all(2).all(0), share_L, 0.0)
+    hits_L = (guess_NL == features.labels.to(guess_NL.device)[:, None]).sum(0).cpu()
+    return torch.where(weight_ELC.isfinite().all(2).all(0).cpu(), hits_L.double() / len(guess_NL), 0.0)  # MPS has no float64

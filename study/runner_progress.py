@@ -69,9 +69,9 @@ class Progress(tune.Callback):
         seconds = [record.seconds for record in self.ledger.records if record.seconds]
         left = max(0, self.total() - len(self.ledger.records))
         if not seconds or not left:
-            return "-"
+            return "an unknown time"
         minutes = sum(seconds) / len(seconds) * left / self.slots / 60
-        return f"{minutes:.0f} min" if minutes >= 1 else "under 1 min"
+        return f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute"
 
     def table(self) -> Group:
         """The running trials and the last that ended."""
@@ -85,7 +85,7 @@ class Progress(tune.Callback):
             row = self.epochs.get(tune_id, {})
             table.add_row(*cells(trial.id, trial.stage, self.plan.arm(trial.arm).title, trial.seed, row), "running")
         minutes = (time.monotonic() - self.started) / 60
-        head = f"{len(self.ledger.records)} of {self.total()} trials ended, {minutes:.1f} min so far, about {self.eta()} left"
+        head = f"{len(self.ledger.records)} of {self.total()} trials ended, {minutes:.1f} min so far, {self.eta()} left"
         return Group(head, table)
 
 
