@@ -4,14 +4,16 @@ import importlib
 import pkgutil
 import sys
 from argparse import Namespace
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import search_spaces
 from study import cli
+from study.errors import StudyError
 from study.machine import commit, now, versions
-from study.plan import Plan, PlanError, fix_plan, make_plan
+from study.plan import Plan, fix_plan, make_plan, read_study
 from study.space import Space
 
 SOURCE = Path(__file__).resolve().parent
@@ -27,7 +29,7 @@ def main(words: list[str] | None = None) -> int:
         if command.report:
             return report(folder_of(command))
         return study(command, names)
-    except ValueError as problem:  # a sentence for the user; anything else is our mistake and keeps its traceback
+    except StudyError as problem:  # a sentence for the user; anything else is our mistake and keeps its traceback
         print(f"run_study.py: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -39,10 +41,10 @@ def space_of(name: str | None, names: list[str]) -> Space:
     """The space of that name.
 
     Raises:
-        PlanError: there is none.
+        StudyError: there is none.
     """
     if name not in names:
-        raise PlanError(f"--space must be one of {', '.join(names)}; got {name!r}")
+        raise StudyError(f"--space must be one of {', '.join(names)}; got {name!r}")
     return importlib.import_module(f"search_spaces.{name}").SPACE
 
 
@@ -58,12 +60,12 @@ def folder_of(command: Namespace) -> Path:
     """The study's folder: --out, or one named after space and profile.
 
     Raises:
-        PlanError: neither is given.
+        StudyError: neither is given.
     """
     if command.out:
         return Path(command.out)
     if not command.space:
-        raise PlanError("--report needs --out, or --space and --profile: which study?")
+        raise StudyError("--report needs --out, or --space and --profile: which study?")
     profiles = [command.profile] if command.profile else ["quick", "small", "full"]
     folders = [Path("results") / f"{command.space}-{profile}" for profile in profiles]
     return next((folder for folder in folders if (folder / "study.json").exists()), folders[0])
@@ -85,15 +87,19 @@ def study(command: Namespace, names: list[str]) -> int:
 
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
     """The plan, and the cache of its dataset."""
-    from moco.facts import complete, facts_of, prepare
+    from moco.facts import check_place, complete, facts_of, prepare
 
+    if command.workers < 1:
+        raise StudyError(f"--workers must be 1 or more; got {command.workers}")
     wish = {**space.fixed, **sizes.values, **overrides}
-    cached = prepare(command.dataset or sizes.dataset, wish, Path(command.data_dir))
-    data = facts_of(cached, wish)
+    try:
+        cached = prepare(command.dataset or sizes.dataset, wish, Path(command.data_dir))
+        data = facts_of(cached, wish)
+        check_place(wish, command.workers)
+    except (ValueError, OSError) as problem:  # wrong fields and wrong data: a sentence each
+        raise StudyError(str(problem)) from None
     for sentence in data["warnings"]:
         print(f"Note: {sentence}", flush=True)
-    if command.workers < 1:
-        raise PlanError(f"--workers must be 1 or more; got {command.workers}")
     plan = make_plan(space, profile, sizes, overrides, data, command.workers, partial(complete, dataset=data["name"]))
     return plan, cached
 
@@ -108,14 +114,16 @@ def task_of(cached: Path) -> Any:
 def show_plan(plan: Plan, folder: Path, cached: Path) -> int:
     """Prints what would be run; the cost is what a few steps of a trial took just now."""
     from moco.cost import seconds_of
+    from moco.device import gpus
     from study.cost import describe
     from study.machine import cores
     from study.record import read_records
     from study.stages import due
 
     first = next(due(plan, {}))
-    slots = max(1, cores() // plan.workers)
-    print(describe(plan, read_records(folder), seconds_of(first.config, cached), slots))
+    places = gpus() or cores()
+    begun = (folder / "study.json").exists() and read_study(folder)["hash"] == plan.hash
+    print(describe(plan, read_records(folder) if begun else [], seconds_of(first.config, cached), max(1, places // plan.workers)))
     return 0
 
 
@@ -128,17 +136,16 @@ def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
     try:
         ledger = Ledger(folder)
     except BlockingIOError:
-        raise PlanError(f"{folder} is being written by another run; wait for it, or name another folder with --out") from None
-    done = final_records(ledger.records)
-    missing = [trial for trial in due(plan, done) if trial.id not in done]
-    complete = not missing
-    if missing:
-        from study.runner import Cluster, run_trials
+        raise StudyError(f"{folder} is being written by another run; wait for it, or name another folder with --out") from None
+    with closing(ledger):
+        done = final_records(ledger.records)
+        complete = all(trial.id in done for trial in due(plan, done))
+        if not complete:
+            from study.runner import Cluster, run_trials
 
-        if done:
-            print(f"{len(done)} trials are done already; going on.", flush=True)
-        complete = run_trials(plan, folder, ledger, task, Cluster(command.address, hours=command.max_hours), commit(SOURCE))
-    ledger.close()
+            if done:
+                print(f"{len(done)} trials are done already; going on.", flush=True)
+            complete = run_trials(plan, folder, ledger, task, Cluster(command.address, hours=command.max_hours), commit(SOURCE))
     report(folder)
     if not complete:
         print("stopped before the end; what is done is kept, and the same command goes on", file=sys.stderr)

@@ -25,6 +25,8 @@ POSITIVE = [
     "knn_every",
     "probe_epochs",
     "probe_batch_size",
+    "probe_lr_low",
+    "probe_lr_high",
     "lr",
 ]
 NOT_NEGATIVE = ["train_images", "weight_decay", "warmup_epochs", "seed", "split_seed"]
@@ -73,6 +75,8 @@ class Config:
     knn_every: int = 5  # epochs between two measurements; the last epoch is always measured
     probe_epochs: int = 100
     probe_batch_size: int = 256
+    probe_lr_low: float = 3e-4  # the probe's rates are 1 and 3 times the powers of ten from here
+    probe_lr_high: float = 100.0  # to here
     score_split: str = "validation"  # the split that accuracies are measured on
     # the run
     seed: int = 0  # everything random comes from it
@@ -94,6 +98,8 @@ class Config:
                 raise ValueError(f"{name} must lie in [{low:g}, {high:g}]; got {value!r}")
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must lie between 0 and 1: choices are made on that split; got {self.validation_share!r}")
+        if self.probe_lr_high < 3.2 * self.probe_lr_low:
+            raise ValueError(f"probe_lr_high must be at least 3.2 times probe_lr_low; got {self.probe_lr_high:g} and {self.probe_lr_low:g}")
         if self.batch_size % self.batch_norm_splits or self.batch_size // self.batch_norm_splits < 2:
             told = f"got {self.batch_size} and {self.batch_norm_splits}"
             raise ValueError(f"batch_size must be a multiple of batch_norm_splits with at least 2 images a split; {told}")

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, folder, image_files
+from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, Source, folder, image_files
 from moco.guard import DataError, check_labels
-from moco.seed import Source, derived_seed
+from moco.seed import Source as Chance
+from moco.seed import derived_seed
 
-FORMAT = 1  # of the cache
+FORMAT = 2  # of the cache
 
 
 class Split(NamedTuple):
@@ -32,6 +33,8 @@ class Dataset(NamedTuple):
     """A decoded dataset."""
 
     name: str
+    title: str  # for people
+    bundled: bool  # toy data that no claim about photographs can rest on
     views: str  # its recipe's name
     classes: tuple[str, ...]
     train: Split
@@ -70,7 +73,8 @@ def prepare(name: str, size: int, data_dir: Path) -> Path:
         raw = found.load(data_dir, size) if found else folder(root, size)
         for split, (_, labels) in (("train", raw.train), ("test", raw.test)):
             check_labels(split, labels, raw.classes)
-        write_cache(target, name if found else root.absolute().name, raw, found.views if found else FOLDER_VIEWS)
+        source = found or Source(f"folder {root.absolute().name}", folder, FOLDER_VIEWS)
+        write_cache(target, name if found else root.absolute().name, raw, source)
     return target
 
 
@@ -86,7 +90,7 @@ def listing(root: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def write_cache(target: Path, name: str, raw: Raw, views: str) -> None:
+def write_cache(target: Path, name: str, raw: Raw, source: Source) -> None:
     """Writes the arrays beside their target and moves them there in one step."""
     digest = hashlib.sha256(json.dumps(raw.classes).encode())
     for array in (*raw.train, *raw.test):
@@ -94,7 +98,9 @@ def write_cache(target: Path, name: str, raw: Raw, views: str) -> None:
     pixels = raw.train[0].astype(np.float32) / 255 if len(raw.train[0]) < 20_000 else raw.train[0][::5].astype(np.float32) / 255
     facts = {
         "name": name,
-        "views": views,
+        "title": source.title,
+        "bundled": source.bundled,
+        "views": source.views,
         "classes": raw.classes,
         "mean": [round(float(x), 4) for x in pixels.mean((0, 2, 3))],
         "std": [max(round(float(x), 4), 1e-4) for x in pixels.std((0, 2, 3))],
@@ -118,8 +124,9 @@ def load(cached: Path) -> Dataset:
     facts = json.loads((cached / "dataset.json").read_text())
     train, test = (read_arrays(cached, split) for split in ("train", "test"))
     return Dataset(
-        facts["name"], facts["views"], tuple(facts["classes"]), train, test, tuple(facts["mean"]), tuple(facts["std"]), facts["fingerprint"]
-    )
+        facts["name"], facts["title"], facts["bundled"], facts["views"], tuple(facts["classes"]), train, test,
+        tuple(facts["mean"]), tuple(facts["std"]), facts["fingerprint"],
+    )  # fmt: skip
 
 
 def read_arrays(cached: Path, split: str) -> Split:
@@ -135,15 +142,18 @@ def carve(dataset: Dataset, config: Config) -> Splits:
         DataError: a class is too small for it.
     """
     labels = dataset.train.labels.numpy()
-    draws = np.random.default_rng(derived_seed(config.split_seed, Source.SPLIT))
+    draws = np.random.default_rng(derived_seed(config.split_seed, Chance.SPLIT))
     kept: list[np.ndarray] = []
     held: list[np.ndarray] = []
     for label, name in enumerate(dataset.classes):
         members = draws.permutation(np.flatnonzero(labels == label))
         count = round(len(members) * config.validation_share)
         quota = len(members) - count if not config.train_images else config.train_images // len(dataset.classes)
-        if not 0 < count < len(members) or quota < 1:
-            raise DataError(f"class {name!r} is too small to hold out {config.validation_share:.0%} for validation; it has {len(members)} images")
+        if not 0 < count < len(members):
+            told = f"class {name!r} has {len(members)} images"
+            raise DataError(f"a class must be large enough to hold out {config.validation_share:.0%} of it for validation; {told}")
+        if quota < 1:
+            raise DataError(f"train_images must be 0 or at least one a class, {len(dataset.classes)}; got {config.train_images}")
         held.append(members[:count])
         kept.append(members[count : count + quota])
     return Splits(chosen(dataset.train, kept), chosen(dataset.train, held), dataset.test)

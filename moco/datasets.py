@@ -25,8 +25,9 @@ class Source(NamedTuple):
     """Where a named dataset comes from and how its views are drawn."""
 
     title: str
-    load: Callable[[Path, int], Raw]  # of the data folder and the size in pixels
+    load: Callable[[Path, int], Raw]  # of the data folder, or the folder itself, and the size in pixels
     views: str  # a name of moco.views.RECIPES
+    bundled: bool = False  # toy data that no claim about photographs can rest on
 
 
 def digits(data_dir: Path, size: int) -> Raw:
@@ -58,7 +59,7 @@ def cifar10(data_dir: Path, size: int) -> Raw:
 
 
 DATASETS = {
-    "digits": Source("scikit-learn's digits", digits, "digits"),
+    "digits": Source("scikit-learn's digits", digits, "digits", bundled=True),
     "cifar10": Source("CIFAR-10", cifar10, "moco_cifar"),
 }
 FOLDER_VIEWS = "moco_cifar"
@@ -99,7 +100,10 @@ def read_image(path: Path, size: int) -> np.ndarray:
         DataError: it cannot be decoded.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path) as file:
+            image: Image.Image = file
+            if image.mode.startswith("I"):  # 16 bits a pixel
+                image = Image.fromarray((np.asarray(image, dtype=np.float64) / 257).clip(0, 255).round().astype(np.uint8))
             return np.asarray(fit(image.convert("RGB"), size))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"every image must be readable; {path} is not ({error}). Repair it or take it out") from None

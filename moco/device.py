@@ -23,6 +23,11 @@ def pick_device(wish: str) -> torch.device:
     return torch.device(wish)
 
 
+def gpus() -> int:
+    """How many CUDA devices this machine has."""
+    return torch.cuda.device_count()
+
+
 @cache
 def has_fast_bfloat16(kind: str) -> bool:
     """Whether the hardware multiplies bfloat16 itself: then a pass in it is faster and needs no loss scaling."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from moco import data, guard
 from moco.config import Config
-from moco.datasets import DATASETS
+from moco.device import pick_device
 from moco.encoder import Encoder
 from moco.optimizers import build_optimizer
 from moco.views import recipe
@@ -30,6 +30,19 @@ def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
     return config.to_dict()
 
 
+def check_place(values: dict[str, Any], workers: int) -> None:
+    """That a trial can run on this machine's devices, divided over so many workers.
+
+    Raises:
+        ValueError: no such device, or batch and batch-norm groups do not divide: each worker normalises whole groups of its own.
+    """
+    config = Config.of(values)
+    pick_device(config.device)
+    for name in ("batch_size", "batch_norm_splits") if workers > 1 else ():
+        if getattr(config, name) % workers:
+            raise ValueError(f"{name} must be a multiple of the workers; got {getattr(config, name)} for {workers}")
+
+
 def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     """The dataset in numbers and in words, for the plan and its page.
 
@@ -45,12 +58,11 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     if config.batch_size > len(splits.train.labels):
         raise ValueError(f"batch_size must not exceed the training split; got {config.batch_size} for {len(splits.train.labels)} images")
     counts = {name: len(split.labels) for name, split in splits._asdict().items()}
-    title = DATASETS[dataset.name].title if dataset.name in DATASETS else f"folder {dataset.name}"
     used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"
     return {
         "name": dataset.name,
-        "title": title,
-        "bundled": dataset.name == "digits",
+        "title": dataset.title,
+        "bundled": dataset.bundled,
         "fingerprint": dataset.fingerprint,
         "classes": list(dataset.classes),
         "counts": counts,
@@ -59,7 +71,7 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
         "duplicates": guard.duplicates(train, test),
         "warnings": guard.warnings(train, test, config.queue_size, counts["train"]),
         "about": [
-            ["Data", f"{title}, {size} px", f"{counts['train']:,}{used} train, {counts['test']:,} test"],
+            ["Data", f"{dataset.title}, {size} px", f"{counts['train']:,}{used} train, {counts['test']:,} test"],
             ["Encoder", f"{config.encoder}, width {config.width:g}", f"{weights:,} weights, {config.stem} stem"],
         ],
     }

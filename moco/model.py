@@ -71,7 +71,9 @@ class MoCo(nn.Module):
         self.precision = precision  # of the encoders' passes
         self.temperature, self.key_momentum = config.temperature, config.key_momentum
         self.shuffles = config.batch_norm_splits > 1
-        self.query_encoder = Encoder(config, channels, splits=max(1, config.batch_norm_splits // workers.count()))
+        if config.batch_norm_splits % workers.count():
+            raise ValueError(f"batch_norm_splits must be a multiple of the workers; got {config.batch_norm_splits} for {workers.count()}")
+        self.query_encoder = Encoder(config, channels, splits=config.batch_norm_splits // workers.count())
         self.key_encoder = copy.deepcopy(self.query_encoder).requires_grad_(False)
         self.queue = Queue(config.queue_size, config.projection_size, generator)
 

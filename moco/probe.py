@@ -11,7 +11,6 @@ from torch import Tensor
 
 from moco.schedules import steps
 
-LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 MOMENTUM = 0.9
 
 
@@ -30,22 +29,31 @@ class Probe(NamedTuple):
     accuracy: float  # on the split that is scored, in [0, 1]
 
 
+def learning_rates(low: float, high: float) -> tuple[float, ...]:
+    """1 and 3 times the powers of ten in a range, its ends included."""
+    grid = (float(f"{digit}e{power}") for power in range(-12, 13) for digit in (1, 3))
+    return tuple(rate for rate in grid if low * (1 - 1e-9) <= rate <= high * (1 + 1e-9))
+
+
 @torch.no_grad()
-def linear_probe(train: Features, validation: Features, scored: Features, epochs: int, batch_size: int, generator: torch.Generator) -> Probe:
+def linear_probe(
+    train: Features, validation: Features, scored: Features, rates: tuple[float, ...], epochs: int, batch_size: int, generator: torch.Generator
+) -> Probe:
     """Softmax regression by SGD with momentum 0.9 and no weight decay, the rate cut to a tenth after 60 % and 80 % of the epochs.
 
-    Deviation from FAIR's protocol: weights start at 0, and nine rates over four decades, 10 and 30 among them, are tried, not one.
+    Deviation from FAIR's protocol: weights start at 0, and several rates over decades are tried, not one. The best rate follows the scale
+    of the features (about 1 / scale²), so a grid must reach well below and above it, or it favours the encoders whose scale suits it.
     """
     device = train.values.device
     labels = train.labels.to(device)
     classes = int(labels.max()) + 1
     target = torch.nn.functional.one_hot(labels, classes).float()
-    rates = torch.tensor(LEARNING_RATES, device=device)
+    rate_L = torch.tensor(rates, device=device)
     weight_ELC = torch.zeros(train.values.shape[1] + 1, len(rates), classes, device=device)  # the last row is the bias
     velocity = torch.zeros_like(weight_ELC)
     inputs_NE = with_bias(train.values)
     for epoch in range(epochs):
-        rate_L1 = (rates * steps(epoch / epochs))[:, None]
+        rate_L1 = (rate_L * steps(epoch / epochs))[:, None]
         for index in torch.randperm(len(labels), generator=generator).split(batch_size):
             index = index.to(device)
             x_BE = inputs_NE[index]
@@ -55,7 +63,7 @@ def linear_probe(train: Features, validation: Features, scored: Features, epochs
             weight_ELC.sub_(rate_L1 * velocity)
     validation_L = accuracies(validation, weight_ELC)
     best = int(validation_L.argmax())
-    return Probe(LEARNING_RATES[best], float(validation_L[best]), float(accuracies(scored, weight_ELC)[best]))
+    return Probe(rates[best], float(validation_L[best]), float(accuracies(scored, weight_ELC)[best]))
 
 
 def with_bias(values_ND: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from moco.device import describe, pick_device, pick_precision
 from moco.encoder import Encoder
 from moco.features import effective_rank, extract
 from moco.pretrain import pretrain
-from moco.probe import Features, linear_probe
+from moco.probe import Features, learning_rates, linear_probe
 from moco.seed import Source, generator
 
 
@@ -35,6 +35,8 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
     dataset = data.load(cached)
     splits = data.carve(dataset, config)
     file = folder / "checkpoint.pt"
+    for draft in folder.glob("*.pt.*"):  # a kill during a save left it
+        draft.unlink(missing_ok=True)
     kept = checkpoint.load(file) or {"curve": [], "state": None, "result": None}
     yield from kept["curve"]
     if kept["result"] is not None:
@@ -76,7 +78,9 @@ def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config)
     """The numbers of `run`'s result that a frozen encoder gives."""
     train, validation = (Features(extract(encoder, split, dataset, config), split.labels) for split in (splits.train, splits.validation))
     scored = validation if config.score_split == "validation" else Features(extract(encoder, splits.test, dataset, config), splits.test.labels)
-    probe = linear_probe(train, validation, scored, config.probe_epochs, config.probe_batch_size, generator(config.seed, Source.PROBE))
+    rates = learning_rates(config.probe_lr_low, config.probe_lr_high)
+    draws = generator(config.seed, Source.PROBE)
+    probe = linear_probe(train, validation, scored, rates, config.probe_epochs, config.probe_batch_size, draws)
     device = train.values.device
     return {
         "knn_accuracy": knn.accuracy(*train, *scored, config.knn_neighbours, config.knn_temperature),

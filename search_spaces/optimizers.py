@@ -9,20 +9,21 @@ from moco.optimizers import OPTIMIZERS
 from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
 
 
-def arm(name: str, title: str, low: float, high: float, momentum: str, *, in_report: bool = True) -> Arm:
+def arm(name: str, title: str, low: float, high: float, *, in_report: bool = True) -> Arm:
     """An optimizer with the learning-rate range that is searched for it."""
     row = OPTIMIZERS[name]
-    ledger = {"Momentum": momentum, "Weight decay 1e-4": row.decay}
+    momentum = "{momentum:g}" if row.momentum == "momentum" else row.momentum
+    ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
     return Arm(name, title, {"optimizer": name}, {"lr": LogRange(low, high)}, {"lr": row.default_lr}, in_report, ledger)
 
 
-# scientific: the optimizer          lr, low   high   momentum
+# scientific: the optimizer          lr, low   high
 ARMS = (
-    arm("sgd",     "SGD",            3e-3,     3.0,   "0.9"),
-    arm("adam",    "Adam",           3e-5,     3e-2,  "β₁ 0.9"),
-    arm("adamw",   "AdamW",          3e-5,     3e-2,  "β₁ 0.9", in_report=False),
-    arm("adagrad", "Adagrad",        3e-4,     3e-1,  "none"),
-    arm("rmsprop", "RMSprop",        1e-5,     1e-2,  "0.9"),
+    arm("sgd",     "SGD",            3e-3,     3.0),
+    arm("adam",    "Adam",           3e-5,     3e-2),
+    arm("adamw",   "AdamW",          3e-5,     3e-2, in_report=False),
+    arm("adagrad", "Adagrad",        3e-4,     3e-1),
+    arm("rmsprop", "RMSprop",        1e-5,     1e-2),
 )  # fmt: skip
 
 FIXED = {
@@ -122,8 +123,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
-        "Only the learning rate is tuned. Momentum 0.9 is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
-        "Weight decay is 1e-4 for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",
+        "Only the learning rate is tuned. Momentum {momentum:g} is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
+        "Weight decay is {weight_decay:g} for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",
         "The encoder begins from random weights; the report’s began from pretrained ones.",
         "One search for each optimizer: the luck of the search is not measured.",
     ),

@@ -16,7 +16,7 @@ from study.trial import Task, Trial
 def attempt(task: Task, trial: Trial, folder: Path, commit: str, writes: bool = True) -> Generator[dict[str, Any], None, Record]:
     """Yields the task's epochs and returns the trial's record.
 
-    A loss that leaves the finite numbers ends the trial as diverged, an exception as failed; neither is raised.
+    A loss or result that leaves the finite numbers ends the trial as diverged, an exception as failed; neither is raised.
 
     Args:
         folder: the trial's own; made if absent.
@@ -35,6 +35,8 @@ def attempt(task: Task, trial: Trial, folder: Path, commit: str, writes: bool = 
                 row = next(run)
             except StopIteration as end:
                 result = end.value
+                if any(isinstance(value, float) and not math.isfinite(value) for value in result.values()):
+                    status = "diverged"
                 break
             curve.append(row)
             if writes:

@@ -5,7 +5,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from study.plan import PlanError
+from study.errors import StudyError
 from study.space import Profile, Space
 
 
@@ -43,13 +43,13 @@ def overrides_of(pairs: list[str]) -> dict[str, Any]:
     """The fields of --set KEY=VALUE; a value that is not JSON is a word.
 
     Raises:
-        PlanError: a pair has no equals sign.
+        StudyError: a pair has no equals sign.
     """
     fields: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise PlanError(f"--set takes KEY=VALUE; got {pair!r}")
+            raise StudyError(f"--set takes KEY=VALUE; got {pair!r}")
         try:
             fields[name] = json.loads(text)
         except ValueError:
@@ -61,12 +61,12 @@ def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) 
     """The profile's sizes with the command's budget.
 
     Raises:
-        PlanError: the space has no such profile, or a budget below 1.
+        StudyError: the space has no such profile, or a budget below 1.
     """
     if profile not in space.profiles:
-        raise PlanError(f"{space.name} has the profiles {', '.join(space.profiles)}; got {profile!r}")
+        raise StudyError(f"{space.name} has the profiles {', '.join(space.profiles)}; got {profile!r}")
     sizes = space.profiles[profile]
     for word, count in (("--trials", trials), ("--seeds", seeds)):
         if count is not None and count < 1:
-            raise PlanError(f"{word} must be 1 or more; got {count}")
+            raise StudyError(f"{word} must be 1 or more; got {count}")
     return replace(sizes, search_trials=trials or sizes.search_trials, final_seeds=seeds or sizes.final_seeds)

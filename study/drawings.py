@@ -60,8 +60,9 @@ def then_panels(plan: Plan, records: Records) -> list[Panel]:
     curves = {name: found for name, found in curves.items() if found}
     if not curves:
         return []
-    first = min(seed for found in curves.values() for seed in found)
-    count = max(len(found) for found in curves.values())
+    first = plan.seeds("replica")[0]
+    counts = sorted({len(found) for found in curves.values()})
+    count = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     titles = {arm.name: arm.title for arm in arms}
     one: list[Mark] = []
     many: list[Mark] = []

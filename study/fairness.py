@@ -19,6 +19,7 @@ class LedgerRow(NamedTuple):
     cells: tuple[str, ...]  # by arm
     verdict: str  # the last column
     differs: bool  # whether the reader must weigh it
+    must_be_equal: bool = False  # whether a difference makes the comparison unfair
 
 
 def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
@@ -50,7 +51,7 @@ def counted(plan: Plan, records: Records, label: str, stage: str) -> LedgerRow:
 def equal_row(group: str, item: str, cells: tuple[str, ...]) -> LedgerRow:
     """A row whose cells ought to be equal."""
     same = len(set(cells)) == 1
-    return LedgerRow(group, item, cells, "equal" if same else "differs", not same)
+    return LedgerRow(group, item, cells, "equal" if same else "differs", not same, must_be_equal=group in ("Budget", "Tuning"))
 
 
 def spread(values: list[Any]) -> str:
@@ -88,8 +89,9 @@ def fixed_rows(plan: Plan) -> list[LedgerRow]:
     """What is the same for all, and where arms differ by nature."""
     rows = []
     for item in dict.fromkeys(key for arm in plan.arms for key in arm.ledger):
-        rows.append(equal_row("Fixed", item, tuple(arm.ledger.get(item, "–") for arm in plan.arms)))
-    fields = {**plan.base, **plan.stages["final"], **plan.overrides}
+        cells = (arm.ledger.get(item, "–").format(**{**plan.base, **plan.stages["final"], **arm.values}) for arm in plan.arms)
+        rows.append(equal_row("Fixed", item, tuple(cells)))
+    fields = {**plan.base, **plan.stages["final"]}
     for name in ("schedule", "batch_size", "queue_size", "temperature", "key_momentum"):
         if name in fields:
             value = fields[name]

@@ -7,15 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from study.errors import StudyError
 from study.files import write_atomically
 from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
 
 SEARCH_SEED = 0
 FIRST_SEED = {"replica": 1, "confirm": 21, "final": 101}
-
-
-class PlanError(ValueError):
-    """The command asks for something that cannot be planned; its user can mend it."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +73,22 @@ def make_plan(
         complete: fills in and checks the fields of a trial; raises ValueError where one is wrong.
 
     Raises:
-        PlanError: a field is unknown, of the wrong type, or not free.
+        StudyError: a field is unknown, of the wrong type, or not free.
     """
-    if sizes.final_seeds > FIRST_SEED["final"] - FIRST_SEED["confirm"] or sizes.replica_seeds >= FIRST_SEED["confirm"] or sizes.confirm_seeds > 80:
-        raise PlanError("seeds of a stage must be at most 80 (replica: 20), so that no two stages share one")
+    for stage, count, most in (("replica", sizes.replica_seeds, 20), ("confirm", sizes.confirm_seeds, 80), ("final", sizes.final_seeds, 1000)):
+        if count > most:
+            raise StudyError(f"the {stage} stage takes at most {most} seeds, so that no two stages share one; got {count}")
     for name in overrides:
-        if any(name in arm.values or name in arm.search for arm in space.arms) or name in ("seed", "dataset"):
-            raise PlanError(f"--set {name} is not free: the study itself sets it for each arm, trial or command")
+        own = any(name in arm.values or name in arm.search for arm in space.arms)
+        if own or any(name in fields for fields in space.stages.values()) or name in ("seed", "dataset"):
+            raise StudyError(f"--set {name} is not free: the study itself sets it for each arm, stage, trial or command")
     try:
         base = complete({**space.fixed, **sizes.values, **overrides})
         for stage in ("replica", "search"):
             for arm in space.arms:
                 complete({**base, **space.stages[stage], **arm.values, **overrides})
     except ValueError as error:
-        raise PlanError(str(error)) from None
+        raise StudyError(str(error)) from None
     return Plan(
         space.name, space.question, space.scientific, space.rows, profile, space.reference, space.arms, base, space.stages, space.replica,
         space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers,
@@ -115,29 +114,35 @@ def read_study(folder: Path) -> dict[str, Any]:
     """`study.json` of a folder; its "plan" entry is a Plan's values.
 
     Raises:
-        PlanError: the folder holds none, or one that cannot be read.
+        StudyError: the folder holds none, or one that cannot be read.
     """
+    path = folder / "study.json"
     try:
-        return json.loads((folder / "study.json").read_text())
-    except FileNotFoundError:
-        raise PlanError(f"{folder} holds no study (no study.json); run the study first, or name its folder with --out") from None
-    except ValueError as error:
-        raise PlanError(f"{folder / 'study.json'} must be a study's plan; it cannot be read ({error})") from None
+        study = json.loads(path.read_text())
+        plan_of(study["plan"])
+        return {"hash": "", **study}
+    except (FileNotFoundError, NotADirectoryError):
+        raise StudyError(f"{folder} holds no study (no study.json); run the study first, or name its folder with --out") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path} must be the plan of a study of this version; it cannot be read ({error!r})") from None
 
 
 def fix_plan(folder: Path, plan: Plan, about: dict[str, Any]) -> None:
     """Writes the plan into a new folder; in an old one checks that it is the same.
 
     Raises:
-        PlanError: the folder's plan differs; the message names where.
+        StudyError: the folder cannot be made, or its plan differs; the message names where.
     """
     if not (folder / "study.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StudyError(f"{folder} must be a folder that can be written; it cannot be made ({error})") from None
         write_atomically(folder / "study.json", json.dumps({"plan": asdict(plan), "hash": plan.hash, **about}, indent=1))
         return
     old, new = read_study(folder)["plan"], json.loads(json.dumps(asdict(plan)))
     if changed := differences(old, new):
-        raise PlanError(
+        raise StudyError(
             f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(changed[:3])}"
             f"{f'; and {len(changed) - 3} more' if len(changed) > 3 else ''}. Name another folder with --out, or give the command that began it"
         )
@@ -150,10 +155,10 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
         return [line for key in keys for line in differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [line for i, pair in enumerate(zip(old, new, strict=True)) for line in differences(*pair, f"{path}[{i}]")]
-    return [] if old == new else [f"{path} was {short(old)} and is now {short(new)}"]
+    return [] if old == new else [f"{path} was {clipped(old)} and is now {clipped(new)}"]
 
 
-def short(value: Any) -> str:
+def clipped(value: Any) -> str:
     """A value as JSON, cut where it is long."""
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."

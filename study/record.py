@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-STATUSES = ("finished", "diverged", "stopped", "failed")
+from study.errors import StudyError
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Record:
     def metric(self, name: str) -> float:
         """A number of the result; NaN where the trial did not finish or has none."""
         value = self.result.get(name)
-        return float(value) if isinstance(value, int | float) else math.nan
+        return float(value) if self.status == "finished" and isinstance(value, int | float) else math.nan
 
 
 class Ledger:
@@ -92,7 +92,7 @@ def read_records(folder: Path) -> list[Record]:
     """All whole lines of records.jsonl in their order; none where there is no file.
 
     Raises:
-        ValueError: a line in the middle is no record; the message gives its number.
+        StudyError: a line in the middle is no record; the message gives its number.
     """
     path = folder / "records.jsonl"
     if not path.exists():
@@ -105,7 +105,7 @@ def read_records(folder: Path) -> list[Record]:
             values = json.loads(line)
             known = {name: values[name] for name in names}
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"line {number} of {path} must be a trial's record; it is not ({error!r})") from None
+            raise StudyError(f"line {number} of {path} must be a trial's record; it is not ({error!r})") from None
         records.append(Record(**known, extra={name: value for name, value in values.items() if name not in names}))
     return records
 

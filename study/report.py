@@ -47,7 +47,7 @@ def write_report(folder: Path) -> Path:
     """Writes report.html, trials.csv and epochs.csv into the study's folder; the page's path.
 
     Raises:
-        PlanError: the folder holds no study.
+        StudyError: the folder holds no study.
         ValueError: its records are damaged.
     """
     study = read_study(folder)

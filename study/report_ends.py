@@ -36,7 +36,7 @@ def threats(plan: Plan, records: list[Record], verdicts: list[Verdict]) -> list[
     said = [
         f"Its data are {plan.data.get('title', plan.data.get('name', ''))} and its sizes those of the {plan.profile} profile ({plan.sizes.note}). It says nothing of other data or longer training."
     ]
-    said += plan.threats
+    said += [threat.format(**plan.base) for threat in plan.threats]
     images = plan.data.get("counts", {}).get("test", 0)
     if images and images < 2000:
         said.append(f"{images} test images: one image is {100 / images:.2f} points, so the binomial sd of an accuracy sets δ.")
@@ -68,11 +68,18 @@ def deviations(plan: Plan, records: list[Record]) -> list[str]:
     expected = expected_trials(plan)
     missing = {stage: count - sum(r.stage == stage for r in final.values()) for stage, count in expected.items() if stage not in ("added", "beside")}
     said += [f"{count} trials of the {stage} stage have not ended." for stage, count in missing.items() if count > 0]
+    software = {", ".join(f"{name} {version}" for name, version in r.versions.items()) for r in records}
+    if len(software) > 1:
+        said.append(f"The records come from {len(software)} sets of software versions; each record names its own.")
     for what, values in (("commits", {r.commit for r in records}), ("devices", {r.device for r in records if r.device})):
         if len(values) > 1:
             said.append(f"The records come from several {what}: {', '.join(sorted(values))}.")
     if plan.overrides:
-        said.append("Set on the command line: " + ", ".join(f"{name} = {value}" for name, value in plan.overrides.items()) + ".")
+        said.append(
+            f"Set on the command line, in every stage but where the report’s setting ({plan.replica.row}) says otherwise: "
+            + ", ".join(f"{name} = {value}" for name, value in plan.overrides.items())
+            + "."
+        )
     said.append("No claim was added after the plan was fixed, and no seed after the results were seen: either would change the plan’s hash.")
     return said
 

@@ -13,7 +13,7 @@ from study.plan import Plan
 from study.sentences import final_title, joined, then_title
 from study.space import Arm
 from study.stages import Records
-from study.tables import ArmResult, arm_results, budget_curves, curves_of, loss_and_score, rank_correlation, rate_curves
+from study.tables import ArmResult, RateCurve, arm_results, budget_curves, curves_of, loss_and_score, rank_correlation, rate_curves
 from study.verdict import ALPHA, Verdict, delta_of, values_of
 
 Section = dict[str, Any]
@@ -38,7 +38,7 @@ def then(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section:
     found = {name: list(by_seed.values()) for name, by_seed in curves.items() if by_seed}
     head, rows = ["Epoch"], []
     for arm in arms:
-        head += [f"{arm.title}, first seed", "mean"] if arm.name in found else []
+        head += [f"{arm.title}, seed {min(curves[arm.name])}", f"mean of {len(curves[arm.name])}"] if arm.name in found else []
     for k in range(min((len(curve) for seeds in found.values() for curve in seeds), default=0)):
         row = [str(k + 1)]
         for seeds in found.values():
@@ -50,7 +50,7 @@ def then(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section:
     caption += f"Chance is {chance:.2f} nats for our queue; a loss at another queue size could not be compared with it. " if chance else ""
     caption += "The queue begins with random keys, so the first steps are easier than chance. The bands are pointwise: they do not say from which epoch on two arms differ."
     caption += f" {joined(missing)} {'is' if len(missing) == 1 else 'are'} not in the report and not run here." if missing else ""
-    table = {"caption": "Loss in nats by epoch: first seed, then the mean of all", "head": head, "rows": rows}
+    table = {"caption": "Loss in nats by epoch: one seed, then the mean of all that finished", "head": head, "rows": rows}
     claim = by_role.get("published")
     title = then_title(plan, claim, by_role.get("replica"))
     sub = f"Pretraining loss by epoch at {plan.replica.shown}, the report’s experiment {plan.replica.row}. Left and middle: 1 run each, no interval. Right: means of all seeds, pointwise 95 % t bands."
@@ -113,13 +113,9 @@ def final_caption(plan: Plan, delta: float, images: int) -> str:
     )
 
 
-def rate(plan: Plan, records: Records) -> Section | None:
-    """The search by learning rate."""
-    curves, metric = rate_curves(plan, records), plan.metrics[0]
-    if not curves:
-        return None
-    delta = delta_of(plan, records, metric)
-    reported = next(iter(plan.replica.values.get(c.name) for c in curves), None)
+def rate_title(plan: Plan, curves: list[RateCurve], delta: float) -> str:
+    """Which arms the reported value suits."""
+    metric, reported = plan.metrics[0], plan.replica.values.get(curves[0].name)
     lost: list[str] = []
     kept: list[str] = []
     for curve in curves:
@@ -127,12 +123,22 @@ def rate(plan: Plan, records: Records) -> Section | None:
         at = next((p.score for p in curve.points if p.value == reported), None)
         if at is not None:
             (kept if not math.isnan(at) and best - at <= 5 * delta else lost).append(curve.arm.title)
-    title = (
-        f"At {reported:g} {joined(kept)} {'stays' if len(kept) == 1 else 'stay'} within 5 δ of the best search trial"
-        if kept
-        else f"At {reported:g} every {plan.scientific} falls more than 5 δ behind its best search trial"
-    )
-    title += f"; {joined(lost)} {'falls' if len(lost) == 1 else 'fall'} behind by more" if kept and lost else ""
+    if not reported or not (kept or lost):
+        return f"{metric.title.capitalize()} by learning rate: every search trial, one seed each"
+    behind = f"{joined(lost)} {'falls' if len(lost) == 1 else 'fall'} more than 5 δ behind the best search trial" if lost else ""
+    if not kept:
+        return f"At {reported:g} {behind}"
+    within = f"At {reported:g} {joined(kept)} {'stays' if len(kept) == 1 else 'stay'} within 5 δ of the best search trial"
+    return f"{within}; {behind}" if lost else within
+
+
+def rate(plan: Plan, records: Records) -> Section | None:
+    """The search by learning rate."""
+    curves, metric = rate_curves(plan, records), plan.metrics[0]
+    if not curves:
+        return None
+    delta = delta_of(plan, records, metric)
+    title = rate_title(plan, curves, delta)
     sub = f"{metric.title.capitalize()} on the validation split. n = 1 seed a trial, no interval; {plan.sizes.search_trials} search trials each."
     caption = (
         "Points are quasi-random on a log scale, the same scramble for all arms. Where an arm’s best trial was its outermost or lay in the outer tenth of its range, "
@@ -160,12 +166,9 @@ def ledger(plan: Plan, records: Records) -> Section:
     """The fairness ledger."""
     rows = fairness(plan, records)
     differing = [row.item for row in rows if row.differs]
-    budget = [row for row in rows if row.group == "Budget" and row.differs]
-    title = (
-        f"Not every {plan.scientific} has had the same budget yet"
-        if budget
-        else f"Every {plan.scientific} had the same trials, epochs, seeds and decades of learning rate"
-    )
+    unequal = [row.item for row in rows if row.must_be_equal and row.differs]
+    equal = f"Every {plan.scientific} had the same trials, epochs, seeds and width of search"
+    title = f"Not every {plan.scientific} had the same budget: {', '.join(unequal)}" if unequal else equal
     sub = "Counted from the records, not from the plan. " + (
         f"{len(differing)} rows differ: {', '.join(differing)}." if differing else "No row differs."
     )

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import shutil
+import socket
 import tempfile
 import warnings
 from pathlib import Path
@@ -21,8 +22,9 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 import ray
 from ray import tune
 
+from study.errors import StudyError
 from study.machine import cores
-from study.plan import Plan, PlanError
+from study.plan import Plan
 from study.proposals import SearchDatabase
 from study.record import Ledger
 from study.runner_progress import Progress
@@ -45,7 +47,7 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
     """Runs what the plan still lacks; whether nothing is left that could be run. Blocks; Ctrl-C ends it with what is done kept.
 
     Raises:
-        PlanError: the cluster cannot hold one trial.
+        StudyError: the cluster cannot hold one trial.
     """
     start_ray(cluster)
     scratch = Path(tempfile.mkdtemp(prefix="study-tune-"))
@@ -89,24 +91,43 @@ def start_ray(cluster: Cluster) -> None:
     quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     variables = {name: os.environ[name] for name in PASSED_ON}
     if cluster.address:
-        context = ray.init(address=cluster.address, runtime_env={"env_vars": variables}, **quiet)
+        check_address(cluster.address)
+        try:
+            context = ray.init(address=cluster.address, runtime_env={"env_vars": variables}, **quiet)
+        except ConnectionError as error:
+            raise StudyError(f"--address must name a running Ray cluster; {cluster.address} cannot be joined ({error})") from None
     else:
         context = ray.init(address="local", num_cpus=cluster.cpus or cores(), include_dashboard=True, **quiet)
     if context.dashboard_url:
         print(f"Ray dashboard: http://{context.dashboard_url}", flush=True)
 
 
+def check_address(address: str) -> None:
+    """That something answers at HOST:PORT: Ray itself would try for minutes.
+
+    Raises:
+        StudyError: nothing does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if address != "auto":
+            socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        allowed = "HOST:PORT or ray://HOST:PORT of a running Ray cluster, or auto"
+        raise StudyError(f"--address must be {allowed}; {address} does not answer ({error})") from None
+
+
 def places(workers: int) -> tuple[int, Any]:
     """How many trials fit at once, and what one asks for: a core a worker, and a GPU where there are any.
 
     Raises:
-        PlanError: not even one fits.
+        StudyError: not even one fits.
     """
     has = ray.cluster_resources()
     gpus, cpus = has.get("GPU", 0.0), has.get("CPU", 0.0)
     slots = math.floor(min(cpus, gpus) if gpus else cpus) // workers
     if slots < 1:
-        raise PlanError(
+        raise StudyError(
             f"a trial of {workers} workers needs {workers} cores{' and GPUs' if gpus else ''}; the cluster has {cpus:g} cores and {gpus:g} GPUs"
         )
     if workers > 1:  # the driver takes no core, else drivers could hold the cores that their workers wait for

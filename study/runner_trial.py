@@ -25,7 +25,11 @@ def run_here(config: dict[str, Any], task: Task, folder: str, commit: str) -> No
 
 
 def run_train(config: dict[str, Any], task: Task, folder: str, commit: str, workers: int, gpu: bool) -> None:
-    """A Tune trainable: the trial as a Ray Train run of several data-parallel workers; a lost worker restarts it from its last epoch."""
+    """A Tune trainable: the trial as a Ray Train run of several data-parallel workers.
+
+    A lost worker ends the attempt as failed; the study tries once more, and the task goes on from its last epoch. Train itself
+    retries nothing, else the two layers' retries would multiply.
+    """
     from ray import train
     from ray.train.torch import TorchTrainer
     from ray.tune.integration.ray_train import TuneReportCallback
@@ -39,7 +43,7 @@ def run_train(config: dict[str, Any], task: Task, folder: str, commit: str, work
             name="train",
             storage_path=str(Path(folder) / trial.id),
             callbacks=[TuneReportCallback()],  # type: ignore[list-item]
-            failure_config=train.FailureConfig(max_failures=1, controller_failure_limit=2),  # type: ignore[call-arg]
+            failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=2),  # type: ignore[call-arg]
             logging_config=train.LoggingConfig(log_level="ERROR"),
         ),
     )

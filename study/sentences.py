@@ -43,7 +43,7 @@ def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     effect = f"{signed(r.mean, metric)} {metric.unit} of {metric.title} {bounds}" if r.n > 1 else f"{signed(r.mean, metric)} {metric.unit}, one pair"
     said = {
         "supported": (f"Yes, by {size} {bounds},", f"once each has its own learning rate ({pairs})."),
-        "small": (f"Yes, but by no more than {size} {bounds},", f"less than the {verdict.delta:.{digits(metric)}f} that matter ({pairs})."),
+        "small": (f"Yes, but only by about {size} {bounds},", f"an estimate below the {verdict.delta:.{digits(metric)}f} that matter ({pairs})."),
         "contradicted": (f"No, the opposite holds: {better} ends {size} below {than} {bounds},", f"even at its own learning rate ({pairs})."),
         "equivalent": (
             f"No: {better} and {than} are level, {effect},",
@@ -117,8 +117,10 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
             said.insert(
                 0, f"With n = {r.n} no claim in a family of {verdict.family} can reach p = {ALPHA:g} (the least is {least:.2f}); more seeds can."
             )
-        elif r.low <= 0:
-            said.insert(0, f"More seeds: about {max(r.n + 1, pairs_needed(r, verdict.delta))} pairs bring the interval to ±δ; this study has {r.n}.")
+        elif pairs_needed(r, verdict.delta) > r.n:
+            said.insert(0, f"More seeds: about {pairs_needed(r, verdict.delta)} pairs bring the interval to ±δ; this study has {r.n}.")
+        else:
+            said.insert(0, "The interval is narrower than ±δ, but the estimate lies too near its edge; only many more seeds could tell.")
     if verdict.label in ("equivalent", "nogain"):
         said.insert(0, f"A δ below {max(abs(r.low), abs(r.high)) if verdict.label == 'equivalent' else r.high:.{digits(metric)}f} {metric.unit}.")
     if verdict.label == "contradicted":
@@ -171,7 +173,9 @@ def detectable_words(plan: Plan, sd: float, delta: float) -> str:
     metric = plan.metrics[0]
     effect = detectable(n)
     least = sign_flip_p([1.0] * n)
-    said = [f"With {n} pairs a true difference of {effect:.2f} sd (of paired differences) is found with 80 % power."]
+    said = [
+        f"With {n} pairs a true difference of {effect:.2f} sd (of paired differences) is found with 80 % power by the paired t interval alone; the sign-flip test and a family ask for more."
+    ]
     if not math.isnan(sd):
         said.append(f"The sd measured so far is {sd:.1f} {metric.unit}: that is {effect * sd:.1f} {metric.unit}; δ is {delta:.1f}.")
     if n > 1 and least > ALPHA:

@@ -38,7 +38,7 @@ class Arm:
     search: dict[str, LogRange]  # its nuisance parameters
     default: dict[str, Any]  # its library's default point, shown beside the search
     in_report: bool = True  # whether the replica includes it
-    ledger: dict[str, str] = field(default_factory=dict)  # rows of the fairness ledger in which arms differ by nature
+    ledger: dict[str, str] = field(default_factory=dict)  # ledger rows in which arms differ by nature; {field} is filled in
 
 
 @dataclass(frozen=True)
@@ -115,4 +115,4 @@ class Space:
     collapse: tuple[str, float]  # a run has collapsed when this key of its result lies below this value
     claims: tuple[Claim, ...]
     profiles: dict[str, Profile]
-    threats: tuple[str, ...]  # what a result of this space is not
+    threats: tuple[str, ...]  # what a result of this space is not; {field} is filled in

@@ -25,8 +25,8 @@ Records = dict[str, Record]  # the final record of each trial
 
 
 def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any], values: dict[str, Any], why: str = "") -> Trial:
-    """A trial of an arm at a point; what --set overrides goes before everything but arm and point."""
-    config = {**plan.base, **values, **plan.overrides, **arm.values, **point, "seed": seed}
+    """A trial of an arm at a point; `values` are what its stage sets, and go before --set, which is in the base."""
+    config = {**plan.base, **values, **arm.values, **point, "seed": seed}
     return Trial(trial_id(config, plan.data["fingerprint"], seed), stage, arm.name, seed, point, config, why)
 
 

@@ -8,7 +8,6 @@ from html import escape
 from study.panel import Axis, Band, Bar, Line, Mark, Panel, Points, Rule, Text, Zone, spread_labels
 
 WIDTH = 1000
-UNIQUE_MARKS = {"cross": "x"}
 
 
 def draw(panel: Panel, names: dict[str, str]) -> str:

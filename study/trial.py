@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-STAGES = ("replica", "search", "beside", "added", "confirm", "final")
-
 
 class Task(Protocol):
     """What a study runs: any training generator.
@@ -26,7 +24,7 @@ class Trial:
     """One run that a plan asks for."""
 
     id: str
-    stage: str  # one of STAGES
+    stage: str  # replica, search, beside, added, confirm or final
     arm: str
     seed: int
     point: dict[str, Any]  # the nuisance parameters and their values

@@ -36,8 +36,8 @@ class Verdict(NamedTuple):
 def values_of(plan: Plan, records: Records, arm: str, stage: str, metric: Metric, seeds: int = 0) -> dict[int, float]:
     """An arm's values by seed, in the metric's unit; runs that did not finish have none."""
     found = {record.seed: record.metric(metric.name) * metric.scale for record in of_stage(records, arm, stage)}
-    kept = {seed: value for seed, value in found.items() if not math.isnan(value)}
-    return dict(sorted(kept.items())[:seeds]) if seeds else kept
+    chosen = sorted(found)[:seeds] if seeds else sorted(found)  # the first seeds as planned, whether they finished or not
+    return {seed: found[seed] for seed in chosen if not math.isnan(found[seed])}
 
 
 def delta_of(plan: Plan, records: Records, metric: Metric) -> float:

@@ -23,7 +23,7 @@ def made_split(images: int, size: int = 8, channels: int = 3, seed: int = 0) -> 
 
 @pytest.fixture
 def dataset() -> Dataset:
-    return Dataset("made", "moco_cifar", ("a", "b", "c"), made_split(96), made_split(30, seed=1), (0.4,) * 3, (0.2,) * 3, "f" * 64)
+    return Dataset("made", "made up", False, "moco_cifar", ("a", "b", "c"), made_split(96), made_split(30, seed=1), (0.4,) * 3, (0.2,) * 3, "f" * 64)
 
 
 @pytest.fixture

@@ -53,6 +53,20 @@ def test_a_folder_of_images_of_any_mode_and_size_becomes_square_rgb(tmp_path):
     assert raw.test[1].tolist() == [0] * 12 + [1] * 12
 
 
+def test_sixteen_bits_a_pixel_keep_their_shades(tmp_path):
+    make_folder(tmp_path / "photos")
+    ramp = np.linspace(0, 65535, 20 * 20).reshape(20, 20).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "photos" / "train" / "cat" / "0.png")
+    image = folder(tmp_path / "photos", 20).train[0][0, 0]
+    assert np.abs(image - ramp / 257).max() <= 1
+
+
+def test_a_folder_named_like_a_dataset_is_still_a_folder(tmp_path):
+    root = make_folder(tmp_path / "digits", count=40)
+    dataset = data.load(data.prepare(str(root), 16, tmp_path / "data"))
+    assert (dataset.title, dataset.bundled, dataset.classes) == ("folder digits", False, ("cat", "dog"))
+
+
 def test_a_changed_folder_is_decoded_again(tmp_path):
     root = make_folder(tmp_path / "photos")
     first = data.prepare(str(root), 16, tmp_path / "data")

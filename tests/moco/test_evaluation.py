@@ -6,11 +6,20 @@ import pytest
 import torch
 
 from moco import knn
+from moco.config import Config
 from moco.encoder import Encoder
 from moco.features import effective_rank, extract
-from moco.probe import LEARNING_RATES, Features, linear_probe
+from moco.probe import Features, learning_rates, linear_probe
 from moco.schedules import SCHEDULES, share_of_peak, steps
 from moco.seed import Source, generator
+
+RATES = learning_rates(0.01, 100)
+
+
+def test_the_rates_are_1_and_3_times_powers_of_ten_with_10_and_30():
+    assert RATES == (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+    assert learning_rates(3e-4, 0.003) == (3e-4, 1e-3, 3e-3)
+    assert {10.0, 30.0} <= set(learning_rates(Config().probe_lr_low, Config().probe_lr_high))
 
 
 def blobs(count, seed=0, scale=1.0):
@@ -22,9 +31,9 @@ def blobs(count, seed=0, scale=1.0):
 
 def test_the_probe_trains_each_rate_as_torchs_sgd_would():
     train, validation = blobs(60), blobs(60, 1)
-    probe = linear_probe(train, validation, validation, 10, 16, torch.Generator().manual_seed(0))
+    probe = linear_probe(train, validation, validation, RATES, 10, 16, torch.Generator().manual_seed(0))
     best = {}
-    for lr in LEARNING_RATES:
+    for lr in RATES:
         layer = torch.nn.Linear(6, 3)
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
@@ -45,13 +54,13 @@ def test_the_probe_trains_each_rate_as_torchs_sgd_would():
 def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
     train, validation = blobs(90), blobs(90, 1)
     flipped = Features(validation.values, (validation.labels + 1) % 3)
-    probe = linear_probe(train, validation, flipped, 20, 32, torch.Generator().manual_seed(0))
+    probe = linear_probe(train, validation, flipped, RATES, 20, 32, torch.Generator().manual_seed(0))
     assert probe.validation_accuracy > 0.8
     assert probe.accuracy < 0.2
 
 
 def test_smaller_features_want_larger_rates():
-    rates = [linear_probe(blobs(90, 0, s), blobs(90, 1, s), blobs(90, 1, s), 10, 32, torch.Generator().manual_seed(0)).lr for s in (0.03, 1.0)]
+    rates = [linear_probe(blobs(90, 0, s), blobs(90, 1, s), blobs(90, 1, s), RATES, 10, 32, torch.Generator().manual_seed(0)).lr for s in (0.03, 1.0)]
     assert rates[0] > rates[1]
 
 

@@ -71,12 +71,12 @@ def test_keys_enter_the_queue_after_the_logits_so_none_is_its_own_negative(confi
     loss, logits = info_nce(key_NC, key_NC, -key_NC, temperature=0.05)
     assert logits.shape == (8, 9)
     assert loss < 0.1
-    model = build(config)
-    x = views(config)
-    before = model.queue.keys_KC.clone()
-    model(*x, torch.Generator().manual_seed(0))
-    changed = (model.queue.keys_KC != before).any(1)
-    assert changed.sum() == config.batch_size
+    model = build(replace(config, queue_size=config.batch_size, batch_norm_splits=1))  # a queue that one batch fills
+    before, (query_view, key_view) = model.queue.keys_KC.clone(), views(config)
+    query_NC, key_NC = (F.normalize(copy.deepcopy(model.query_encoder)(view), dim=1) for view in (query_view, key_view))
+    expected, _ = info_nce(query_NC, key_NC, before, config.temperature)
+    torch.testing.assert_close(model(query_view, key_view, torch.Generator()).loss, expected)
+    torch.testing.assert_close(model.queue.keys_KC, key_NC.detach())
 
 
 def test_shuffled_keys_come_back_in_the_order_of_their_images(config):

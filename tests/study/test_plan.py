@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 import pytest
 
-from study.plan import PlanError, fix_plan, plan_of, read_study
+from study.errors import StudyError
+from study.plan import fix_plan, plan_of, read_study
 
 
 def test_a_plan_is_the_same_after_a_trip_through_json(toy):
@@ -19,30 +20,45 @@ def test_the_same_command_finds_its_folder_and_another_is_refused_with_the_diffe
     fix_plan(tmp_path, toy.plan(), {"command": []})
     fix_plan(tmp_path, toy.plan(), {"command": ["again"]})
     assert read_study(tmp_path)["command"] == []
-    with pytest.raises(PlanError, match=r"holds a study with another plan.*sizes\.final_seeds was 7 and is now 9"):
+    with pytest.raises(StudyError, match=r"holds a study with another plan.*sizes\.final_seeds was 7 and is now 9"):
         fix_plan(tmp_path, toy.plan(final_seeds=9), {})
-    with pytest.raises(PlanError, match=r"overrides\.epochs was null and is now 5"):
+    with pytest.raises(StudyError, match=r"overrides\.epochs was null and is now 5"):
         fix_plan(tmp_path, toy.plan(overrides={"epochs": 5}), {})
 
 
 def test_a_folder_without_a_study_is_named(tmp_path):
-    with pytest.raises(PlanError, match="holds no study"):
+    with pytest.raises(StudyError, match="holds no study"):
         read_study(tmp_path)
-    (tmp_path / "study.json").write_text("{")
-    with pytest.raises(PlanError, match="cannot be read"):
-        read_study(tmp_path)
+    for content in ("{", "{}", '{"plan": {"space": "toy"}}'):
+        (tmp_path / "study.json").write_text(content)
+        with pytest.raises(StudyError, match="cannot be read"):
+            read_study(tmp_path)
+    with pytest.raises(StudyError, match="holds no study"):
+        read_study(tmp_path / "study.json")
+
+
+def test_an_out_that_is_a_file_is_refused(toy, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="must be a folder that can be written"):
+        fix_plan(tmp_path / "file", toy.plan(), {})
 
 
 @pytest.mark.parametrize(
-    ("overrides", "sentence"), [({"lr": 1.0}, "--set lr is not free"), ({"colour": "blue"}, "--set colour is not free"), ({"size": 1}, "is no field")]
+    ("overrides", "sentence"),
+    [
+        ({"lr": 1.0}, "--set lr is not free"),
+        ({"colour": "blue"}, "--set colour is not free"),
+        ({"split": "test"}, "--set split is not free"),
+        ({"size": 1}, "is no field"),
+    ],
 )
 def test_an_override_of_what_the_study_sets_is_refused(toy, overrides, sentence):
-    with pytest.raises(PlanError, match=sentence):
+    with pytest.raises(StudyError, match=sentence):
         toy.plan(overrides=overrides)
 
 
 def test_stages_that_would_share_a_seed_are_refused(toy):
-    with pytest.raises(PlanError, match="no two stages share one"):
+    with pytest.raises(StudyError, match="the replica stage takes at most 20 seeds, so that no two stages share one; got 25"):
         toy.plan(replica_seeds=25)
 
 

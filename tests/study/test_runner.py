@@ -60,11 +60,37 @@ def test_a_study_survives_kills_of_everything_and_a_gentle_interrupt(toy, tmp_pa
 
 
 @pytest.mark.slow
-def test_diverged_trials_end_and_failing_ones_are_tried_twice_then_left(toy, tmp_path):
-    sizes = {"search_trials": 2, "final_seeds": 1, "replica_seeds": 1, "confirm_seeds": 1, "confirm_points": 1}
-    code, output = whole(tmp_path / "results", sizes, {"best": 1.0, "epochs": 0})
+def test_a_trial_that_diverges_ends_as_diverged_and_the_study_completes(toy, tmp_path):
+    sizes = {"search_trials": 2, "final_seeds": 1, "replica_seeds": 1, "confirm_seeds": 1, "confirm_points": 1, "added_trials": 0}
+    overrides = {"limit": 0.4}  # the replica's rate and the default lie above it
+    code, output = whole(tmp_path / "results", sizes, overrides)
+    assert code == 0, output
+    check_complete(toy, tmp_path / "results", sizes, overrides)
+    statuses = Counter((record.stage, record.status) for record in read_records(tmp_path / "results"))
+    assert statuses["replica", "diverged"] == 2
+    assert statuses["beside", "diverged"] == 5
+    assert "diverged" in output
+
+
+@pytest.mark.slow
+def test_a_trial_that_fails_is_tried_twice_then_left_and_shown(tmp_path):
+    sizes = {"search_trials": 1, "final_seeds": 1, "replica_seeds": 1, "confirm_seeds": 1, "confirm_points": 1}
+    code, output = whole(tmp_path / "results", sizes, {"epochs": 0})  # the toy then has no loss to return
     assert code == 0, output
     records = read_records(tmp_path / "results")
     assert {record.status for record in records} == {"failed"}
     assert set(Counter(record.trial for record in records).values()) == {2}
     assert "loss" in records[0].error
+
+
+@pytest.mark.slow
+def test_two_workers_run_a_trial_under_ray_train_and_the_first_ones_numbers_are_recorded(tmp_path):
+    folder = tmp_path / "results"
+    process = start(folder, {"workers": 2}, {})
+    deadline = time.monotonic() + 120
+    while not read_records(folder) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    record = read_records(folder)[0]
+    assert (record.status, [row["epoch"] for row in record.curve]) == ("finished", [1, 2, 3]), output

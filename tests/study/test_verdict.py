@@ -80,8 +80,9 @@ def test_a_seed_that_was_used_to_choose_is_refused(finished):
 
 def test_selection_and_score_on_one_split_is_refused(finished):
     plan, records = finished
-    same = replace(plan, stages={**plan.stages, "search": plan.stages["final"]})
-    assert next(g for v in verdicts(same, final_records(records)) if v.claim.name == "main" for g in v.gates if g.name == "Splits").state == "failed"
+    same = [replace(r, config={**r.config, "split": "test"}) for r in records]
+    assert gate(plan, records, "main", "Splits").state == "passed"
+    assert gate(plan, same, "main", "Splits").state == "failed"
 
 
 def test_arms_that_differ_in_another_field_do_not_do_the_same_task(finished):
@@ -91,11 +92,13 @@ def test_arms_that_differ_in_another_field_do_not_do_the_same_task(finished):
     assert (found.state, found.reason) == ("failed", "the runs also differ in epochs")
 
 
-def test_a_diverged_run_of_the_favoured_arm_fails_its_gate_and_enters_no_mean(finished):
+@pytest.mark.parametrize("arm", ["red", "blue"])
+def test_a_diverged_run_of_either_arm_fails_the_gates_and_enters_no_mean(finished, arm):
     plan, records = finished
-    lost = next(r for r in records if r.stage == "final" and r.arm == "blue")
-    spoiled = [replace(r, status="diverged", result={}) if r.trial == lost.trial else r for r in records]
+    lost = next(r for r in records if r.stage == "final" and r.arm == arm)
+    spoiled = [replace(r, status="diverged") if r.trial == lost.trial else r for r in records]
     assert gate(plan, spoiled, "main", "Stability").state == "failed"
+    assert gate(plan, spoiled, "main", "Seeds").state == "failed"
     verdict = next(v for v in verdicts(plan, final_records(spoiled)) if v.claim.name == "main")
     assert verdict.label == "untestable"
     assert (verdict.result.n, lost.seed in verdict.result.seeds) == (6, False)

@@ -45,7 +45,7 @@ DATA = {
     "warnings": [],
     "about": [["Data", "none", "at all"]],
 }
-DEFAULTS = {"epochs": 3, "colour": "red", "lr": 0.1, "split": "test", "seed": 0, "gain": 3.0, "sleep": 0.0, "best": 0.03}
+DEFAULTS = {"epochs": 3, "colour": "red", "lr": 0.1, "split": "test", "seed": 0, "gain": 3.0, "sleep": 0.0, "best": 0.03, "limit": 0.95}
 
 
 def complete(values):
@@ -55,19 +55,19 @@ def complete(values):
     return {**DEFAULTS, **values}
 
 
-def plan(sizes=None, overrides=None, **changes):
+def plan(overrides=None, workers=1, **changes):
     """The toy's plan, with `changes` to its sizes."""
-    return make_plan(SPACE, "quick", replace(sizes or SPACE.profiles["quick"], **changes), overrides or {}, DATA, 1, complete)
+    return make_plan(SPACE, "quick", replace(SPACE.profiles["quick"], **changes), overrides or {}, DATA, workers, complete)
 
 
 def task(config, folder):
-    """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above 0.95 diverge."""
+    """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above `limit` diverge."""
     off = abs(math.log10(config["lr"] / config["best"]))
     noise = math.sin(7.0 * config["seed"] + 3.0 * len(config["colour"])) / 100
     score = 0.8 - 0.1 * off + noise + {"red": 0.0, "blue": config["gain"], "green": 0.2}[config["colour"]] / 100
     for epoch in range(1, config["epochs"] + 1):
         time.sleep(config["sleep"])
-        loss = math.nan if config["lr"] > 0.95 else 2.0 / epoch + off - score
+        loss = math.nan if config["lr"] > config["limit"] else 2.0 / epoch + off - score
         yield {"epoch": epoch, "step": epoch * 4, "loss": loss, "seconds": 0.01, "lr": config["lr"]}
     return {"loss": loss, "score": score, "rank": 9.0, "device": "none", "precision": "none"}
 
