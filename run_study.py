@@ -1,6 +1,7 @@
 """Runs or resumes the study of one search space and writes its report: look the space up, plan, run, report."""
 
 import importlib
+import math
 import pkgutil
 import sys
 from argparse import Namespace
@@ -91,12 +92,14 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overr
 
     if command.workers < 1:
         raise StudyError(f"--workers must be 1 or more; got {command.workers}")
+    if not 0 <= command.max_hours < math.inf:
+        raise StudyError(f"--max-hours must be 0 (no limit) or more; got {command.max_hours}")
     wish = {**space.fixed, **sizes.values, **overrides}
     try:
         cached = prepare(command.dataset or sizes.dataset, wish, Path(command.data_dir))
         data = facts_of(cached, wish)
         check_place(wish, command.workers)
-    except (ValueError, OSError) as problem:  # wrong fields and wrong data: a sentence each
+    except (ValueError, OSError, RuntimeError, MemoryError) as problem:  # wrong fields and wrong data: a sentence each
         raise StudyError(str(problem)) from None
     for sentence in data["warnings"]:
         print(f"Note: {sentence}", flush=True)

@@ -1,5 +1,6 @@
 """The configuration of one trial: every number that can change its result, with its unit."""
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -30,6 +31,10 @@ POSITIVE = [
     "lr",
 ]
 NOT_NEGATIVE = ["train_images", "weight_decay", "warmup_epochs", "seed", "split_seed"]
+CEILINGS = {  # beyond these a typing error is likelier than a wish
+    "image_size": 1024, "width": 16.0, "projection_size": 65_536, "queue_size": 16_777_216, "batch_size": 65_536, "epochs": 100_000,
+    "probe_epochs": 100_000, "probe_batch_size": 1_000_000, "seed": 2**31, "split_seed": 2**31,
+}  # fmt: skip
 KINDS = {int: "a whole number", float: "a number", str: "a word"}
 SHARES = {"key_momentum": (0.0, 1.0), "momentum": (0.0, 1.0), "validation_share": (0.0, 1.0)}
 
@@ -90,6 +95,9 @@ class Config:
         for name in POSITIVE:
             if not (value := getattr(self, name)) > 0:
                 raise ValueError(f"{name} must be above 0; got {value!r}")
+        for name, most in CEILINGS.items():
+            if (value := getattr(self, name)) > most:
+                raise ValueError(f"{name} must be at most {most:g}; got {value!r}")
         for name in NOT_NEGATIVE:
             if not (value := getattr(self, name)) >= 0:
                 raise ValueError(f"{name} must be 0 or more; got {value!r}")
@@ -112,9 +120,9 @@ class Config:
         for name, value in values.items():
             if name not in types:
                 raise ValueError(f"{name} is no field of a trial; the fields are {', '.join(types)}")
-            if types[name] is float and type(value) is int:
+            if types[name] is float and type(value) is int and abs(value) < 1e300:
                 value = float(value)
-            if type(value) is not types[name]:
+            if type(value) is not types[name] or (isinstance(value, float) and not math.isfinite(value)):
                 raise ValueError(f"{name} must be {KINDS[types[name]]}; got {value!r}")
             checked[name] = value
         return cls(**checked)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, Source, folder, image_files
+from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, Source, class_names, folder, image_files
 from moco.guard import DataError, check_labels
 from moco.seed import Source as Chance
 from moco.seed import derived_seed
@@ -69,32 +69,49 @@ def prepare(name: str, size: int, data_dir: Path) -> Path:
         raise DataError(f"dataset must be one of {', '.join(DATASETS)}, or a folder of train/<class>/* and test/<class>/*; got {name!r}")
     key = f"{name}-{size}" if found else f"{root.absolute().name}-{size}-{listing(root)}"
     target = data_dir / "cache" / f"v{FORMAT}-{key}"
-    if not (target / "dataset.json").exists():
+    if not is_whole(target):
+        shutil.rmtree(target, ignore_errors=True)
         raw = found.load(data_dir, size) if found else folder(root, size)
         for split, (_, labels) in (("train", raw.train), ("test", raw.test)):
             check_labels(split, labels, raw.classes)
         source = found or Source(f"folder {root.absolute().name}", folder, FOLDER_VIEWS)
         write_cache(target, name if found else root.absolute().name, raw, source)
+        load.cache_clear()
     return target
+
+
+def fingerprint(classes: Sequence[str], arrays: Sequence[np.ndarray]) -> str:
+    """SHA-256 of the class names and of every byte of images and labels."""
+    digest = hashlib.sha256(json.dumps(list(classes)).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def is_whole(cached: Path) -> bool:
+    """Whether a cache folder holds what its fingerprint says; a damaged one is decoded again, never trusted."""
+    try:
+        dataset = load(cached)
+        arrays = [part.numpy() for split in (dataset.train, dataset.test) for part in split]
+        return fingerprint(dataset.classes, arrays) == dataset.fingerprint
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
+        return False
 
 
 def listing(root: Path) -> str:
     """A short hash of path, size and time of every image file below a folder: it changes when the folder does."""
     digest = hashlib.sha256(str(root.resolve()).encode())
     for split in ("train", "test"):
-        names = sorted(path.name for path in (root / split).iterdir() if path.is_dir()) if (root / split).is_dir() else []
-        digest.update(repr(names).encode())
+        names = class_names(root / split) if (root / split).is_dir() else []
+        digest.update(repr(names).encode(errors="surrogateescape"))
         for path in image_files(root / split):
             state = path.stat()
-            digest.update(f"{path.relative_to(root)} {state.st_size} {state.st_mtime_ns}\n".encode())
+            digest.update(f"{path.relative_to(root)} {state.st_size} {state.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
 
 
 def write_cache(target: Path, name: str, raw: Raw, source: Source) -> None:
     """Writes the arrays beside their target and moves them there in one step."""
-    digest = hashlib.sha256(json.dumps(raw.classes).encode())
-    for array in (*raw.train, *raw.test):
-        digest.update(np.ascontiguousarray(array).tobytes())
     pixels = raw.train[0].astype(np.float32) / 255 if len(raw.train[0]) < 20_000 else raw.train[0][::5].astype(np.float32) / 255
     facts = {
         "name": name,
@@ -104,7 +121,7 @@ def write_cache(target: Path, name: str, raw: Raw, source: Source) -> None:
         "classes": raw.classes,
         "mean": [round(float(x), 4) for x in pixels.mean((0, 2, 3))],
         "std": [max(round(float(x), 4), 1e-4) for x in pixels.std((0, 2, 3))],
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": fingerprint(raw.classes, (*raw.train, *raw.test)),
     }
     draft = target.with_name(f"{target.name}.{os.getpid()}")
     draft.mkdir(parents=True)

@@ -74,14 +74,24 @@ def folder(root: Path, size: int) -> Raw:
     for split in ("train", "test"):
         if not (root / split).is_dir():
             raise DataError(f"a dataset folder must hold train/<class>/* and test/<class>/*; {root} has no {split}/")
-    train, test = (sorted(path.name for path in (root / split).iterdir() if path.is_dir()) for split in ("train", "test"))
+    train, test = (class_names(root / split) for split in ("train", "test"))
     check_classes(train, test, where=str(root))
     return Raw(tuple(train), read_split(root / "train", train, size), read_split(root / "test", train, size))
 
 
+def class_names(split: Path) -> list[str]:
+    """The class folders of a split, in order; hidden ones are no classes."""
+    return sorted(path.name for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
 def image_files(root: Path) -> list[Path]:
-    """The image files below a folder, in a fixed order."""
-    return sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    """The image files below a folder, in a fixed order; what is hidden, or lies in a hidden folder, is none of them."""
+
+    def counts(path: Path) -> bool:
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+
+    return sorted(path for path in root.rglob("*") if counts(path))
 
 
 def read_split(root: Path, classes: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,11 +112,26 @@ def read_image(path: Path, size: int) -> np.ndarray:
     try:
         with Image.open(path) as file:
             image: Image.Image = file
-            if image.mode.startswith("I"):  # 16 bits a pixel
-                image = Image.fromarray((np.asarray(image, dtype=np.float64) / 257).clip(0, 255).round().astype(np.uint8))
-            return np.asarray(fit(image.convert("RGB"), size))
+            return np.asarray(fit(as_rgb(image), size))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"every image must be readable; {path} is not ({error}). Repair it or take it out") from None
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """The image in RGB: 16 bits a pixel become 8, what is transparent becomes white.
+
+    Raises:
+        ValueError: its pixels are real numbers, whose range no one states.
+    """
+    if image.mode == "F":
+        raise ValueError("its pixels are real numbers of an unknown range")
+    if image.mode.startswith("I"):
+        shades = np.asarray(image, dtype=np.float64)
+        image = Image.fromarray((shades / 257 if shades.max() > 255 else shades).clip(0, 255).round().astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
 
 
 def fit(image: Image.Image, size: int) -> Image.Image:

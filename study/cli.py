@@ -29,7 +29,13 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     option("--out", metavar="DIR", help="the study's folder (default: results/<space>-<profile>)")
     option("--address", metavar="ADDR", default="", help="an existing Ray cluster (default: this machine)")
     option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
-    option("--set", metavar="KEY=VALUE", action="append", default=[], help="override a field of every trial; recorded in the plan; repeatable")
+    option(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="override a field of every trial, but not what the report's setting fixes; recorded in the plan; repeatable",
+    )
     option("--trials", metavar="N", type=int, help="search trials of each arm")
     option("--seeds", metavar="N", type=int, help="final seeds of each arm")
     option("--max-hours", metavar="H", type=float, default=0.0, help="wall time after which the study stops, to be resumed")
@@ -50,9 +56,11 @@ def overrides_of(pairs: list[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise StudyError(f"--set takes KEY=VALUE; got {pair!r}")
+        if name in fields:
+            raise StudyError(f"--set takes each field once; got {name} twice")
         try:
             fields[name] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             fields[name] = text
     return fields
 

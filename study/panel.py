@@ -141,7 +141,7 @@ def short(value: float) -> str:
 def padded(values: Sequence[float], share: float = 0.08, least: float = 1e-6) -> tuple[float, float]:
     """A range that holds the values with some room."""
     low, high = min(values), max(values)
-    room = max((high - low) * share, least)
+    room = max((high - low) * share, least, 1e-6 * max(abs(low), abs(high)))
     return low - room, high + room
 
 

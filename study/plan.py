@@ -12,6 +12,7 @@ from study.files import write_atomically
 from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
 
 SEARCH_SEED = 0
+MOST_TRIALS = 10_000
 FIRST_SEED = {"replica": 1, "confirm": 21, "final": 101}
 
 
@@ -78,6 +79,8 @@ def make_plan(
     for stage, count, most in (("replica", sizes.replica_seeds, 20), ("confirm", sizes.confirm_seeds, 80), ("final", sizes.final_seeds, 1000)):
         if count > most:
             raise StudyError(f"the {stage} stage takes at most {most} seeds, so that no two stages share one; got {count}")
+    if sizes.search_trials > MOST_TRIALS:
+        raise StudyError(f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}")
     for name in overrides:
         own = any(name in arm.values or name in arm.search for arm in space.arms)
         if own or any(name in fields for fields in space.stages.values()) or name in ("seed", "dataset"):
@@ -136,9 +139,9 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any]) -> None:
     if not (folder / "study.json").exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / "study.json", json.dumps({"plan": asdict(plan), "hash": plan.hash, **about}, indent=1))
         except OSError as error:
-            raise StudyError(f"{folder} must be a folder that can be written; it cannot be made ({error})") from None
-        write_atomically(folder / "study.json", json.dumps({"plan": asdict(plan), "hash": plan.hash, **about}, indent=1))
+            raise StudyError(f"{folder} must be a folder that can be written; it cannot ({error})") from None
         return
     old, new = read_study(folder)["plan"], json.loads(json.dumps(asdict(plan)))
     if changed := differences(old, new):

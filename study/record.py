@@ -11,6 +11,14 @@ from typing import IO, Any
 
 from study.errors import StudyError
 
+KINDS = {
+    **dict.fromkeys(("trial", "stage", "arm", "status", "error"), str),
+    **dict.fromkeys(("config", "point", "result", "versions"), dict),
+    "seed": int,
+    "curve": list,
+    "seconds": int | float,
+}
+
 
 @dataclass(frozen=True)
 class Record:
@@ -77,10 +85,16 @@ class Ledger:
             return
         values = asdict(record)
         line = json.dumps({**{name: value for name, value in values.items() if name != "extra"}, **record.extra}) + "\n"
-        with open(self.path, "ab") as file:
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        with open(self.path, "ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                written = file.write(line.encode())
+                os.fsync(file.fileno())
+                if written != len(line.encode()):
+                    raise OSError("the disk is full")
+            except OSError:
+                file.truncate(size)  # half a line in the middle would spoil all that follow
+                raise
         self.records.append(record)
 
     def close(self) -> None:
@@ -99,11 +113,16 @@ def read_records(folder: Path) -> list[Record]:
         return []
     names = set(Record.__dataclass_fields__) - {"extra"}
     records = []
-    lines = path.read_text(encoding="utf-8").split("\n")
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise StudyError(f"{path} must be a file of records; it cannot be read ({error})") from None
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end is torn, or nothing
         try:
             values = json.loads(line)
             known = {name: values[name] for name in names}
+            if not all(isinstance(values[name], kind) for name, kind in KINDS.items()):
+                raise TypeError("a field has the wrong type")
         except (ValueError, KeyError, TypeError) as error:
             raise StudyError(f"line {number} of {path} must be a trial's record; it is not ({error!r})") from None
         records.append(Record(**known, extra={name: value for name, value in values.items() if name not in names}))

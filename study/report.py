@@ -13,6 +13,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from study import look, report_ends, report_sections, svg
+from study.errors import StudyError
 from study.figures import figure
 from study.files import write_atomically
 from study.panel import Panel
@@ -47,14 +48,17 @@ def write_report(folder: Path) -> Path:
     """Writes report.html, trials.csv and epochs.csv into the study's folder; the page's path.
 
     Raises:
-        StudyError: the folder holds no study.
-        ValueError: its records are damaged.
+        StudyError: the folder holds no study, its records are damaged, or the page cannot be written.
     """
     study = read_study(folder)
     records = read_records(folder)
-    write_flat(folder, records)
     page = folder / "report.html"
-    write_atomically(page, render(plan_of(study["plan"]), study, records))
+    text = render(plan_of(study["plan"]), study, records)
+    try:
+        write_flat(folder, records)
+        write_atomically(page, text)
+    except OSError as error:
+        raise StudyError(f"{folder} must be a folder that can be written; the report cannot be ({error})") from None
     return page
 
 

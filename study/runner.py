@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import warnings
@@ -47,9 +48,10 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
     """Runs what the plan still lacks; whether nothing is left that could be run. Blocks; Ctrl-C ends it with what is done kept.
 
     Raises:
-        StudyError: the cluster cannot hold one trial.
+        StudyError: the cluster cannot hold one trial, or the folder no more records.
     """
     start_ray(cluster)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # preemption is an interrupt: Tune then stops in order
     scratch = Path(tempfile.mkdtemp(prefix="study-tune-"))
     try:
         slots, resources = places(plan.workers)
@@ -78,6 +80,9 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
         finally:
             progress.close()
             database.close()
+        if search.broken:
+            told = "a trial ended, but its record could not be written"
+            raise StudyError(f"{folder} must take the records; {told} ({search.broken})") from search.broken
         return search.finished
     finally:
         ray.shutdown()

@@ -30,9 +30,12 @@ class StudySearch(Searcher):
         self.running: dict[str, Trial] = {}  # by Tune's id
         self.failures: Counter[str] = Counter()
         self.finished = False  # nothing is left that could be run
+        self.broken: Exception | None = None  # what kept a record from being written; Tune itself would swallow it and go on
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
-        """The next due trial as JSON; None while later ones wait for running ones; FINISHED at the end."""
+        """The next due trial as JSON; None while later ones wait for running ones; FINISHED at the end, or when no record can be written."""
+        if self.broken:
+            return Searcher.FINISHED
         done = final_records(self.ledger.records)
         busy = {trial.id for trial in self.running.values()}
         for trial in due(self.plan, done):
@@ -60,8 +63,11 @@ class StudySearch(Searcher):
             return
         if record.status == "failed":
             self.failures[trial.id] += 1
-        self.ledger.append(record)
-        self.database.add([record])
+        try:
+            self.ledger.append(record)
+            self.database.add([record])
+        except Exception as problem:
+            self.broken = self.broken or problem
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the records are the state."""

@@ -21,6 +21,8 @@ from study.trial import Trial, trial_id
 
 EDGE = 0.1  # share of a range's decades within which a best point counts as lying at the edge
 
+MAX_STEP = 0.5  # decades from one added point to the next
+
 Records = dict[str, Record]  # the final record of each trial
 
 
@@ -105,7 +107,7 @@ def edge_of(span: LogRange, best: float, tried: list[float]) -> int:
 
 
 def added_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
-    """Points beyond the edge at which the arm's best search point lies, one mean distance between search points apart."""
+    """Points beyond the edge at which the arm's best search point lies, one mean distance between search points apart and at most half a decade."""
     searched = [trial for trial in search_trials(plan, arm) if trial.stage == "search"]
     if not arm.search or not is_complete(searched, records) or not plan.sizes.added_trials:
         return
@@ -113,7 +115,7 @@ def added_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
     for name, span in arm.search.items():
         tried = [trial.point[name] for trial in searched]
         side = edge_of(span, best.point[name], tried)
-        step = 10 ** (side * span.decades / plan.sizes.search_trials)
+        step = 10 ** (side * min(span.decades / plan.sizes.search_trials, MAX_STEP))
         start = min(span.low, *tried) if side < 0 else max(span.high, *tried)
         for k in range(1, plan.sizes.added_trials + 1) if side else ():
             value = float(f"{start * step ** (k - 0.5):.4g}")

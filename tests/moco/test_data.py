@@ -61,6 +61,37 @@ def test_sixteen_bits_a_pixel_keep_their_shades(tmp_path):
     assert np.abs(image - ramp / 257).max() <= 1
 
 
+def test_what_is_transparent_becomes_white_and_real_numbers_are_refused(tmp_path):
+    root = make_folder(tmp_path / "photos")
+    Image.new("RGBA", (20, 20), (200, 0, 0, 0)).save(root / "train" / "cat" / "0.png")
+    assert folder(root, 20).train[0][0].min() == 255
+    Image.fromarray(np.random.default_rng(0).random((20, 20), dtype=np.float32)).save(root / "train" / "cat" / "real.tif")
+    with pytest.raises(DataError, match=r"cat/real\.tif is not \(its pixels are real numbers of an unknown range\)"):
+        folder(root, 20)
+
+
+def test_hidden_files_and_folders_are_no_data(tmp_path):
+    root = make_folder(tmp_path / "photos")
+    for hidden in (root / "train" / ".ipynb_checkpoints", root / "train" / "cat" / ".trash"):
+        hidden.mkdir()
+        Image.new("RGB", (20, 20)).save(hidden / "0.png")
+    (root / "test" / "dog" / "._0.png").write_bytes(b"mac")
+    raw = folder(root, 20)
+    assert (raw.classes, len(raw.train[1]), len(raw.test[1])) == (("cat", "dog"), 24, 24)
+
+
+@pytest.mark.parametrize("file", ["train_images.npy", "test_labels.npy", "dataset.json"])
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-40] + bytes(40)])
+def test_a_damaged_cache_is_decoded_again_never_trusted(tmp_path, file, damage):
+    cached = data.prepare("digits", 8, tmp_path)
+    whole = data.load(cached).fingerprint
+    path = cached / file
+    path.write_bytes(damage(path.read_bytes()))
+    data.load.cache_clear()
+    assert data.load(data.prepare("digits", 8, tmp_path)).fingerprint == whole
+    assert data.is_whole(cached)
+
+
 def test_a_folder_named_like_a_dataset_is_still_a_folder(tmp_path):
     root = make_folder(tmp_path / "digits", count=40)
     dataset = data.load(data.prepare(str(root), 16, tmp_path / "data"))

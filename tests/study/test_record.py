@@ -7,7 +7,11 @@ from dataclasses import replace
 import pytest
 
 from study.attempt import attempt
+from study.errors import StudyError
+from study.proposals import SearchDatabase
 from study.record import Ledger, final_records, read_records
+from study.runner_search import Searcher, StudySearch
+from study.runner_trial import closing
 from study.stages import due
 
 
@@ -88,6 +92,33 @@ def test_a_damaged_line_in_the_middle_is_named(toy, tmp_path):
     path.write_text('{"trial": 1}\n' + path.read_text())
     with pytest.raises(ValueError, match=r"line 1 of .*records\.jsonl must be a trial's record"):
         read_records(tmp_path)
+
+
+def test_a_line_of_the_wrong_shape_or_letters_is_named(toy, tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.append(first_record(toy, tmp_path))
+    ledger.close()
+    path = tmp_path / "records.jsonl"
+    good = path.read_bytes()
+    for bad in (b"\xff\xfe\n", b"[]\n", good.replace(b'"curve": [', b'"curve": null, "x": [')):
+        path.write_bytes(good + bad)
+        with pytest.raises(StudyError, match=r"line 2 of .*records\.jsonl must be a trial's record"):
+            read_records(tmp_path)
+
+
+def test_a_record_that_cannot_be_written_ends_the_search_and_is_told(toy, tmp_path):
+    plan = toy.plan()
+    ledger, database = Ledger(tmp_path / "results"), SearchDatabase(tmp_path, plan)
+    (tmp_path / "results" / "records.jsonl").mkdir()
+    search = StudySearch(plan, ledger, database, "")
+    search.suggest("tune-1")
+    trial = search.running["tune-1"]
+    search.on_trial_complete("tune-1", closing(ended(attempt(toy.task, trial, tmp_path / "t", ""))))
+    assert isinstance(search.broken, OSError)
+    assert search.suggest("tune-2") == Searcher.FINISHED
+    assert not search.finished
+    database.close()
+    ledger.close()
 
 
 def test_fields_of_a_later_version_are_kept(toy, tmp_path):
