@@ -35,7 +35,7 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
     dataset = data.load(cached)
     splits = data.carve(dataset, config)
     file = folder / "checkpoint.pt"
-    for draft in folder.glob("*.pt.*"):  # a kill during a save left it
+    for draft in folder.glob("*.pt.*") if workers.rank() == 0 else ():  # a kill during a save left it
         draft.unlink(missing_ok=True)
     kept = checkpoint.load(file) or {"curve": [], "state": None, "result": None}
     yield from kept["curve"]
