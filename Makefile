@@ -22,6 +22,7 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python pyproject.toml
+	@echo "Installing torch, Ray and the rest into .venv: some 6 GB, a few silent minutes"
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable .
 	@touch $@

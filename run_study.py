@@ -57,6 +57,11 @@ def list_spaces(names: list[str]) -> int:
     return 0
 
 
+def default_folder(space: str, profile: str, dataset: str | None) -> Path:
+    """results/<space>-<profile>, and the dataset's name where the command chose one."""
+    return Path("results") / "-".join([space, profile, *([Path(dataset).absolute().name] if dataset else [])])
+
+
 def folder_of(command: Namespace) -> Path:
     """The study's folder: --out, or one named after space and profile.
 
@@ -68,7 +73,7 @@ def folder_of(command: Namespace) -> Path:
     if not command.space:
         raise StudyError("--report needs --out, or --space and --profile: which study?")
     profiles = [command.profile] if command.profile else ["quick", "small", "full"]
-    folders = [Path("results") / f"{command.space}-{profile}" for profile in profiles]
+    folders = [default_folder(command.space, profile, command.dataset) for profile in profiles]
     return next((folder for folder in folders if (folder / "study.json").exists()), folders[0])
 
 
@@ -82,7 +87,8 @@ def study(command: Namespace, names: list[str]) -> int:
     sizes = cli.sizes_of(space, profile, command.trials, command.seeds)
     print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
     plan, cached = plan_study(command, space, profile, sizes, overrides)
-    folder = Path(command.out) if command.out else Path("results") / f"{space.name}-{profile}"
+    own_data = command.dataset if command.dataset != sizes.dataset else None
+    folder = Path(command.out) if command.out else default_folder(space.name, profile, own_data)
     return show_plan(plan, folder, cached) if command.plan else run(plan, folder, task_of(cached), command)
 
 
@@ -161,9 +167,10 @@ def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
 
 def report(folder: Path) -> int:
     """Writes tables and page from the records; needs neither torch nor Ray."""
-    from study.report import write_report
+    from study.report import headline, write_report
 
     page = write_report(folder)
+    print(headline(folder))
     print(f"Report: {page.resolve().as_uri()}", flush=True)
     return 0
 

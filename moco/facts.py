@@ -56,7 +56,8 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     channels, size = train.shape[1], train.shape[2]
     weights = sum(parameter.numel() for parameter in Encoder(config, channels, 1).parameters())
     if config.batch_size > len(splits.train.labels):
-        raise ValueError(f"batch_size must not exceed the training split; got {config.batch_size} for {len(splits.train.labels)} images")
+        told = f"got {config.batch_size} for {len(splits.train.labels)} images"
+        raise ValueError(f"batch_size must not exceed the training split; {told}. Try --set batch_size=16 --set queue_size=32, or add images")
     counts = {name: len(split.labels) for name, split in splits._asdict().items()}
     used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"
     return {

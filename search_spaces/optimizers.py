@@ -85,7 +85,7 @@ PROFILES = {
             "probe_epochs": 50, "knn_every": 4, "knn_neighbours": 20,
         },
         search_trials=7, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=7, replica_seeds=6,
-        note="bundled digits, minutes on two cores: it shows the method and is no evidence about photographs",
+        note="a tiny encoder and short runs, minutes on two cores",
     ),
     "small": Profile(
         dataset="cifar10",
@@ -95,7 +95,7 @@ PROFILES = {
             "knn_neighbours": 200,
         },
         search_trials=7, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=6,
-        note="10,000 real images and a narrow encoder, about an hour on a laptop",
+        note="at most 10,000 training images and a narrow encoder, about an hour on a laptop",
     ),
     "full": Profile(
         dataset="cifar10",

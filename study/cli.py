@@ -26,7 +26,7 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
         help="digits (bundled), cifar10, or a folder of train/<class>/* and test/<class>/*. Default: the profile's",
     )
     option("--data-dir", metavar="DIR", default="data", help="downloads and decoded images (default: data)")
-    option("--out", metavar="DIR", help="the study's folder (default: results/<space>-<profile>)")
+    option("--out", metavar="DIR", help="the study's folder (default: results/<space>-<profile>, with the name of your own dataset behind it)")
     option("--address", metavar="ADDR", default="", help="an existing Ray cluster (default: this machine)")
     option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
     option(

@@ -3,7 +3,7 @@
 import math
 
 from study.drawings import ROW
-from study.panel import Axis, Bar, Line, Mark, Panel, Points, Rule, Text, Zone, decade_ticks, number, padded, short, ticks
+from study.panel import Axis, Bar, Line, Mark, Panel, Points, Rule, Zone, decade_ticks, number, padded, short, ticks
 from study.plan import Plan
 from study.space import Metric
 from study.stages import Records
@@ -19,7 +19,7 @@ def rate_panels(plan: Plan, curves: list[RateCurve], delta: float) -> list[Panel
     low, high = padded(scores)
     x_low = min(p.value for c in curves for p in c.points) / 1.6
     x_high = max(p.value for c in curves for p in c.points) * 1.6
-    y = Axis(low, high, ticks(low, high, 3))
+    y = Axis(low, high, ticks(low, high, 5))
     return [rate_panel(plan, curve, Axis(x_low, x_high, decade_ticks(x_low, x_high), log=True), y, metric, delta) for curve in curves]
 
 
@@ -56,7 +56,8 @@ def rate_marks(curve: RateCurve, kind: str, points: list[RatePoint]) -> Points:
 def rate_words(curve: RateCurve, reported: float | None, metric: Metric) -> str:
     """What was chosen, how forgiving the arm is, and what it gives at the reported value."""
     told = [f"chosen {short(curve.chosen)}" if not math.isnan(curve.chosen) else "not chosen yet"]
-    told.append(f"{math.log10(curve.good[1] / curve.good[0]):.1f} decades within δ")
+    alone = curve.good[0] == curve.good[1]
+    told.append("only the best within δ" if alone else f"{math.log10(curve.good[1] / curve.good[0]):.1f} decades within δ")
     at = next((p.score for p in curve.points if p.value == reported), None)
     if at is not None and math.isnan(at):
         told.append(f"diverged at {reported:g}")
@@ -77,33 +78,25 @@ def loss_panels(plan: Plan, runs: list[Runs]) -> list[Panel]:
         x_low, x_high = padded([v for run in chosen for v in run.loss])
         y_low, y_high = padded([v for run in chosen for v in run.score])
         marks: list[Mark] = []
-        labels: list[tuple[str, float, float, str]] = []
         for run in chosen:
             told = tuple(f"{run.arm.title}, {run.stage}: loss {a:.2f}, {b:.1f}" for a, b in zip(run.loss, run.score, strict=True))
             marks.append(Points(run.arm.name, "dot" if run.stage == "final" else "hollow", run.loss, run.score, told))
             if key == "loss-tuned":
                 mean = (sum(run.loss) / len(run.loss),), (sum(run.score) / len(run.score),)
                 marks.append(Points(run.arm.name, "mean", *mean, (f"{run.arm.title}, mean",)))
-                labels.append((run.arm.title, mean[0][0], mean[1][0], run.arm.name))
-        marks += beside_marks(labels, x_high - x_low, y_high - y_low)
+                marks.append(Line(run.arm.name, (mean[0][0], x_high), (mean[1][0],) * 2, thin=True, end=run.arm.title))
         correlation = f"rank correlation {number(rank, 2)}" if not math.isnan(rank) else "too few runs for a rank correlation"
-        note = f"large marks: means; {correlation}" if key == "loss-tuned" else f"solid: tuned; hollow: {plan.replica.shown}; {correlation}"
+        note = (
+            f"large marks: means, their level drawn out to the name; {correlation}"
+            if key == "loss-tuned"
+            else f"solid: tuned; hollow: {plan.replica.shown}; {correlation}"
+        )
         unit = "%" if metric.unit == "points" else metric.unit
         panels.append(
             Panel(key, title.format(n=count), note, f"{count} runs, {correlation} of a lower loss with a higher {metric.title}.",
-                  Axis(x_low, x_high, ticks(x_low, x_high), "final loss, nats"), Axis(y_low, y_high, ticks(y_low, y_high), f"test {metric.title}, {unit}"), tuple(marks), 320)
+                  Axis(x_low, x_high, ticks(x_low, x_high), "final loss, nats"), Axis(y_low, y_high, ticks(y_low, y_high), f"test {metric.title}, {unit}"), tuple(marks), 320, right=84 if key == "loss-tuned" else 16)
         )  # fmt: skip
     return panels
-
-
-def beside_marks(labels: list[tuple[str, float, float, str]], width: float, height: float) -> list[Text]:
-    """Names right of their marks; one that would cover another moves down until it does not."""
-    placed: list[Text] = []
-    for title, x, y, arm in sorted(labels, key=lambda label: -label[2]):
-        while any(abs(x - other.x) < width * 0.2 and abs(y - other.y) < height * 0.05 for other in placed):
-            y -= height * 0.01
-        placed.append(Text(title, x + width * 0.03, y, arm=arm))
-    return placed
 
 
 def budget_panels(plan: Plan, records: Records, results: list[ArmResult]) -> list[Panel]:

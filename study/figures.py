@@ -125,7 +125,7 @@ def add_words(chart: go.Figure, panel: Panel, names: dict[str, str], look: Look)
         if isinstance(mark, Rule) and mark.label and mark.vertical:
             word(mark.label, x=place(panel.x, mark.at), y=1, yref="paper", yanchor="bottom")
         elif isinstance(mark, Rule) and mark.label:
-            word(mark.label, x=1, xref="paper", xanchor="left", xshift=8, y=place(panel.y, mark.at))
+            word(mark.label, x=0, xref="paper", xanchor="left", xshift=2, y=place(panel.y, mark.at), yanchor="bottom")
         elif isinstance(mark, Zone) and mark.label:
             word(mark.label, x=place(panel.x, (mark.low + mark.high) / 2), y=1, yref="paper", yanchor="bottom")
         elif isinstance(mark, Text):

@@ -62,6 +62,13 @@ def write_report(folder: Path) -> Path:
     return page
 
 
+def headline(folder: Path) -> str:
+    """The page's answer in a line, for the terminal."""
+    plan = plan_of(read_study(folder)["plan"])
+    primary = {verdict.claim.role: verdict for verdict in verdicts(plan, final_records(read_records(folder)))}.get("primary")
+    return " ".join(answer(plan, primary))
+
+
 def render(plan: Plan, study: dict[str, Any], records: list[Record]) -> str:
     """The page as text."""
     final = final_records(records)
@@ -90,7 +97,7 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record]) -> str:
         panels_json=Markup(drawn),
         answer=answer(plan, by_role.get("primary")),
         replica_sentence=replica_sentence(plan, by_role.get("replica")),
-        published_sentence=published_sentence(by_role.get("published")),
+        published_sentence=published_sentence(plan, by_role.get("published")),
         meta=report_ends.meta(plan, records),
         ribbon=report_ends.ribbon(plan),
         cards=shown,

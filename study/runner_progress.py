@@ -44,7 +44,8 @@ class Progress(tune.Callback):
         for record in self.ledger.records[self.told :]:
             self.told += 1
             if self.live is None:
-                self.console.print(f"{self.told:4d}/{self.total()}  {line(record, self.plan)}", highlight=False, soft_wrap=True)
+                left = f"  [{self.eta()} left]" if self.told % 10 == 0 else ""
+                self.console.print(f"{self.told:4d}/{self.total()}  {line(record, self.plan)}{left}", highlight=False, soft_wrap=True, markup=False)
         if self.live is not None:
             self.live.update(self.table())
 

@@ -75,17 +75,23 @@ def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:
     side = {"supported": "lower", "small": "lower", "contradicted": "higher"}.get(verdict.label)
     if side is None:
         bounds = f"{signed(r.mean, metric)} {metric.unit} {interval(verdict, metric)}, n = {r.n} pairs"
-        return f"At the report’s shared {plan.replica.shown} the claim on the loss is {LABELS[verdict.label][0].lower()}: an advantage of {bounds}."
+        return f"At the report’s shared {plan.replica.shown} the claim on the loss is {LABELS[verdict.label][0].lower()}: an advantage of {bounds}{collapsed_words(verdict)}."
     low, high = sorted((abs(r.low), abs(r.high)))
     bounds = f"[{low:.{digits(metric)}f}, {high:.{digits(metric)}f}], n = {r.n} pairs"
-    return f"At the report’s shared {plan.replica.shown} {better} ends with a {side} loss than {than}, by {size} {bounds}."
+    return f"At the report’s shared {plan.replica.shown} {better} ends with a {side} loss than {than}, by {size} {bounds}{collapsed_words(verdict)}."
 
 
-def published_sentence(verdict: Verdict | None) -> str:
+def published_sentence(plan: Plan, verdict: Verdict | None) -> str:
     """Why the published claim as such cannot be judged."""
     if verdict is None:
         return ""
-    return "As published the claim is not testable: " + "; ".join(gate.reason for gate in verdict.gates if gate.state == "failed") + "."
+    return f"one run each, one shared setting ({plan.replica.shown}), nothing tuned, judged by the {plan.metric(verdict.claim.metric).title}."
+
+
+def collapsed_words(verdict: Verdict) -> str:
+    """What the stability gate says of collapsed runs, as an afterthought; empty where none did."""
+    said = [part for gate in verdict.gates if gate.name == "Stability" for part in gate.reason.split("; ") if "collapsed and" in part]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def result_note(plan: Plan, verdict: Verdict) -> str:

@@ -96,7 +96,7 @@ def fixed(mark: Mark, panel: Panel) -> str:
     if isinstance(mark, Rule) and mark.label:
         if mark.vertical:
             return f'<text class="t m" x="{percent(panel.x, mark.at)}" y="-8">{escape(mark.label)}</text>'
-        return f'<text class="t" x="100%" y="{y_px(panel, mark.at):g}" dx="10" dy=".35em">{escape(mark.label)}</text>'
+        return f'<text class="t" x="0" y="{y_px(panel, mark.at) - 5:g}" dx="4">{escape(mark.label)}</text>'
     if isinstance(mark, Zone) and mark.label:
         return f'<text class="t m" x="{percent(panel.x, (mark.low + mark.high) / 2)}" y="-8">{escape(mark.label)}</text>'
     return ""

@@ -78,6 +78,11 @@ def test_bad_input_ends_with_code_2_and_one_sentence(capsys, words, sentence):
     assert error.count("\n") == 1
 
 
+def test_a_study_of_ones_own_data_has_a_folder_of_its_own():
+    assert run_study.default_folder("optimizers", "quick", None) == Path("results/optimizers-quick")
+    assert run_study.default_folder("optimizers", "small", "data/my-images/") == Path("results/optimizers-small-my-images")
+
+
 def test_a_wrong_option_ends_with_code_2(capsys):
     with pytest.raises(SystemExit) as end:
         run_study.main(["--space", "optimizers", "--profile", "huge"])
