@@ -34,7 +34,7 @@ def titles(plan: Plan, verdict: Verdict) -> tuple[str, str]:
 def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     """The page's answer: its bold part and what follows, with n and the interval."""
     if verdict is None or not verdict.result.n:
-        return "Not answered yet:", "the final stage has no pair of runs so far. The same command goes on."
+        return "Not answered yet:", "no pair of final runs has finished so far; a run that diverged gives none."
     metric = plan.metric(verdict.claim.metric)
     better, than = titles(plan, verdict)
     r = verdict.result
