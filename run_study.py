@@ -167,11 +167,10 @@ def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
 
 def report(folder: Path) -> int:
     """Writes tables and page from the records; needs neither torch nor Ray."""
-    from study.report import headline, write_report
+    from study.report import write_report
 
-    page = write_report(folder)
-    print(headline(folder))
-    print(f"Report: {page.resolve().as_uri()}", flush=True)
+    page, answer = write_report(folder)
+    print(f"{answer}\nReport: {page.resolve().as_uri()}", flush=True)
     return 0
 
 

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, Source, class_names, folder, image_files
+from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, Row, class_names, folder, image_files
 from moco.guard import DataError, check_labels
-from moco.seed import Source as Chance
-from moco.seed import derived_seed
+from moco.seed import Source, derived_seed
 
 FORMAT = 2  # of the cache
 
@@ -74,7 +73,7 @@ def prepare(name: str, size: int, data_dir: Path) -> Path:
         raw = found.load(data_dir, size) if found else folder(root, size)
         for split, (_, labels) in (("train", raw.train), ("test", raw.test)):
             check_labels(split, labels, raw.classes)
-        source = found or Source(f"folder {root.absolute().name}", folder, FOLDER_VIEWS)
+        source = found or Row(f"folder {root.absolute().name}", folder, FOLDER_VIEWS)
         write_cache(target, name if found else root.absolute().name, raw, source)
         load.cache_clear()
     return target
@@ -110,7 +109,7 @@ def listing(root: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def write_cache(target: Path, name: str, raw: Raw, source: Source) -> None:
+def write_cache(target: Path, name: str, raw: Raw, source: Row) -> None:
     """Writes the arrays beside their target and moves them there in one step."""
     pixels = raw.train[0].astype(np.float32) / 255 if len(raw.train[0]) < 20_000 else raw.train[0][::5].astype(np.float32) / 255
     facts = {
@@ -159,7 +158,7 @@ def carve(dataset: Dataset, config: Config) -> Splits:
         DataError: a class is too small for it.
     """
     labels = dataset.train.labels.numpy()
-    draws = np.random.default_rng(derived_seed(config.split_seed, Chance.SPLIT))
+    draws = np.random.default_rng(derived_seed(config.split_seed, Source.SPLIT))
     kept: list[np.ndarray] = []
     held: list[np.ndarray] = []
     for label, name in enumerate(dataset.classes):

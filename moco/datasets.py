@@ -21,7 +21,7 @@ class Raw(NamedTuple):
     test: tuple[np.ndarray, np.ndarray]
 
 
-class Source(NamedTuple):
+class Row(NamedTuple):
     """Where a named dataset comes from and how its views are drawn."""
 
     title: str
@@ -59,8 +59,8 @@ def cifar10(data_dir: Path, size: int) -> Raw:
 
 
 DATASETS = {
-    "digits": Source("scikit-learn's digits", digits, "digits", bundled=True),
-    "cifar10": Source("CIFAR-10", cifar10, "moco_cifar"),
+    "digits": Row("scikit-learn's digits", digits, "digits", bundled=True),
+    "cifar10": Row("CIFAR-10", cifar10, "moco_cifar"),
 }
 FOLDER_VIEWS = "moco_cifar"
 

@@ -34,7 +34,6 @@ RECIPES = {
     "moco_cifar": Recipe((0.08, 1.0), flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, grayscale=0.2),
     "digits": Recipe((0.5, 1.0), flip=0.0, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0, grayscale=0.0),
 }
-OPERATIONS = ("brightness", "contrast", "saturation", "hue")
 
 
 class Parameters(NamedTuple):
@@ -109,7 +108,7 @@ def recolour(views: Tensor, parameters: Parameters) -> Tensor:
     device, grey = views.device, views.shape[1] == 1
     factor_N4 = parameters.factor_N4.to(device)
     for place in range(4):
-        for kind, operation in enumerate((brightness, contrast, saturation, shift_hue)[: 2 if grey else 4]):
+        for kind, operation in enumerate(list(OPERATIONS.values())[: 2 if grey else 4]):
             chosen = (parameters.order_N4[:, place] == kind).nonzero()[:, 0]
             if len(chosen):
                 chosen = chosen.to(device, non_blocking=True)
@@ -150,6 +149,9 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
     k = sextant[:, None] + 6 * shift + x.new_tensor([5.0, 3.0, 1.0])[:, None, None]
     k = torch.remainder(k, 6)
     return (value[:, None] - chroma[:, None] * torch.minimum(k, 4 - k).clamp(0, 1)).clamp(0, 1)
+
+
+OPERATIONS = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": shift_hue}  # in the order of `factor_N4`
 
 
 def recipe(name: str, of_dataset: str) -> Recipe:

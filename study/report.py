@@ -6,7 +6,7 @@ import json
 import shlex
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,7 +22,7 @@ from study.record import Record, final_records, read_records
 from study.report_cards import card_groups, cards, ways
 from study.sentences import answer, published_sentence, replica_sentence
 from study.tables import write_flat
-from study.verdict import LABELS, verdicts
+from study.verdict import LABELS, Verdict, verdicts
 
 HERE = Path(__file__).parent
 TITLES = {
@@ -44,35 +44,40 @@ SIGNS = (  # of the labels: the interval's bar and its mean; the long line is ze
 )  # fmt: skip
 
 
-def write_report(folder: Path) -> Path:
-    """Writes report.html, trials.csv and epochs.csv into the study's folder; the page's path.
+class Written(NamedTuple):
+    """A report that was written."""
+
+    page: Path
+    answer: str  # the page's answer in a line
+
+
+def write_report(folder: Path) -> Written:
+    """Writes report.html, trials.csv and epochs.csv into the study's folder.
 
     Raises:
         StudyError: the folder holds no study, its records are damaged, or the page cannot be written.
     """
     study = read_study(folder)
-    records = read_records(folder)
+    plan, records = plan_of(study["plan"]), read_records(folder)
+    found = verdicts(plan, final_records(records))
     page = folder / "report.html"
-    text = render(plan_of(study["plan"]), study, records)
+    text = render(plan, study, records, found)
     try:
         write_flat(folder, records)
         write_atomically(page, text)
     except OSError as error:
         raise StudyError(f"{folder} must be a folder that can be written; the report cannot be ({error})") from None
-    return page
+    return Written(page, " ".join(answer(plan, primary_of(found))))
 
 
-def headline(folder: Path) -> str:
-    """The page's answer in a line, for the terminal."""
-    plan = plan_of(read_study(folder)["plan"])
-    primary = {verdict.claim.role: verdict for verdict in verdicts(plan, final_records(read_records(folder)))}.get("primary")
-    return " ".join(answer(plan, primary))
+def primary_of(found: list[Verdict]) -> Verdict | None:
+    """The primary claim's verdict."""
+    return next((verdict for verdict in found if verdict.claim.role == "primary"), None)
 
 
-def render(plan: Plan, study: dict[str, Any], records: list[Record]) -> str:
+def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list[Verdict]) -> str:
     """The page as text."""
     final = final_records(records)
-    found = verdicts(plan, final)
     by_role = {verdict.claim.role: verdict for verdict in found}
     shown = {role: with_markup(group) for role, group in cards(plan, found).items()}
     sections = {
@@ -95,7 +100,7 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record]) -> str:
         marks=Markup(look.marks(plan)),
         plotly=Markup(packed_plotly()),
         panels_json=Markup(drawn),
-        answer=answer(plan, by_role.get("primary")),
+        answer=answer(plan, primary_of(found)),
         replica_sentence=replica_sentence(plan, by_role.get("replica")),
         published_sentence=published_sentence(plan, by_role.get("published")),
         meta=report_ends.meta(plan, records),

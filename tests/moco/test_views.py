@@ -16,7 +16,7 @@ def by_torchvision(image, p, i, size):
     view = tv.horizontal_flip(view) if p.flip_N[i] else view
     for kind in p.order_N4[i].tolist():
         if kind >= 0 and (len(image) == 3 or kind < 2):
-            view = TORCHVISION[OPERATIONS[kind]](view, float(p.factor_N4[i, kind]))
+            view = TORCHVISION[list(OPERATIONS)[kind]](view, float(p.factor_N4[i, kind]))
     return tv.rgb_to_grayscale(view, 3) if p.gray_N[i] and len(image) == 3 else view
 
 
