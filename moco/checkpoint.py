@@ -1,7 +1,6 @@
-"""One file a trial, replaced in one step: a reader sees the old or the new one, never half of either."""
+"""Two generations of one file, each replaced in one step: a reader sees the old or the new one, never half of either."""
 
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,24 @@ def save(path: Path, content: dict[str, Any]) -> None:
     draft.replace(path)
 
 
+def save_next(path: Path, content: dict[str, Any]) -> None:
+    """Saves a new generation; the one before stays as `previous(path)`."""
+    if path.exists():
+        previous(path).unlink(missing_ok=True)
+        os.link(path, previous(path))
+    save(path, content)
+
+
+def previous(path: Path) -> Path:
+    """Where the generation before is."""
+    return path.with_name(f"previous-{path.name}")
+
+
 def load(path: Path) -> dict[str, Any] | None:
-    """The content; None where there is no file or it is damaged: the trial then starts again."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError):  # torch names a torn file in several ways
-        return None
+    """The newest generation that can be read; None where there is none: the trial then starts again."""
+    for file in (path, previous(path)):
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception:  # torch meets the bytes of a torn file with nearly any error
+            continue
+    return None

@@ -1,13 +1,23 @@
 """The configuration of one trial: every number that can change its result, with its unit."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 CHOICES = {
+    "method": ("moco", "supervised", "frozen"),
+    "views_blur": ("auto", "on", "off"),
+    "views_flip": ("auto", "on", "off"),
     "stem": ("small", "imagenet"),
     "head": ("linear", "mlp"),
+    "loss": ("asymmetric", "symmetric_mean", "symmetric_sum"),
+    "key_momentum_schedule": ("constant", "cosine"),
+    "batch_norm": ("shuffle", "split", "plain", "sync"),
+    "own_keys": ("keep", "mask"),
     "schedule": ("cosine", "constant", "steps"),
+    "decay_on": ("auto", "all", "weights"),
+    "labels": ("true", "shuffled"),
+    "probe_optimizer": ("sgd", "lbfgs"),
     "precision": ("auto", "float32", "bfloat16"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "score_split": ("validation", "test"),
@@ -28,65 +38,86 @@ POSITIVE = [
     "probe_batch_size",
     "probe_lr_low",
     "probe_lr_high",
+    "finetune_lr",
     "lr",
 ]
-NOT_NEGATIVE = ["train_images", "weight_decay", "warmup_epochs", "seed", "split_seed"]
+NOT_NEGATIVE = ["train_images", "weight_decay", "warmup_epochs", "finetune_epochs", "seed", "split_seed"]
 CEILINGS = {  # beyond these a typing error is likelier than a wish
     "image_size": 1024, "width": 16.0, "projection_size": 65_536, "queue_size": 16_777_216, "batch_size": 65_536, "epochs": 100_000,
-    "probe_epochs": 100_000, "probe_batch_size": 1_000_000, "seed": 2**31, "split_seed": 2**31,
+    "probe_epochs": 100_000, "probe_batch_size": 1_000_000, "finetune_epochs": 100_000, "seed": 2**31, "split_seed": 2**31,
 }  # fmt: skip
 KINDS = {int: "a whole number", float: "a number", str: "a word"}
 SHARES = {"key_momentum": (0.0, 1.0), "momentum": (0.0, 1.0), "validation_share": (0.0, 1.0)}
 
 
+def told(default: Any, meaning: str) -> Any:
+    """A field with its default and what it means."""
+    return field(default=default, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class Config:
-    """One pretraining run and its evaluation. Flat, frozen, and the same after a trip through JSON.
+    """One training run and its evaluation. Flat, frozen, and the same after a trip through JSON.
 
     Raises:
         ValueError: a field is unknown, has the wrong type or lies outside what is allowed; the message names all three.
     """
 
+    method: str = told("moco", "moco; supervised: the ceiling, trained on labels; frozen: no training, evaluates the encoder as it is")
     # data
-    dataset: str = "digits"  # a name of moco.datasets.DATASETS, or the name of a folder of images
-    image_size: int = 16  # pixels a side, after decoding
-    train_images: int = 0  # use only so many training images, evenly from all classes; 0: all
-    validation_share: float = 0.2  # share of the training images that is held out for choosing
-    split_seed: int = 0  # which images are held out
-    views: str = "auto"  # a name of moco.views.RECIPES; auto: the dataset's own
+    dataset: str = told("digits", "a name of moco.datasets.DATASETS, or the name of a folder of images")
+    image_size: int = told(16, "pixels a side, after decoding")
+    train_images: int = told(0, "use only so many training images, evenly from all classes; 0: all")
+    pretrain_split: str = told("train", "what MoCo sees: train, unlabelled (stl10), extra (svhn), or both as in train+extra")
+    validation_share: float = told(0.2, "share of the training images that is held out for choosing")
+    split_seed: int = told(0, "which images are held out")
+    labels: str = told("true", "shuffled: training and validation labels at random, the floor of every accuracy")
+    views: str = told("auto", "a name of moco.views.RECIPES; auto: the dataset's own")
+    views_blur: str = told("auto", "blur half the views; auto: as the recipe has it")
+    views_flip: str = told("auto", "mirror half the views; auto: as the recipe has it")
     # encoder
-    encoder: str = "resnet18"  # any torchvision ResNet
-    stem: str = "small"  # small: 3x3 stride 1 without pooling; imagenet: 7x7 stride 2 and max-pooling
-    width: float = 1.0  # multiplies the number of channels of every layer
-    head: str = "mlp"  # linear: MoCo v1; mlp: MoCo v2
-    projection_size: int = 128  # C, features of a query or key
+    encoder: str = told("resnet18", "any torchvision ResNet")
+    stem: str = told("small", "small: 3x3 stride 1 without pooling; imagenet: 7x7 stride 2 and max-pooling")
+    width: float = told(1.0, "multiplies the number of channels of every layer")
+    head: str = told("mlp", "linear: MoCo v1; mlp: MoCo v2")
+    projection_size: int = told(128, "C, features of a query or key")
+    weights: str = told("", "file of weights that the backbone begins from; none: random ones")
+    weights_sha256: str = told("", "of that file: another content is refused")
     # contrast
-    queue_size: int = 1024  # K, keys
-    key_momentum: float = 0.99  # m, of the key encoder's moving average
-    temperature: float = 0.2  # T
-    batch_norm_splits: int = 4  # groups of a batch that are normalised apart; 1: plain batch norm
+    loss: str = told("asymmetric", "symmetric: both views are queries; sum, as in FAIR's CIFAR-10 demo, has twice mean's gradient")
+    queue_size: int = told(1024, "K, keys")
+    own_keys: str = told("keep", "mask: an image's own older keys are no negatives of it")
+    key_momentum: float = told(0.99, "m, of the key encoder's moving average")
+    key_momentum_schedule: str = told("constant", "cosine: from m to 1 over the run")
+    temperature: float = told(0.2, "T")
+    batch_norm: str = told("shuffle", "shuffle: groups, keys shuffled between them; split: groups; plain: a worker's batch; sync: all")
+    batch_norm_splits: int = told(4, "groups of a batch that are normalised apart")
     # optimization
-    optimizer: str = "sgd"  # a name of moco.optimizers.OPTIMIZERS
-    lr: float = 0.03  # peak learning rate
-    momentum: float = 0.9  # of the optimizer, where it has one
-    weight_decay: float = 1e-4  # coupled or decoupled as the optimizer's row says
-    batch_size: int = 128  # images a step over all workers
-    epochs: int = 20
-    schedule: str = "cosine"
-    warmup_epochs: float = 0.0  # linear from 0
+    optimizer: str = told("sgd", "a name of moco.optimizers.OPTIMIZERS")
+    lr: float = told(0.03, "peak learning rate; not scaled by the batch size")
+    momentum: float = told(0.9, "of the optimizer, where it has one")
+    weight_decay: float = told(1e-4, "coupled (L2) or decoupled as the optimizer's row says")
+    decay_on: str = told("auto", "all: every parameter; weights: not biases and norms; auto: weights for lars, lamb and muon, all for the others")
+    batch_size: int = told(128, "images a step over all workers")
+    epochs: int = told(20, "passes over the training images")
+    schedule: str = told("cosine", "of the learning rate; steps: a tenth after 60 % and 80 %")
+    warmup_epochs: float = told(0.0, "linear from 0")
     # evaluation
-    knn_neighbours: int = 20
-    knn_temperature: float = 0.1
-    knn_every: int = 5  # epochs between two measurements; the last epoch is always measured
-    probe_epochs: int = 100
-    probe_batch_size: int = 256
-    probe_lr_low: float = 3e-4  # the probe's rates are 1 and 3 times the powers of ten from here
-    probe_lr_high: float = 100.0  # to here
-    score_split: str = "validation"  # the split that accuracies are measured on
+    knn_neighbours: int = told(20, "k")
+    knn_temperature: float = told(0.1, "of the neighbours' weights exp(cosine / temperature)")
+    knn_every: int = told(5, "epochs between two measurements; the last epoch is always measured")
+    probe_optimizer: str = told("sgd", "sgd: the best of several learning rates; lbfgs: of several L2 penalties")
+    probe_epochs: int = told(100, "of sgd")
+    probe_batch_size: int = told(256, "of sgd")
+    probe_lr_low: float = told(3e-4, "sgd's rates are 1 and 3 times the powers of ten from here")
+    probe_lr_high: float = told(100.0, "to here")
+    finetune_epochs: int = told(0, "epochs of training the whole encoder on labels after the probe; 0: none")
+    finetune_lr: float = told(0.03, "peak rate of that training, by SGD with momentum 0.9, cosine")
+    score_split: str = told("validation", "the split that accuracies are measured on")
     # the run
-    seed: int = 0  # everything random comes from it
-    device: str = "auto"
-    precision: str = "auto"  # of the encoders' forward and backward pass; auto: bfloat16 where the hardware has it
+    seed: int = told(0, "everything random comes from it")
+    device: str = told("auto", "auto: cuda, else mps, else cpu")
+    precision: str = told("auto", "of the encoders' forward and backward pass; auto: bfloat16 where the hardware has it")
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
@@ -108,9 +139,14 @@ class Config:
             raise ValueError(f"validation_share must lie between 0 and 1: choices are made on that split; got {self.validation_share!r}")
         if self.probe_lr_high < 3.2 * self.probe_lr_low:
             raise ValueError(f"probe_lr_high must be at least 3.2 times probe_lr_low; got {self.probe_lr_high:g} and {self.probe_lr_low:g}")
-        if self.batch_size % self.batch_norm_splits or self.batch_size // self.batch_norm_splits < 2:
-            told = f"got {self.batch_size} and {self.batch_norm_splits}"
-            raise ValueError(f"batch_size must be a multiple of batch_norm_splits with at least 2 images a split; {told}")
+        if self.batch_size % self.splits or self.batch_size // self.splits < 2:
+            came = f"got {self.batch_size} and {self.splits}"
+            raise ValueError(f"batch_size must be a multiple of batch_norm_splits with at least 2 images a split; {came}")
+
+    @property
+    def splits(self) -> int:
+        """Groups of a whole batch that batch norm treats apart; 1 where the kind of batch norm has none."""
+        return self.batch_norm_splits if self.batch_norm in ("shuffle", "split") else 1
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Config":

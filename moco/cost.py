@@ -9,8 +9,9 @@ import torch
 from moco import data
 from moco.config import Config
 from moco.features import BATCH, extract
-from moco.pretrain import Run
 from moco.seed import Source, generator
+from moco.training import Chance
+from moco.trial import METHODS
 
 STEPS = 4
 
@@ -23,13 +24,13 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
         config = Config.of(values)
         dataset = data.load(cached)
         splits = data.carve(dataset, config)
-        run = Run(config, dataset, splits.train)
-        draws = generator(config.seed, Source.VIEWS, 1)
+        run = METHODS[config.method](config, dataset, splits)
+        chance = Chance(*(generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE)))
         batch = torch.arange(config.batch_size)
-        run.train_step(batch, draws, draws)  # the first step also sets things up
-        step = timed(lambda: [run.train_step(batch, draws, draws) for _ in range(STEPS)]) / STEPS
+        run.train_step(batch, chance)  # the first step also sets things up
+        step = timed(lambda: [run.train_step(batch, chance) for _ in range(STEPS)]) / STEPS
         few = data.Split(splits.train.images[:BATCH], splits.train.labels[:BATCH])
-        image = timed(lambda: extract(run.model.query_encoder, few, dataset, config)) / len(few.labels)
+        image = timed(lambda: extract(run.encoder, few, dataset, config)) / len(few.labels)
     finally:
         torch.set_num_threads(before)
     measured = -(-config.epochs // config.knn_every)

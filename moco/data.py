@@ -7,18 +7,19 @@ import shutil
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.datasets import DATASETS, FOLDER_VIEWS, Raw, Row, class_names, folder, image_files
+from moco.datasets import DATASETS, FOLDER_VIEWS
+from moco.folders import Raw, class_names, folder, image_files
 from moco.guard import DataError, check_labels
-from moco.seed import Source, derived_seed
+from moco.seed import Source, derived_seed, generator
 
-FORMAT = 2  # of the cache
+FORMAT = 3  # of the cache
 
 
 class Split(NamedTuple):
@@ -38,8 +39,12 @@ class Dataset(NamedTuple):
     classes: tuple[str, ...]
     train: Split
     test: Split
+    extra: Split | None  # more images to pretrain on, where they were asked for; label -1: none
+    extra_name: str  # of that split
     mean: tuple[float, ...]  # of a channel over the training images, in [0, 1]
     std: tuple[float, ...]
+    modes: dict[str, int]  # how many files of a folder had that colour mode
+    sizes: dict[str, int]  # and that width x height
     fingerprint: str  # SHA-256 of classes, images and labels
 
 
@@ -49,34 +54,45 @@ class Splits(NamedTuple):
     train: Split
     validation: Split
     test: Split
+    pretrain: Tensor  # uint8 (N, C, H, W): what MoCo sees, by `pretrain_split`
 
 
-def prepare(name: str, size: int, data_dir: Path) -> Path:
+def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train") -> Path:
     """Decodes the dataset unless the cache holds it already; the folder of its arrays.
 
     Args:
         name: a name of DATASETS, or the path of a folder of images.
         size: pixels a side.
         data_dir: holds downloads and the cache.
+        pretrain_split: `Config.pretrain_split`; a further split is read only where it is asked for.
 
     Raises:
         DataError: no such dataset, or it is not fit for use.
     """
-    found = DATASETS.get(name)
-    root = Path(name)
+    found, root = DATASETS.get(name), Path(name)
     if not found and not root.is_dir():
         raise DataError(f"dataset must be one of {', '.join(DATASETS)}, or a folder of train/<class>/* and test/<class>/*; got {name!r}")
-    key = f"{name}-{size}" if found else f"{root.absolute().name}-{size}-{listing(root)}"
+    further = found.extra if found else ""
+    allowed = ["train", *([further, f"train+{further}"] if further else [])]
+    if pretrain_split not in allowed:
+        raise DataError(f"pretrain_split of {name} must be one of {', '.join(allowed)}; got {pretrain_split!r}")
+    extra = further if pretrain_split != "train" else ""
+    key = "-".join([name, str(size), *([extra] if extra else [])]) if found else f"{root.absolute().name}-{size}-{listing(root)}"
     target = data_dir / "cache" / f"v{FORMAT}-{key}"
     if not is_whole(target):
         shutil.rmtree(target, ignore_errors=True)
-        raw = found.load(data_dir, size) if found else folder(root, size)
+        raw = found.load(data_dir, size, bool(extra)) if found else folder(root, size)
         for split, (_, labels) in (("train", raw.train), ("test", raw.test)):
             check_labels(split, labels, raw.classes)
-        source = found or Row(f"folder {root.absolute().name}", folder, FOLDER_VIEWS)
-        write_cache(target, name if found else root.absolute().name, raw, source)
+        about = {"name": name, "title": found.title, "bundled": found.bundled, "views": found.views} if found else of_folder(root)
+        write_cache(target, {**about, "extra_name": extra}, raw)
         load.cache_clear()
     return target
+
+
+def of_folder(root: Path) -> dict[str, Any]:
+    """What the row of a named dataset says, for a folder."""
+    return {"name": root.absolute().name, "title": f"folder {root.absolute().name}", "bundled": False, "views": FOLDER_VIEWS}
 
 
 def fingerprint(classes: Sequence[str], arrays: Sequence[np.ndarray]) -> str:
@@ -91,7 +107,7 @@ def is_whole(cached: Path) -> bool:
     """Whether a cache folder holds what its fingerprint says; a damaged one is decoded again, never trusted."""
     try:
         dataset = load(cached)
-        arrays = [part.numpy() for split in (dataset.train, dataset.test) for part in split]
+        arrays = [part.numpy() for split in (dataset.train, dataset.test, dataset.extra) if split for part in split]
         return fingerprint(dataset.classes, arrays) == dataset.fingerprint
     except (OSError, ValueError, KeyError, TypeError, EOFError):
         return False
@@ -109,22 +125,22 @@ def listing(root: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def write_cache(target: Path, name: str, raw: Raw, source: Row) -> None:
+def write_cache(target: Path, about: dict[str, Any], raw: Raw) -> None:
     """Writes the arrays beside their target and moves them there in one step."""
     pixels = raw.train[0].astype(np.float32) / 255 if len(raw.train[0]) < 20_000 else raw.train[0][::5].astype(np.float32) / 255
+    splits = {"train": raw.train, "test": raw.test, **({"extra": raw.extra} if raw.extra else {})}
     facts = {
-        "name": name,
-        "title": source.title,
-        "bundled": source.bundled,
-        "views": source.views,
+        **about,
         "classes": raw.classes,
         "mean": [round(float(x), 4) for x in pixels.mean((0, 2, 3))],
         "std": [max(round(float(x), 4), 1e-4) for x in pixels.std((0, 2, 3))],
-        "fingerprint": fingerprint(raw.classes, (*raw.train, *raw.test)),
+        "modes": raw.modes,
+        "sizes": raw.sizes,
+        "fingerprint": fingerprint(raw.classes, [array for split in splits.values() for array in split]),
     }
     draft = target.with_name(f"{target.name}.{os.getpid()}")
     draft.mkdir(parents=True)
-    for split, (images, labels) in (("train", raw.train), ("test", raw.test)):
+    for split, (images, labels) in splits.items():
         np.save(draft / f"{split}_images.npy", images)
         np.save(draft / f"{split}_labels.npy", labels)
     (draft / "dataset.json").write_text(json.dumps(facts))
@@ -138,11 +154,9 @@ def write_cache(target: Path, name: str, raw: Raw, source: Row) -> None:
 def load(cached: Path) -> Dataset:
     """The dataset of a cache folder; its images are pages that all processes of the machine share."""
     facts = json.loads((cached / "dataset.json").read_text())
-    train, test = (read_arrays(cached, split) for split in ("train", "test"))
-    return Dataset(
-        facts["name"], facts["title"], facts["bundled"], facts["views"], tuple(facts["classes"]), train, test,
-        tuple(facts["mean"]), tuple(facts["std"]), facts["fingerprint"],
-    )  # fmt: skip
+    arrays = {split: read_arrays(cached, split) for split in ("train", "test", *(["extra"] if facts["extra_name"] else []))}
+    facts |= {name: tuple(facts[name]) for name in ("classes", "mean", "std")}
+    return Dataset(**facts, train=arrays["train"], test=arrays["test"], extra=arrays.get("extra"))
 
 
 def read_arrays(cached: Path, split: str) -> Split:
@@ -172,7 +186,30 @@ def carve(dataset: Dataset, config: Config) -> Splits:
             raise DataError(f"train_images must be 0 or at least one a class, {len(dataset.classes)}; got {config.train_images}")
         held.append(members[:count])
         kept.append(members[count : count + quota])
-    return Splits(chosen(dataset.train, kept), chosen(dataset.train, held), dataset.test)
+    train = chosen(dataset.train, kept)
+    return Splits(train, chosen(dataset.train, held), dataset.test, pretraining_images(train, dataset, config))
+
+
+def pretraining_images(train: Split, dataset: Dataset, config: Config) -> Tensor:
+    """What MoCo sees: training images, those of the further split, or both.
+
+    Raises:
+        DataError: the dataset was prepared without that split.
+    """
+    if config.pretrain_split == "train":
+        return train.images
+    if dataset.extra is None:
+        raise DataError(f"pretrain_split {config.pretrain_split} was not prepared with the dataset {dataset.name}")
+    both = config.pretrain_split.startswith("train+")
+    return torch.cat([train.images, dataset.extra.images]) if both else dataset.extra.images
+
+
+def learned(split: Split, config: Config) -> Split:
+    """A split as it is learned from: with its labels, or for the floor with them in random order, the same for every encoder of a seed."""
+    if config.labels == "true":
+        return split
+    order = torch.randperm(len(split.labels), generator=generator(config.seed, Source.LABELS, len(split.labels)))
+    return Split(split.images, split.labels[order])
 
 
 def chosen(split: Split, indices: Sequence[np.ndarray]) -> Split:

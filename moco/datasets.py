@@ -1,36 +1,27 @@
-"""The datasets by name, and any folder of images: each gives its images as arrays. A new one is one row in DATASETS."""
+"""The datasets by name, each read by torchvision's own loader into arrays. A new one is one row in DATASETS."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from moco.guard import DataError, check_classes
-
-SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"])
-
-
-class Raw(NamedTuple):
-    """A decoded dataset: uint8 images (N, C, size, size) and labels (N,) of each split."""
-
-    classes: tuple[str, ...]
-    train: tuple[np.ndarray, np.ndarray]
-    test: tuple[np.ndarray, np.ndarray]
+from moco.folders import Raw, fit, resized
+from moco.guard import DataError
 
 
 class Row(NamedTuple):
     """Where a named dataset comes from and how its views are drawn."""
 
     title: str
-    load: Callable[[Path, int], Raw]  # of the data folder, or the folder itself, and the size in pixels
+    load: Callable[[Path, int, bool], Raw]  # of the data folder, the size in pixels, and whether the extra split is wanted
     views: str  # a name of moco.views.RECIPES
+    extra: str = ""  # the name of a further split that can be pretrained on
     bundled: bool = False  # toy data that no claim about photographs can rest on
 
 
-def digits(data_dir: Path, size: int) -> Raw:
+def digits(data_dir: Path, size: int, extra: bool) -> Raw:
     """scikit-learn's 1,797 handwritten digits, 8 px, one channel; 397 of them, drawn once for all, are the test split."""
     from sklearn.datasets import load_digits
 
@@ -43,109 +34,68 @@ def digits(data_dir: Path, size: int) -> Raw:
     return Raw(tuple("0123456789"), (images[train], labels[train]), (images[test], labels[test]))
 
 
-def cifar10(data_dir: Path, size: int) -> Raw:
-    """CIFAR-10 (Krizhevsky 2009) through torchvision; downloaded into the data folder when it is absent."""
+def cifar10(data_dir: Path, size: int, extra: bool) -> Raw:
+    """CIFAR-10 (Krizhevsky 2009): 50,000 and 10,000 images of 10 classes, 32 px."""
     from torchvision.datasets import CIFAR10
 
+    return cifar(CIFAR10, "cifar10", data_dir, size)
+
+
+def cifar100(data_dir: Path, size: int, extra: bool) -> Raw:
+    """CIFAR-100 (Krizhevsky 2009): 50,000 and 10,000 images of 100 classes, 32 px."""
+    from torchvision.datasets import CIFAR100
+
+    return cifar(CIFAR100, "cifar100", data_dir, size)
+
+
+def cifar(loader: Any, name: str, data_dir: Path, size: int) -> Raw:
+    """Either CIFAR."""
+    needed = f"the folder {loader.base_folder}"
+    splits = official(lambda train: loader(str(data_dir), train=train, download=True), (True, False), name, data_dir, needed)
+    train, test = ((resized(split.data, size), np.asarray(split.targets, np.int64)) for split in splits)
+    return Raw(tuple(splits[0].classes), train, test)
+
+
+def stl10(data_dir: Path, size: int, extra: bool) -> Raw:
+    """STL-10 (Coates et al. 2011): 5,000 and 8,000 images of 10 classes, 96 px, and 100,000 unlabelled ones."""
+    from torchvision.datasets import STL10
+
+    names = ("train", "test", "unlabeled") if extra else ("train", "test")
+    splits = official(lambda split: STL10(str(data_dir), split=split, download=True), names, "stl10", data_dir, f"the folder {STL10.base_folder}")
+    arrays = [(resized(split.data.transpose(0, 2, 3, 1), size), split.labels.astype(np.int64)) for split in splits]
+    return Raw(tuple(splits[0].classes), arrays[0], arrays[1], arrays[2] if extra else None)
+
+
+def svhn(data_dir: Path, size: int, extra: bool) -> Raw:
+    """SVHN, cropped digits (Netzer et al. 2011): 73,257 and 26,032 images of 10 classes, 32 px, and 531,131 easier ones."""
+    from torchvision.datasets import SVHN
+
+    names = ("train", "test", "extra") if extra else ("train", "test")
+    needed = " and ".join(f"{name}_32x32.mat" for name in names)
+    splits = official(lambda split: SVHN(str(data_dir), split=split, download=True), names, "svhn", data_dir, needed)
+    arrays = [(resized(split.data.transpose(0, 2, 3, 1), size), split.labels) for split in splits]
+    return Raw(tuple("0123456789"), arrays[0], arrays[1], arrays[2] if extra else None)
+
+
+def official(load: Callable[[Any], Any], splits: Sequence[Any], name: str, data_dir: Path, needed: str) -> list[Any]:
+    """Splits as torchvision reads them; they are downloaded into the data folder when they are absent.
+
+    Raises:
+        DataError: they are not there and cannot be had.
+    """
     try:
-        splits = [CIFAR10(str(data_dir), train=train, download=True) for train in (True, False)]
+        return [load(split) for split in splits]
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"cifar10 is neither in {data_dir} nor could it be downloaded ({error}); "
-            f"put the folder cifar-10-batches-py into that folder, or name another with --data-dir"
+            f"{name} is neither in {data_dir} nor could it be downloaded ({error}); put {needed} into that folder, or name another with --data-dir"
         ) from None
-    arrays = [(resized(split.data, size), np.asarray(split.targets, dtype=np.int64)) for split in splits]
-    return Raw(tuple(splits[0].classes), *arrays)
 
 
 DATASETS = {
     "digits": Row("scikit-learn's digits", digits, "digits", bundled=True),
     "cifar10": Row("CIFAR-10", cifar10, "moco_cifar"),
+    "cifar100": Row("CIFAR-100", cifar100, "moco_cifar"),
+    "stl10": Row("STL-10", stl10, "moco_cifar", extra="unlabelled"),
+    "svhn": Row("SVHN", svhn, "svhn", extra="extra"),
 }
 FOLDER_VIEWS = "moco_cifar"
-
-
-def folder(root: Path, size: int) -> Raw:
-    """A folder in the layout train/<class>/*, test/<class>/*; images become RGB and square.
-
-    Raises:
-        DataError: the layout is wrong, or an image cannot be read; the message names it.
-    """
-    for split in ("train", "test"):
-        if not (root / split).is_dir():
-            raise DataError(f"a dataset folder must hold train/<class>/* and test/<class>/*; {root} has no {split}/")
-    train, test = (class_names(root / split) for split in ("train", "test"))
-    check_classes(train, test, where=str(root))
-    return Raw(tuple(train), read_split(root / "train", train, size), read_split(root / "test", train, size))
-
-
-def class_names(split: Path) -> list[str]:
-    """The class folders of a split, in order; hidden ones are no classes."""
-    return sorted(path.name for path in split.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def image_files(root: Path) -> list[Path]:
-    """The image files below a folder, in a fixed order; what is hidden, or lies in a hidden folder, is none of them."""
-
-    def counts(path: Path) -> bool:
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
-
-    return sorted(path for path in root.rglob("*") if counts(path))
-
-
-def read_split(root: Path, classes: list[str], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 3, size, size) and labels (N,) of one split's class folders."""
-    files = [(path, label) for label, name in enumerate(classes) for path in image_files(root / name)]
-    with ThreadPoolExecutor() as pool:
-        images = list(pool.map(lambda file: read_image(file[0], size), files))
-    stacked = np.stack(images).transpose(0, 3, 1, 2) if images else np.empty((0, 3, size, size), np.uint8)
-    return np.ascontiguousarray(stacked), np.array([label for _, label in files], dtype=np.int64)
-
-
-def read_image(path: Path, size: int) -> np.ndarray:
-    """One image file as uint8 (size, size, 3).
-
-    Raises:
-        DataError: it cannot be decoded.
-    """
-    try:
-        with Image.open(path) as file:
-            image: Image.Image = file
-            return np.asarray(fit(as_rgb(image), size))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"every image must be readable; {path} is not ({error}). Repair it or take it out") from None
-
-
-def as_rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB: 16 bits a pixel become 8, what is transparent becomes white.
-
-    Raises:
-        ValueError: its pixels are real numbers, whose range no one states.
-    """
-    if image.mode == "F":
-        raise ValueError("its pixels are real numbers of an unknown range")
-    if image.mode.startswith("I"):
-        shades = np.asarray(image, dtype=np.float64)
-        image = Image.fromarray((shades / 257 if shades.max() > 255 else shades).clip(0, 255).round().astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
-
-
-def fit(image: Image.Image, size: int) -> Image.Image:
-    """The image with its shorter side resized to `size` (antialiased, bicubic), then cut to the middle square."""
-    if image.size == (size, size):
-        return image
-    share = size / min(image.size)
-    image = image.resize((max(size, round(image.width * share)), max(size, round(image.height * share))), Image.Resampling.BICUBIC)
-    left, top = (image.width - size) // 2, (image.height - size) // 2
-    return image.crop((left, top, left + size, top + size))
-
-
-def resized(images_NHWC: np.ndarray, size: int) -> np.ndarray:
-    """Arrays of RGB images as (N, 3, size, size)."""
-    if images_NHWC.shape[1:3] != (size, size):
-        images_NHWC = np.stack([np.asarray(fit(Image.fromarray(image), size)) for image in images_NHWC])
-    return np.ascontiguousarray(images_NHWC.transpose(0, 3, 1, 2))

@@ -1,13 +1,18 @@
 """torchvision's ResNets as encoders: any of them by name, at any width, with a stem for small images and MoCo's projection head."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
-from moco.batch_norm import SplitBatchNorm2d
+from moco import workers
+from moco.batch_norm import SplitBatchNorm2d, SyncBatchNorm2d
 from moco.config import Config
+from moco.seed import seed_weights
+from moco.weights import load_backbone
 
 
 class Row(NamedTuple):
@@ -36,9 +41,8 @@ ENCODERS = {
 class Backbone(ResNet):
     """torchvision's ResNet with its width scaled and without its classifier; at width 1 the parameters keep torchvision's names and shapes."""
 
-    def __init__(self, row: Row, *, scale: float, channels: int, stem: str, splits: int) -> None:
+    def __init__(self, row: Row, *, scale: float, channels: int, stem: str, norm_layer: Callable[[int], nn.Module]) -> None:
         self.scale = scale
-        norm_layer = partial(SplitBatchNorm2d, splits=splits)
         super().__init__(row.block, list(row.layers), groups=row.groups, width_per_group=row.width_per_group, norm_layer=norm_layer)
         first = self._scaled(64)
         if stem == "small":
@@ -67,14 +71,16 @@ class Encoder(nn.Module):
         ValueError: the encoder is no ResNet of torchvision, or cannot be scaled to the width.
     """
 
-    def __init__(self, config: Config, channels: int, splits: int) -> None:
+    def __init__(self, config: Config, channels: int, splits: int = 1) -> None:
+        """`splits`: groups of a worker's batch that batch norm treats apart; outside training they make no difference."""
         super().__init__()
         if config.encoder not in ENCODERS:
             raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}; got {config.encoder!r}")
         row = ENCODERS[config.encoder]
         if int(round(64 * config.width) * row.width_per_group / 64) < 1:
             raise ValueError(f"width {config.width:g} leaves {config.encoder} no channels; its least is {64 / row.width_per_group / 64:g}")
-        self.backbone = Backbone(row, scale=config.width, channels=channels, stem=config.stem, splits=splits)
+        norm_layer = SyncBatchNorm2d if config.batch_norm == "sync" else partial(SplitBatchNorm2d, splits=splits)
+        self.backbone = Backbone(row, scale=config.width, channels=channels, stem=config.stem, norm_layer=norm_layer)
         size = self.backbone.feature_size
         self.head: nn.Module = nn.Linear(size, config.projection_size)
         if config.head == "mlp":
@@ -82,3 +88,18 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.backbone(images))
+
+
+def build_encoder(config: Config, channels: int) -> Encoder:
+    """The encoder that a trial begins with: random weights by its seed, and the backbone's from the config's file where it names one.
+
+    Raises:
+        ValueError: the groups of batch norm do not divide over the workers, or the file does not fit.
+    """
+    if config.splits > 1 and config.splits % workers.count():
+        raise ValueError(f"batch_norm_splits must be a multiple of the workers; got {config.splits} for {workers.count()}")
+    seed_weights(config.seed)
+    encoder = Encoder(config, channels, splits=max(1, config.splits // workers.count()))
+    if config.weights:
+        load_backbone(encoder.backbone, Path(config.weights), config.weights_sha256)
+    return encoder

@@ -1,20 +1,23 @@
 """What a plan must know of a dataset and of a configuration before anything trains."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from moco import data, guard
+from moco import data, diagnostics, guard
 from moco.config import Config
 from moco.device import pick_device
 from moco.encoder import Encoder
 from moco.optimizers import build_optimizer
 from moco.views import recipe
+from moco.weights import digest, load_backbone
 
 
 def prepare(name: str, wish: dict[str, Any], data_dir: Path) -> Path:
     """The cache of the dataset at the image size that the fields ask for; decoded now if need be."""
-    return data.prepare(name, Config.of({**wish, "dataset": name}).image_size, data_dir)
+    config = Config.of({**wish, "dataset": name})
+    return data.prepare(name, config.image_size, data_dir, config.pretrain_split)
 
 
 def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
@@ -24,9 +27,10 @@ def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
         ValueError: a field is unknown or wrong.
     """
     config = Config.of({**values, "dataset": dataset})
-    encoder = Encoder(config, 3, 1)
-    build_optimizer(config, list(encoder.head.parameters()))
-    recipe(config.views, "digits")
+    build_optimizer(config, Encoder(config, 3).head)
+    recipe(config, "digits")
+    if config.weights and not config.weights_sha256:
+        config = replace(config, weights_sha256=digest(Path(config.weights)))
     return config.to_dict()
 
 
@@ -38,9 +42,10 @@ def check_place(values: dict[str, Any], workers: int) -> None:
     """
     config = Config.of(values)
     pick_device(config.device)
-    for name in ("batch_size", "batch_norm_splits") if workers > 1 else ():
-        if getattr(config, name) % workers:
-            raise ValueError(f"{name} must be a multiple of the workers; got {getattr(config, name)} for {workers}")
+    groups = config.splits if config.splits > 1 else workers
+    for name, value in (("batch_size", config.batch_size), ("batch_norm_splits", groups)):
+        if value % workers:
+            raise ValueError(f"{name} must be a multiple of the workers; got {value} for {workers}")
 
 
 def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
@@ -54,12 +59,21 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     splits = data.carve(dataset, config)
     train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     channels, size = train.shape[1], train.shape[2]
-    weights = sum(parameter.numel() for parameter in Encoder(config, channels, 1).parameters())
-    if config.batch_size > len(splits.train.labels):
-        told = f"got {config.batch_size} for {len(splits.train.labels)} images"
+    encoder = Encoder(config, channels)
+    if config.weights:
+        load_backbone(encoder.backbone, Path(config.weights), config.weights_sha256)
+    weights = sum(parameter.numel() for parameter in encoder.parameters())
+    least = min(len(splits.train.labels), len(splits.pretrain))
+    if config.batch_size > least:
+        told = f"got {config.batch_size} for {least} images"
         raise ValueError(f"batch_size must not exceed the training split; {told}. Try --set batch_size=16 --set queue_size=32, or add images")
-    counts = {name: len(split.labels) for name, split in splits._asdict().items()}
+    counts = {name: len(split.labels) for name, split in zip(("train", "validation", "test"), splits[:3], strict=True)}
     used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"
+    contrasts = config.method == "moco"
+    more = "" if config.pretrain_split == "train" else f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
+    if len(dataset.sizes) > 1:
+        more += f"; files of {len(dataset.sizes)} sizes"
+    features = encoder.backbone.feature_size
     return {
         "name": dataset.name,
         "title": dataset.title,
@@ -70,9 +84,12 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
         "views": config.views if config.views != "auto" else dataset.views,
         "chance": {"loss": math.log(1 + config.queue_size), "probe_accuracy": 1 / len(dataset.classes), "knn_accuracy": 1 / len(dataset.classes)},
         "duplicates": guard.duplicates(train, test),
-        "warnings": guard.warnings(train, test, config.queue_size, counts["train"]),
+        "warnings": [
+            *guard.warnings(train, test, config.queue_size if contrasts and config.own_keys == "keep" else 0, len(splits.pretrain), dataset.modes),
+            *([note] if contrasts and (note := diagnostics.age_note(config, len(splits.pretrain))) else []),
+        ],
         "about": [
-            ["Data", f"{dataset.title}, {size} px", f"{counts['train']:,}{used} train, {counts['test']:,} test"],
-            ["Encoder", f"{config.encoder}, width {config.width:g}", f"{weights:,} weights, {config.stem} stem"],
+            ["Data", f"{dataset.title}, {size} px", f"{counts['train']:,}{used} train, {counts['test']:,} test{more}"],
+            ["Encoder", f"{config.encoder}, width {config.width:g}", f"{weights:,} weights, {config.stem} stem, {features} features"],
         ],
     }

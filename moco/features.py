@@ -1,4 +1,6 @@
-"""Frozen features of an encoder, and what they say of themselves."""
+"""Frozen features of an encoder."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,29 +13,26 @@ from moco.encoder import Encoder
 BATCH = 512
 
 
+class Frozen(NamedTuple):
+    """What an encoder makes of N images, float32."""
+
+    features_ND: Tensor  # of the backbone
+    projections_NC: Tensor  # of the head on top of it, not normalised
+
+
 @torch.no_grad()
-def extract(encoder: Encoder, split: Split, dataset: Dataset, config: Config) -> Tensor:
-    """Backbone features (N, D), float32, of the images as they are; the encoder is left in the mode it came in."""
+def extract(encoder: Encoder, split: Split, dataset: Dataset, config: Config) -> Frozen:
+    """Features and projections of the images as they are, batch norm by its running statistics; the encoder is left in the mode it came in."""
     was_training, device = encoder.training, next(encoder.parameters()).device
     dtype = pick_precision(config, device)
     mean, std = (torch.tensor(x, device=device)[:, None, None] for x in (dataset.mean, dataset.std))
-    parts = []
+    features, projections = [], []
     encoder.eval()
     for images in split.images.split(BATCH):
         pixels = ((images.to(device).float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            parts.append(encoder.backbone(pixels).float())
+            part = encoder.backbone(pixels)
+            projections.append(encoder.head(part).float())
+        features.append(part.float())
     encoder.train(was_training)
-    return torch.cat(parts)
-
-
-def effective_rank(features_ND: Tensor) -> float:
-    """RankMe (Garrido et al. 2023, equation 1): the exponential of the entropy of the normalised singular values; 1 to D.
-
-    The features are not centred; NaN where they are not finite.
-    """
-    if not features_ND.isfinite().all():
-        return float("nan")
-    singular = torch.linalg.svdvals(features_ND.cpu().double())
-    p = singular / singular.sum().clamp(min=1e-12) + 1e-12
-    return float(torch.exp(-(p * p.log()).sum()))
+    return Frozen(torch.cat(features), torch.cat(projections))

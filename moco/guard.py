@@ -59,8 +59,8 @@ def own_key_chance(queue_size: int, images: int) -> float:
     return k * k / (2 * n * n) if k <= n else 1 - max(0, 2 * n - k) ** 2 / (2 * n * n)
 
 
-def warnings(train: np.ndarray, test: np.ndarray, queue_size: int, images: int) -> list[str]:
-    """Sentences on what may be wrong; `images` is the number that a run trains on."""
+def warnings(train: np.ndarray, test: np.ndarray, queue_size: int, images: int, modes: dict[str, int]) -> list[str]:
+    """Sentences on what may be wrong; `images` is the number that a run pretrains on (queue 0: it has none), `modes` those of the files."""
     said = []
     if count := duplicates(train, test):
         said.append(
@@ -69,8 +69,11 @@ def warnings(train: np.ndarray, test: np.ndarray, queue_size: int, images: int) 
     if (chance := own_key_chance(queue_size, images)) > 0.01:
         said.append(
             f"A query's own key of the epoch before is still in the queue with probability {chance:.0%} "
-            f"(queue {queue_size:,}, {images:,} training images): an image is then pushed away from itself."
+            f"(queue {queue_size:,}, {images:,} training images): an image is then pushed away from itself, unless own_keys=mask."
         )
+    if others := {mode: count for mode, count in modes.items() if mode != "RGB"}:
+        listed = ", ".join(f"{count:,} {mode}" for mode, count in sorted(others.items()))
+        said.append(f"{sum(others.values()):,} of {sum(modes.values()):,} images are not RGB and were converted: {listed}.")
     return said
 
 

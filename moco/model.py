@@ -1,6 +1,7 @@
 """Momentum Contrast (He et al. 2020, Algorithm 1; MLP head and views of Chen et al. 2020, MoCo v2).
 
 Letters: N images of this worker's batch, C features of a projection, K keys in the queue.
+Keys, logits and loss are float32, or float64 where the model is.
 """
 
 import copy
@@ -16,25 +17,28 @@ from moco.encoder import Encoder
 
 
 class Queue(nn.Module):
-    """A first-in-first-out dictionary of the last K keys, float32 unit vectors; random ones until real keys replace them."""
+    """A first-in-first-out dictionary of the last K keys, unit vectors; random ones until real keys replace them."""
 
     keys_KC: Tensor
+    images_K: Tensor  # which training image a key is of; -1: none
     position: Tensor  # the slot of the oldest key
     filled: Tensor  # how many keys are real
 
     def __init__(self, size: int, features: int, generator: torch.Generator) -> None:
         super().__init__()
         self.register_buffer("keys_KC", F.normalize(torch.randn(size, features, generator=generator), dim=1))
+        self.register_buffer("images_K", torch.full((size,), -1, dtype=torch.long))
         self.register_buffer("position", torch.zeros((), dtype=torch.long))
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def enqueue(self, keys_NC: Tensor) -> None:
+    def enqueue(self, keys_NC: Tensor, images_N: Tensor) -> None:
         """Replaces the oldest N keys, around the end where N does not divide K; of more than K keys the last K stay."""
         size = len(self.keys_KC)
-        keys_NC = keys_NC[-size:]
+        keys_NC, images_N = keys_NC[-size:], images_N[-size:]
         slots = (self.position + torch.arange(len(keys_NC), device=keys_NC.device)) % size
-        self.keys_KC.index_copy_(0, slots, keys_NC.float())
+        self.keys_KC.index_copy_(0, slots, keys_NC.to(self.keys_KC.dtype))
+        self.images_K.index_copy_(0, slots, images_N)
         self.position.add_(len(keys_NC)).remainder_(size)
         self.filled.add_(len(keys_NC)).clamp_(max=size)
 
@@ -44,51 +48,82 @@ class Contrast(NamedTuple):
 
     loss: Tensor  # scalar, nats; carries the gradient
     accuracy: Tensor  # share of queries whose own key is the nearest of K + 1; NaN until every key in the queue is real
+    alignment: Tensor  # mean |query - key|² of the same image (Wang & Isola 2020, equation 1), 0 to 4
+    query_NC: Tensor  # unit vectors, without gradient
+    key_NC: Tensor
 
 
-def info_nce(query_NC: Tensor, key_NC: Tensor, queue_KC: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+def info_nce(query_NC: Tensor, key_NC: Tensor, queue_KC: Tensor, temperature: float, masked_NK: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The InfoNCE loss (van den Oord et al. 2018, equation 4; He et al. 2020, equation 1), averaged over queries, and the logits (N, 1 + K).
 
-    The first column belongs to the query's own key. Everything is float32; chance is ln(1 + K).
+    The first column belongs to the query's own key; a masked key is no negative. Chance is ln(1 + K).
     """
-    query_NC, key_NC, queue_KC = query_NC.float(), key_NC.float(), queue_KC.float()
+    query_NC, key_NC, queue_KC = (in_full(x) for x in (query_NC, key_NC, queue_KC))
     positive_N1 = (query_NC * key_NC).sum(1, keepdim=True)
     negative_NK = query_NC @ queue_KC.T
+    if masked_NK is not None:
+        negative_NK = negative_NK.masked_fill(masked_NK, -torch.inf)
     logits = torch.cat([positive_N1, negative_NK], dim=1) / temperature
     labels = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
     return F.cross_entropy(logits, labels), logits
 
 
+def in_full(x: Tensor) -> Tensor:
+    """At least float32."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 class MoCo(nn.Module):
     """Query encoder, key encoder and queue.
 
-    Batch norm is split and the keys are shuffled between the splits, over all workers: `batch_norm_splits` groups in all, as many as
-    MoCo has devices. Key weights stay float32 whatever the precision of the passes.
+    With batch norm in `batch_norm_splits` groups over all workers, as many as MoCo has devices, the keys are shuffled between them.
+    Key weights stay float32 whatever the precision of the passes.
+
+    Raises:
+        ValueError: the groups do not divide over the workers.
     """
 
-    def __init__(self, config: Config, channels: int, generator: torch.Generator, precision: torch.dtype = torch.float32) -> None:
+    def __init__(self, config: Config, query_encoder: Encoder, generator: torch.Generator, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.precision = precision  # of the encoders' passes
         self.temperature, self.key_momentum = config.temperature, config.key_momentum
-        self.shuffles = config.batch_norm_splits > 1
-        if config.batch_norm_splits % workers.count():
-            raise ValueError(f"batch_norm_splits must be a multiple of the workers; got {config.batch_norm_splits} for {workers.count()}")
-        self.query_encoder = Encoder(config, channels, splits=config.batch_norm_splits // workers.count())
-        self.key_encoder = copy.deepcopy(self.query_encoder).requires_grad_(False)
+        self.loss, self.masks = config.loss, config.own_keys == "mask"
+        self.shuffles = config.batch_norm == "shuffle" and config.splits > 1
+        self.query_encoder = query_encoder
+        self.key_encoder = copy.deepcopy(query_encoder).requires_grad_(False)
         self.queue = Queue(config.queue_size, config.projection_size, generator)
 
-    def forward(self, query_view: Tensor, key_view: Tensor, generator: torch.Generator) -> Contrast:
-        """One step of Algorithm 1 up to the loss. The generator must be in the same state on all workers."""
-        query_NC = F.normalize(self.encode(self.query_encoder, query_view), dim=1)
+    def forward(self, query_view: Tensor, key_view: Tensor, images_N: Tensor, generator: torch.Generator) -> Contrast:
+        """One step of Algorithm 1: loss, then the keys into the queue.
+
+        The symmetric loss has each view as query of the other, both against the queue as it was before (FAIR's CIFAR-10 demo).
+
+        Args:
+            query_view: images (N, channels, H, W); `key_view` are other views of the same.
+            images_N: which training image each is; keys of it can then be masked.
+            generator: in the same state on all workers; it shuffles.
+        """
         with torch.no_grad():
             self.update_key_encoder()
-            key_NC = self.encode_keys(key_view, generator)
-        loss, logits = info_nce(query_NC, key_NC, self.queue.keys_KC.clone(), self.temperature)
+        pairs = [(query_view, key_view)] if self.loss == "asymmetric" else [(query_view, key_view), (key_view, query_view)]
+        contrasts = [self.contrast(*pair, images_N, generator) for pair in pairs]
+        for contrast in reversed(contrasts):  # the demo's order: the first view's keys, then the second's
+            self.queue.enqueue(workers.gather(contrast.key_NC), workers.gather(images_N))
+        loss = torch.stack([contrast.loss for contrast in contrasts])
+        accuracy = torch.stack([contrast.accuracy for contrast in contrasts]).mean()
+        return contrasts[0]._replace(loss=loss.sum() if self.loss == "symmetric_sum" else loss.mean(), accuracy=accuracy)
+
+    def contrast(self, query_view: Tensor, key_view: Tensor, images_N: Tensor, generator: torch.Generator) -> Contrast:
+        """One view's queries against the other's keys and the queue, which stays as it is."""
+        query_NC = F.normalize(self.encode(self.query_encoder, query_view), dim=1)
+        key_NC = self.encode_keys(key_view, generator)
+        masked_NK = self.queue.images_K == images_N[:, None] if self.masks else None
+        loss, logits = info_nce(query_NC, key_NC, self.queue.keys_KC.clone(), self.temperature, masked_NK)
         with torch.no_grad():
-            hits = (logits.argmax(1) == 0).float().mean()
+            hits = (logits.argmax(1) == 0).to(loss.dtype).mean()
             accuracy = torch.where(self.queue.filled == len(self.queue.keys_KC), hits, torch.nan)
-            self.queue.enqueue(workers.gather(key_NC))
-        return Contrast(loss, accuracy)
+            alignment = 2 - 2 * self.temperature * logits[:, 0].mean()
+        return Contrast(loss, accuracy, alignment, query_NC.detach(), key_NC)
 
     @torch.no_grad()
     def update_key_encoder(self) -> None:
@@ -98,9 +133,9 @@ class MoCo(nn.Module):
         torch._foreach_lerp_(keys, queries, 1 - self.key_momentum)
 
     def encode(self, encoder: Encoder, view: Tensor) -> Tensor:
-        """Projections (N, C) in float32; only the pass itself runs in the model's precision."""
-        with torch.autocast(view.device.type, self.precision, enabled=self.precision != torch.float32):
-            return encoder(view).float()
+        """Projections (N, C), at least float32; only the pass itself runs in the model's precision."""
+        with torch.autocast(view.device.type, self.precision, enabled=self.precision == torch.bfloat16):
+            return in_full(encoder(view))
 
     @torch.no_grad()
     def encode_keys(self, key_view: Tensor, generator: torch.Generator) -> Tensor:

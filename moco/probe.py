@@ -1,7 +1,8 @@
-"""The linear probe: a classifier on frozen features, its learning rate chosen on the validation split (He et al. 2020, section 4.1).
+"""The linear probe: a classifier on frozen features, its one setting chosen on the validation split (He et al. 2020, section 4.1).
 
-All learning rates train at once, as one product: the features are shared, only the weights differ.
-Letters: N images, D features, L learning rates, C classes.
+By SGD the setting is the learning rate; all rates train at once, as one product: the features are shared, only the weights differ.
+By L-BFGS it is the L2 penalty.
+Letters: N images, D features, E = D + 1 with the bias, L learning rates, C classes.
 """
 
 from typing import NamedTuple
@@ -22,11 +23,14 @@ class Features(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """The probe of the learning rate that was best on validation; of several the smallest."""
+    """The probe of the setting that was best on validation; of several the smallest rate, or the strongest penalty."""
 
-    lr: float
+    setting: float  # the learning rate, or the L2 penalty
+    at_edge: bool  # it is the first or last of those tried
     validation_accuracy: float  # in [0, 1]
     accuracy: float  # on the split that is scored, in [0, 1]
+    top5_accuracy: float  # the label is among the five likeliest classes
+    confusion_CC: Tensor  # images of the class of the row that were taken for the class of the column
 
 
 def learning_rates(low: float, high: float) -> tuple[float, ...]:
@@ -63,7 +67,44 @@ def linear_probe(
             weight_ELC.sub_(rate_L1 * velocity)
     validation_L = accuracies(validation, weight_ELC)
     best = int(validation_L.argmax())
-    return Probe(rates[best], float(validation_L[best]), float(accuracies(scored, weight_ELC)[best]))
+    at_edge = best in (0, len(rates) - 1)
+    return scores(rates[best], at_edge, float(validation_L[best]), scored, weight_ELC[:, best])
+
+
+PENALTIES = tuple(10.0**power for power in range(1, -9, -1))  # of the mean loss; from strong to weak
+
+
+def lbfgs_probe(train: Features, validation: Features, scored: Features, penalties: tuple[float, ...] = PENALTIES, steps: int = 100) -> Probe:
+    """Softmax regression by L-BFGS on the mean cross-entropy + penalty / 2 |weights|², the bias free; each penalty goes on from the one before."""
+    inputs_NE, labels = with_bias(train.values), train.labels.to(train.values.device)
+    weight_EC = torch.zeros(inputs_NE.shape[1], int(labels.max()) + 1, device=inputs_NE.device, requires_grad=True)
+    fitted = []
+    for penalty in penalties:
+        solver = torch.optim.LBFGS([weight_EC], max_iter=steps, history_size=10, line_search_fn="strong_wolfe")
+
+        def loss(penalty: float = penalty, solver: torch.optim.LBFGS = solver) -> Tensor:
+            solver.zero_grad()
+            value = torch.nn.functional.cross_entropy(inputs_NE @ weight_EC, labels) + penalty / 2 * weight_EC[:-1].square().sum()
+            value.backward()
+            return value
+
+        solver.step(loss)
+        fitted.append(weight_EC.detach().clone())
+    weight_ELC = torch.stack(fitted, 1)
+    validation_L = accuracies(validation, weight_ELC)
+    best = int(validation_L.argmax())
+    return scores(penalties[best], best in (0, len(penalties) - 1), float(validation_L[best]), scored, weight_ELC[:, best])
+
+
+@torch.no_grad()
+def scores(setting: float, at_edge: bool, validation_accuracy: float, scored: Features, weight_EC: Tensor) -> Probe:
+    """What the chosen weights make of the split that is scored."""
+    logits_NC, classes = with_bias(scored.values) @ weight_EC, weight_EC.shape[1]
+    labels = scored.labels.to(logits_NC.device)
+    near = logits_NC.topk(min(5, classes), dim=1).indices == labels[:, None]
+    confusion_CC = torch.bincount(labels * classes + logits_NC.argmax(1), minlength=classes**2).view(classes, classes).cpu()
+    accuracy = float(confusion_CC.diagonal().sum()) / len(labels)
+    return Probe(setting, at_edge, validation_accuracy, accuracy, float(near.any(1).double().mean()), confusion_CC)
 
 
 def with_bias(values_ND: Tensor) -> Tensor:

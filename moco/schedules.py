@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the share of the peak rate at a step, in [0, 1]."""
+"""Schedules: the share of the peak learning rate at a step, in [0, 1], and the key momentum."""
 
 import math
 from collections.abc import Callable
@@ -27,3 +27,8 @@ def share_of_peak(schedule: str, step: int, steps_in_all: int, warmup_steps: int
     if step < warmup_steps:
         return (step + 1) / (warmup_steps + 1)
     return SCHEDULES[schedule]((step - warmup_steps) / max(1, steps_in_all - warmup_steps))
+
+
+def key_momentum(schedule: str, first: float, progress: float) -> float:
+    """The key encoder's momentum at a share of the run: constant, or by half a cosine from `first` to 1 (Grill et al. 2020, section 3.3)."""
+    return first if schedule == "constant" else 1 - (1 - first) * cosine(progress)

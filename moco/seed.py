@@ -19,6 +19,9 @@ class Source(IntEnum):
     QUEUE = 4
     PROBE = 5
     SPLIT = 6
+    LABELS = 7  # shuffled, for the floor
+    CLASSIFIER = 8  # its first weights
+    FINETUNE = 9
 
 
 def derived_seed(seed: int, source: Source, epoch: int = 0) -> int:
@@ -31,6 +34,6 @@ def generator(seed: int, source: Source, epoch: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(derived_seed(seed, source, epoch))
 
 
-def seed_weights(seed: int) -> None:
+def seed_weights(seed: int, source: Source = Source.WEIGHTS) -> None:
     """torch's layers initialise themselves from the global generator, and only there is it used."""
-    torch.manual_seed(derived_seed(seed, Source.WEIGHTS))
+    torch.manual_seed(derived_seed(seed, source))

@@ -1,20 +1,24 @@
-"""One trial from config to result: pretrain, checkpoint after every epoch, evaluate."""
+"""One trial from config to result: train, checkpoint after every epoch, evaluate, and fine-tune where that is asked for."""
 
+import json
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from moco import checkpoint, data, knn, workers
+from moco import checkpoint, data, diagnostics, workers
 from moco.config import Config
 from moco.data import Dataset, Splits
-from moco.device import describe, pick_device, pick_precision
-from moco.encoder import Encoder
-from moco.features import effective_rank, extract
-from moco.pretrain import pretrain
-from moco.probe import Features, learning_rates, linear_probe
-from moco.seed import Source, generator
+from moco.device import pick_device
+from moco.encoder import Encoder, build_encoder
+from moco.evaluate import evaluate, validation_knn
+from moco.pretrain import Pretraining
+from moco.supervised import Supervised, accuracy, finetuning, plain, supervised
+from moco.training import Training
+
+METHODS = {
+    "moco": lambda config, dataset, splits: Pretraining(config, dataset, splits.pretrain),
+    "supervised": lambda config, dataset, splits: supervised(config, dataset, data.learned(splits.train, config)),
+}
 
 
 def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[str, Any], None, dict[str, Any]]:
@@ -24,71 +28,100 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
 
     Args:
         values: the fields of a Config.
-        folder: keeps this trial's checkpoint, and after the end its encoder's weights.
+        folder: keeps this trial's checkpoints, and after the end `encoder.pt` (the backbone by torchvision's names),
+            `head.pt` and `evaluation.json` (accuracy by class, confusion).
         cached: a dataset as `moco.data.prepare` left it.
 
     Returns:
-        `loss` (nats, last epoch), `knn_accuracy` and `probe_accuracy` on `score_split` (in [0, 1]), `probe_lr`,
-        `probe_validation_accuracy`, `effective_rank` of the training features, `device`, `precision`, `parameters`.
+        Accuracies on `score_split`, in [0, 1]: `knn_accuracy` and `knn_projection_accuracy` (MoCo only), `probe_accuracy`,
+        `probe_top5_accuracy`, `supervised_accuracy` and `finetune_accuracy` where there is one. `loss` (nats, last epoch),
+        `probe_lr` or `probe_l2` with `probe_at_edge`, `probe_validation_accuracy`, `effective_rank` of the training features,
+        `encoder_sha256`, `device`, `precision`, `parameters`, `feature_size`, and `remarks`: sentences on what is plainly wrong.
     """
     config = Config.of(values)
     dataset = data.load(cached)
     splits = data.carve(dataset, config)
-    file = folder / "checkpoint.pt"
-    for draft in folder.glob("*.pt.*") if workers.rank() == 0 else ():  # a kill during a save left it
-        draft.unlink(missing_ok=True)
-    kept = checkpoint.load(file) or {"curve": [], "state": None, "result": None}
-    yield from kept["curve"]
-    if kept["result"] is not None:
-        return kept["result"]
-    curve, encoder = list(kept["curve"]), None
-    for epoch in pretrain(config, dataset, splits.train, kept["state"]):
-        row = epoch.metrics._asdict()
-        last = row["epoch"] == config.epochs
-        row["knn_accuracy"] = validation_knn(epoch.encoder, splits, dataset, config) if last or row["epoch"] % config.knn_every == 0 else None
-        curve.append(row)
-        encoder = epoch.encoder
-        if workers.rank() == 0:
-            checkpoint.save(file, {"curve": curve, "state": epoch.state, "result": None})
-        yield row
-    if encoder is None:  # killed between the last epoch and the result
-        encoder = restored(config, dataset, kept["state"])
-    result = {"loss": curve[-1]["loss"], **evaluate(encoder, splits, dataset, config)}
-    if workers.rank() == 0:
-        checkpoint.save(folder / "encoder.pt", encoder.state_dict())
-        checkpoint.save(file, {"curve": curve, "state": None, "result": result})
+    keeper = Keeper(folder)
+    yield from keeper.content["curve"]
+    if keeper.content["result"] is not None:
+        return keeper.content["result"]
+    training = None
+    if config.method == "frozen":
+        encoder = build_encoder(plain(config), splits.train.images.shape[1]).to(pick_device(config.device))
+    else:
+        training = METHODS[config.method](config, dataset, splits)
+        encoder = training.encoder
+        yield from trained(training, keeper, splits, dataset)
+    if keeper.content["evaluation"] is None:
+        keeper.keep(evaluation=evaluated(encoder, training, keeper, splits, dataset, config))
+    result = dict(keeper.content["evaluation"])
+    if config.finetune_epochs:
+        result["finetune_accuracy"] = finetuned(encoder, keeper, splits, dataset, config)
+    keeper.keep(result=result, state=None, finetuning=None)
+    keeper.end()
     return result
 
 
-def restored(config: Config, dataset: Dataset, state: dict[str, Any]) -> Encoder:
-    """The query encoder that a checkpoint holds."""
-    prefix = "query_encoder."
-    encoder = Encoder(config, dataset.train.images.shape[1], config.batch_norm_splits)
-    encoder.load_state_dict({name.removeprefix(prefix): value for name, value in state["model"].items() if name.startswith(prefix)})
-    return encoder.to(pick_device(config.device)).to(memory_format=torch.channels_last)
+class Keeper:
+    """A trial's checkpoint: the curve, the state of what is running, and what is already known. Only the first worker writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.file = folder, folder / "checkpoint.pt"
+        for draft in folder.glob("*.pt.*") if workers.rank() == 0 else ():  # a kill during a save left it
+            draft.unlink(missing_ok=True)
+        empty: dict[str, Any] = {"curve": [], "state": None, "evaluation": None, "finetuning": None, "result": None}
+        self.content: dict[str, Any] = checkpoint.load(self.file) or empty
+
+    def keep(self, **changes: Any) -> None:
+        """Saves the checkpoint with these changes."""
+        self.content = {**self.content, **changes}
+        if workers.rank() == 0:
+            checkpoint.save_next(self.file, self.content)
+
+    def end(self) -> None:
+        """Only the result is worth its space now."""
+        if workers.rank() == 0:
+            checkpoint.previous(self.file).unlink(missing_ok=True)
+
+    def keep_encoder(self, encoder: Encoder, tables: dict[str, Any]) -> None:
+        """Leaves the trained encoder and the tables of its evaluation beside the checkpoint."""
+        if workers.rank() == 0:
+            checkpoint.save(self.folder / "encoder.pt", {name: tensor.cpu() for name, tensor in encoder.backbone.state_dict().items()})
+            checkpoint.save(self.folder / "head.pt", {name: tensor.cpu() for name, tensor in encoder.head.state_dict().items()})
+            (self.folder / "evaluation.json").write_text(json.dumps(tables))
 
 
-def validation_knn(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config) -> float:
-    """kNN accuracy on the validation split, whatever split the result is scored on."""
-    bank, query = (extract(encoder, split, dataset, config) for split in (splits.train, splits.validation))
-    return knn.accuracy(bank, splits.train.labels, query, splits.validation.labels, config.knn_neighbours, config.knn_temperature)
+def trained(training: Training, keeper: Keeper, splits: Splits, dataset: Dataset) -> Generator[dict[str, Any], None, None]:
+    """Trains through the epochs that are left, a checkpoint after each; yields their numbers."""
+    config = training.config
+    if keeper.content["state"] is not None:
+        training.load(keeper.content["state"])
+    for epoch in training.epochs():
+        row = epoch.metrics._asdict()
+        due = row["epoch"] == config.epochs or row["epoch"] % config.knn_every == 0
+        row |= validation_knn(epoch.encoder, splits, dataset, config) if due else {"knn_accuracy": None, "knn_projection_accuracy": None}
+        keeper.keep(curve=[*keeper.content["curve"], row], state=epoch.state)
+        yield row
 
 
-def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config) -> dict[str, Any]:
-    """The numbers of `run`'s result that a frozen encoder gives."""
-    train, validation = (Features(extract(encoder, split, dataset, config), split.labels) for split in (splits.train, splits.validation))
-    scored = validation if config.score_split == "validation" else Features(extract(encoder, splits.test, dataset, config), splits.test.labels)
-    rates = learning_rates(config.probe_lr_low, config.probe_lr_high)
-    draws = generator(config.seed, Source.PROBE)
-    probe = linear_probe(train, validation, scored, rates, config.probe_epochs, config.probe_batch_size, draws)
-    device = train.values.device
-    return {
-        "knn_accuracy": knn.accuracy(*train, *scored, config.knn_neighbours, config.knn_temperature),
-        "probe_accuracy": probe.accuracy,
-        "probe_lr": probe.lr,
-        "probe_validation_accuracy": probe.validation_accuracy,
-        "effective_rank": effective_rank(train.values),
-        "device": describe(device),
-        "precision": str(pick_precision(config, device)).removeprefix("torch."),
-        "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
-    }
+def evaluated(encoder: Encoder, training: Training | None, keeper: Keeper, splits: Splits, dataset: Dataset, config: Config) -> dict[str, Any]:
+    """The numbers of the trained encoder, which is left in the folder."""
+    found, curve = evaluate(encoder, splits, dataset, config), keeper.content["curve"]
+    numbers = {"loss": curve[-1]["loss"] if curve else None, **found.numbers}
+    if isinstance(training, Supervised):
+        scored = splits.validation if config.score_split == "validation" else splits.test
+        numbers["supervised_accuracy"] = accuracy(training.classifier, scored, dataset, config)
+    numbers["remarks"] = diagnostics.remarks(curve, numbers, len(dataset.classes), config)
+    keeper.keep_encoder(encoder, found.tables)
+    return numbers
+
+
+def finetuned(encoder: Encoder, keeper: Keeper, splits: Splits, dataset: Dataset, config: Config) -> float:
+    """Accuracy after the whole encoder learned the labels, a checkpoint after each epoch."""
+    training = finetuning(config, dataset, data.learned(splits.train, config), encoder)
+    if keeper.content["finetuning"] is not None:
+        training.load(keeper.content["finetuning"])
+    for epoch in training.epochs():
+        keeper.keep(finetuning=epoch.state)
+    scored = splits.validation if config.score_split == "validation" else splits.test
+    return accuracy(training.classifier, scored, dataset, training.config)

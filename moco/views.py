@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from moco.config import Config
+
 LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601, as torchvision has it
 
 
@@ -21,19 +23,27 @@ class Recipe(NamedTuple):
 
     crop_scale: tuple[float, float]  # share of the image's area
     flip: float  # probability
-    jitter: float  # probability of changing the colours at all
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
-    grayscale: float  # probability
+    jitter: float = 0.0  # probability of changing the colours at all
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    grayscale: float = 0.0  # probability
+    grayscale_first: bool = False  # before the jitter, not after it
+    blur: float = 0.0  # probability
 
 
+CIFAR = Recipe((0.08, 1.0), flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, grayscale=0.2)
 RECIPES = {
-    "moco_v1": Recipe((0.2, 1.0), flip=0.5, jitter=1.0, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4, grayscale=0.2),
-    "moco_cifar": Recipe((0.08, 1.0), flip=0.5, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, grayscale=0.2),
-    "digits": Recipe((0.5, 1.0), flip=0.0, jitter=0.8, brightness=0.4, contrast=0.4, saturation=0.0, hue=0.0, grayscale=0.0),
+    # He et al. 2020, section 3.3: grey before the colours change
+    "moco_v1": Recipe((0.2, 1.0), 0.5, jitter=1.0, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.4, grayscale=0.2, grayscale_first=True),
+    "moco_v2": CIFAR._replace(crop_scale=(0.2, 1.0), blur=0.5),  # Chen et al. 2020: weaker hue, and blur
+    "moco_cifar": CIFAR,  # FAIR's CIFAR-10 demo: smaller crops, no blur
+    "svhn": CIFAR._replace(flip=0.0),  # a mirrored digit is another sign
+    "digits": Recipe((0.5, 1.0), flip=0.0, jitter=0.8, brightness=0.4, contrast=0.4),
+    "crop": Recipe((0.4, 1.0), flip=0.5),  # for training on labels
 }
+BLUR = (0.1, 2.0)  # standard deviation in pixels of the view, whatever its size (Chen et al. 2020, at 224)
 
 
 class Parameters(NamedTuple):
@@ -44,6 +54,7 @@ class Parameters(NamedTuple):
     factor_N4: Tensor  # brightness, contrast, saturation factor; hue shift in turns
     order_N4: Tensor  # which operation comes 1st to 4th; -1 throughout: colours stay
     gray_N: Tensor  # bool
+    blur_N: Tensor  # standard deviation in pixels; 0: sharp
 
 
 def draw(recipe: Recipe, count: int, height: int, width: int, generator: torch.Generator) -> Parameters:
@@ -61,7 +72,10 @@ def draw(recipe: Recipe, count: int, height: int, width: int, generator: torch.G
     factors = [uniform(max(0.0, 1 - x), 1 + x) for x in spread] + [uniform(-recipe.hue, recipe.hue)]
     order_N4 = torch.rand(count, 4, generator=generator).argsort(1)
     order_N4[~share(recipe.jitter)] = -1
-    return Parameters(box_N4, flip_N, torch.stack(factors, 1), order_N4, share(recipe.grayscale))
+    gray_N, blur_N = share(recipe.grayscale), torch.zeros(count)
+    if recipe.blur:
+        blur_N = torch.where(share(recipe.blur), uniform(*BLUR), blur_N)
+    return Parameters(box_N4, flip_N, torch.stack(factors, 1), order_N4, gray_N, blur_N)
 
 
 def draw_boxes(scale: tuple[float, float], count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
@@ -91,7 +105,7 @@ def interpolation(start_N: Tensor, length_N: Tensor, size_in: int, size_out: int
     return weight / weight.sum(2, keepdim=True)
 
 
-def render(images_NCHW: Tensor, parameters: Parameters, size: int) -> Tensor:
+def render(images_NCHW: Tensor, parameters: Parameters, size: int, *, grayscale_first: bool = False) -> Tensor:
     """The views (N, C, S, S), float in [0, 1], of uint8 images on their device."""
     device = images_NCHW.device
     box, flip = parameters.box_N4.to(device), parameters.flip_N.to(device)
@@ -99,24 +113,54 @@ def render(images_NCHW: Tensor, parameters: Parameters, size: int) -> Tensor:
     columns_NSW = interpolation(box[:, 1], box[:, 3], images_NCHW.shape[3], size)
     columns_NSW = torch.where(flip[:, None, None], columns_NSW.flip(1), columns_NSW)
     pixels = images_NCHW.float() / 255
-    views = rows_NSH[:, None] @ (pixels @ columns_NSW[:, None].transpose(2, 3))
-    return recolour(views.clamp_(0, 1), parameters)
+    views = (rows_NSH[:, None] @ (pixels @ columns_NSW[:, None].transpose(2, 3))).clamp_(0, 1)
+    for change in (make_grey, recolour) if grayscale_first else (recolour, make_grey):
+        change(views, parameters)
+    blur(views, parameters)
+    return views
 
 
-def recolour(views: Tensor, parameters: Parameters) -> Tensor:
-    """Colour jitter, then grey, each image by its own parameters; views (N, C, S, S) in [0, 1] are changed in place."""
-    device, grey = views.device, views.shape[1] == 1
+def recolour(views: Tensor, parameters: Parameters) -> None:
+    """Colour jitter in place, each image by its own parameters; views (N, C, S, S) in [0, 1]."""
+    device = views.device
+    kinds = list(OPERATIONS.values())[: 2 if views.shape[1] == 1 else 4]  # a grey image has neither saturation nor hue
     factor_N4 = parameters.factor_N4.to(device)
     for place in range(4):
-        for kind, operation in enumerate(list(OPERATIONS.values())[: 2 if grey else 4]):
+        for kind, operation in enumerate(kinds):
             chosen = (parameters.order_N4[:, place] == kind).nonzero()[:, 0]
             if len(chosen):
                 chosen = chosen.to(device, non_blocking=True)
                 views[chosen] = operation(views[chosen], factor_N4[chosen, kind, None, None, None])
-    chosen = parameters.gray_N.nonzero()[:, 0].to(device)
-    if len(chosen) and not grey:
+
+
+def make_grey(views: Tensor, parameters: Parameters) -> None:
+    """The chosen images in grey, in place."""
+    chosen = parameters.gray_N.nonzero()[:, 0].to(views.device)
+    if len(chosen) and views.shape[1] > 1:
         views[chosen] = luma(views[chosen]).expand(-1, 3, -1, -1)
-    return views
+
+
+def blur(views: Tensor, parameters: Parameters) -> None:
+    """The chosen images blurred by a Gaussian of their own width, in place; edges are mirrored, as in torchvision."""
+    chosen = parameters.blur_N.nonzero()[:, 0]
+    if len(chosen):
+        weights_NSS = smoothing(parameters.blur_N[chosen].to(views.device), views.shape[2])[:, None]
+        chosen = chosen.to(views.device)
+        views[chosen] = weights_NSS @ (views[chosen] @ weights_NSS.transpose(2, 3))
+
+
+def smoothing(sigma_N: Tensor, size: int) -> Tensor:
+    """Weights (N, size, size) of a Gaussian over each pixel of a row; beyond the ends the row is mirrored without its last pixel."""
+    pixel = torch.arange(size, device=sigma_N.device)
+    offset = pixel[None, :] - pixel[:, None]  # of a source pixel from its target
+    left, right = -pixel[None, :] - pixel[:, None], 2 * (size - 1) - pixel[None, :] - pixel[:, None]
+
+    def bell(offset: Tensor, seen: Tensor) -> Tensor:
+        return torch.exp(-0.5 * (offset / sigma_N[:, None, None]) ** 2) * (seen & (offset.abs() < size))
+
+    everywhere = torch.ones_like(offset, dtype=torch.bool)
+    weight = bell(offset, everywhere) + bell(left, pixel[None, :] > 0) + bell(right, pixel[None, :] < size - 1)
+    return weight / weight.sum(2, keepdim=True)
 
 
 def luma(x: Tensor) -> Tensor:
@@ -154,13 +198,16 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
 OPERATIONS = {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": shift_hue}  # in the order of `factor_N4`
 
 
-def recipe(name: str, of_dataset: str) -> Recipe:
-    """The recipe of that name; auto: the dataset's own.
+def recipe(config: Config, of_dataset: str) -> Recipe:
+    """The recipe that a config asks for; auto: the dataset's own, or crops alone where labels are learned.
 
     Raises:
         ValueError: no recipe has that name.
     """
-    chosen = of_dataset if name == "auto" else name
-    if chosen not in RECIPES:
-        raise ValueError(f"views must be auto or one of {', '.join(RECIPES)}; got {name!r}")
-    return RECIPES[chosen]
+    if config.views != "auto" and config.views not in RECIPES:
+        raise ValueError(f"views must be auto or one of {', '.join(RECIPES)}; got {config.views!r}")
+    chosen = RECIPES[of_dataset if config.views == "auto" else config.views]
+    if config.views == "auto" and config.method == "supervised":
+        chosen = RECIPES["crop"]._replace(flip=chosen.flip)
+    share = {"on": 0.5, "off": 0.0}
+    return chosen._replace(blur=share.get(config.views_blur, chosen.blur), flip=share.get(config.views_flip, chosen.flip))

@@ -1,10 +1,11 @@
 """The data-parallel workers of one trial: any initialised torch.distributed process group, or just this process."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def count() -> int:
@@ -31,18 +32,44 @@ def gather(part: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def average_gradients(parameters: Iterable[Tensor]) -> None:
-    """Replaces every gradient by its mean over the workers, so that all take the same step."""
-    if count() == 1:
+def average(tensors: list[Tensor]) -> None:
+    """Replaces every tensor by its mean over the workers, in one message."""
+    if count() == 1 or not tensors:
         return
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= count()
-    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
+    flat = all_mean(torch.cat([tensor.flatten() for tensor in tensors]))
+    for tensor, part in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(part.view_as(tensor))
+
+
+def average_gradients(parameters: Iterable[Tensor]) -> None:
+    """All workers then take the same step."""
+    average([parameter.grad for parameter in parameters if parameter.grad is not None])
+
+
+def average_statistics(model: nn.Module) -> None:
+    """Batch norm's running statistics are then those of one worker that sees all groups."""
+    average([buffer for name, buffer in model.named_buffers() if name.endswith(("running_mean", "running_var"))])
 
 
 def mean(value: Tensor) -> Tensor:
     """The mean of a scalar over the workers."""
     return gather(value.reshape(1)).mean()
+
+
+class MeanOverWorkers(torch.autograd.Function):
+    """The mean of a tensor over the workers; its gradient is the mean of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return all_mean(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return all_mean(gradients[0])
+
+
+def all_mean(x: Tensor) -> Tensor:
+    """The mean over the workers, in a new tensor."""
+    total = x.contiguous().clone()
+    dist.all_reduce(total)
+    return total / count()

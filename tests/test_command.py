@@ -47,7 +47,7 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
     [
         (["--space", "nope"], "--space must be one of optimizers; got 'nope'"),
         ([], "--space must be one of optimizers; got None"),
-        (["--space", "optimizers", "--dataset", "nope"], "dataset must be one of digits, cifar10, or a folder"),
+        (["--space", "optimizers", "--dataset", "nope"], "dataset must be one of digits, cifar10, cifar100, stl10, svhn, or a folder"),
         (["--space", "optimizers", "--set", "nonsense=3"], "nonsense is no field of a trial"),
         (["--space", "optimizers", "--set", "epochs=many"], "epochs must be a whole number; got 'many'"),
         (["--space", "optimizers", "--set", "epochs"], "--set takes KEY=VALUE; got 'epochs'"),

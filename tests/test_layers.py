@@ -9,7 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ALLOWED = {"moco": {"moco"}, "study": {"study"}, "search_spaces": {"search_spaces", "study", "moco"}}
-HOMES = {"ray": "study/runner", "plotly": ("study/figures", "study/report"), "argparse": "study/cli", "optuna": "study/proposals"}
+HOMES = {
+    "ray": "study/runner",
+    "plotly": ("study/figures", "study/report"),
+    "argparse": ("study/cli", "moco/cli", "moco/__main__"),
+    "optuna": "study/proposals",
+}
 
 
 def imports(path):
@@ -37,7 +42,7 @@ def loaded(code):
 
 
 def test_a_trial_runs_without_ray_and_optuna():
-    modules = loaded("import moco.trial, moco.facts, moco.cost")
+    modules = loaded("import moco.trial, moco.facts, moco.cost, moco.__main__")
     assert "torch" in modules
     assert not {"ray", "optuna", "plotly", "study"} & set(modules)
 

@@ -5,7 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+import torchvision
+
 import run_study
+from moco import cli
+from moco.config import Config
+from moco.datasets import DATASETS
+from moco.encoder import build_encoder
+from moco.optimizers import OPTIMIZERS
 from study.verdict import LABELS
 
 ROOT = Path(__file__).parents[1]
@@ -21,8 +29,27 @@ def test_every_space_is_listed_with_its_question(capsys):
 
 def test_every_option_that_it_names_exists():
     words = subprocess.run([sys.executable, "run_study.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)):
+    words += cli.parser().format_help() + "--nproc-per-node"  # torchrun's
+    for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README)):
         assert option in words, option
+
+
+def test_what_can_be_chosen_is_listed():
+    for option, table in (("--dataset", DATASETS), ("--optimizer", OPTIMIZERS)):
+        row = re.search(rf"\| `{option}` \| (.*) \|", README).group(1)
+        assert set(re.findall(r"`([a-z0-9]+)`", row)) == set(table)
+
+
+def test_its_lines_load_an_encoder_into_torchvision(tmp_path, monkeypatch):
+    code = re.search(r"```python\n(.*?)```", README, re.S).group(1)
+    encoder = build_encoder(Config(stem="small"), 3)
+    (tmp_path / "runs" / "x").mkdir(parents=True)
+    torch.save(encoder.backbone.state_dict(), tmp_path / "runs" / "x" / "encoder.pt")
+    monkeypatch.chdir(tmp_path)
+    names = {"torch": torch, "torchvision": torchvision}
+    exec(code, names)
+    x = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(names["model"].eval()(x), encoder.backbone.eval()(x))
 
 
 def test_the_tree_names_what_stands_at_the_top():

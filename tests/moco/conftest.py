@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from moco.config import Config
 from moco.data import Dataset, Split
@@ -23,7 +24,10 @@ def made_split(images: int, size: int = 8, channels: int = 3, seed: int = 0) -> 
 
 @pytest.fixture
 def dataset() -> Dataset:
-    return Dataset("made", "made up", False, "moco_cifar", ("a", "b", "c"), made_split(96), made_split(30, seed=1), (0.4,) * 3, (0.2,) * 3, "f" * 64)
+    return Dataset(
+        name="made", title="made up", bundled=False, views="moco_cifar", classes=("a", "b", "c"), train=made_split(96), test=made_split(30, seed=1),
+        extra=None, extra_name="", mean=(0.4,) * 3, std=(0.2,) * 3, modes={}, sizes={}, fingerprint="f" * 64,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -35,3 +39,19 @@ def config() -> Config:
             "precision": "float32", "device": "cpu", "probe_epochs": 5, "knn_every": 2, "lr": 0.1,
         }
     )  # fmt: skip
+
+
+@pytest.fixture
+def make_folder():
+    """A function that fills a folder with small images in the layout of a dataset."""
+
+    def make(root, classes=("cat", "dog"), count=12, mode="RGB", size=(20, 24)):
+        draws = np.random.default_rng(0)
+        for split in ("train", "test"):
+            for name in classes:
+                (root / split / name).mkdir(parents=True)
+                for i in range(count):
+                    Image.fromarray(draws.integers(0, 255, (*size, 3), dtype=np.uint8)).convert(mode).save(root / split / name / f"{i}.png")
+        return root
+
+    return make

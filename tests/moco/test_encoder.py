@@ -1,11 +1,14 @@
 """Encoders are torchvision's: the same names, shapes and outputs at full width."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 import torchvision
+from torch import nn
 
+from moco.batch_norm import SplitBatchNorm2d
 from moco.encoder import ENCODERS, Backbone, Encoder
 
 
@@ -13,13 +16,13 @@ from moco.encoder import ENCODERS, Backbone, Encoder
 def test_full_width_with_the_imagenet_stem_has_torchvisions_parameters(name):
     with torch.device("meta"):
         theirs = getattr(torchvision.models, name)(weights=None).state_dict()
-        ours = Backbone(ENCODERS[name], scale=1.0, channels=3, stem="imagenet", splits=1).state_dict()
+        ours = Backbone(ENCODERS[name], scale=1.0, channels=3, stem="imagenet", norm_layer=nn.BatchNorm2d).state_dict()
     assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items() if not key.startswith("fc.")}
 
 
 def test_it_computes_what_torchvision_computes():
     theirs = torchvision.models.resnet18(weights=None).eval()
-    ours = Backbone(ENCODERS["resnet18"], scale=1.0, channels=3, stem="imagenet", splits=4).eval()
+    ours = Backbone(ENCODERS["resnet18"], scale=1.0, channels=3, stem="imagenet", norm_layer=partial(SplitBatchNorm2d, splits=4)).eval()
     ours.load_state_dict({key: value for key, value in theirs.state_dict().items() if not key.startswith("fc.")})
     theirs.fc = torch.nn.Identity()
     x = torch.randn(2, 3, 64, 64)

@@ -8,8 +8,8 @@ import torch
 from moco import knn
 from moco.config import Config
 from moco.encoder import Encoder
-from moco.features import effective_rank, extract
-from moco.probe import Features, learning_rates, linear_probe
+from moco.features import extract
+from moco.probe import Features, lbfgs_probe, learning_rates, linear_probe, scores
 from moco.schedules import SCHEDULES, share_of_peak, steps
 from moco.seed import Source, generator
 
@@ -48,7 +48,7 @@ def test_the_probe_trains_each_rate_as_torchs_sgd_would():
         best[lr] = (layer(validation.values).argmax(1) == validation.labels).double().mean().item()
     top = max(best.values())
     assert probe.validation_accuracy == pytest.approx(top, abs=1e-9)
-    assert probe.lr == min(lr for lr, accuracy in best.items() if accuracy == top)
+    assert probe.setting == min(lr for lr, accuracy in best.items() if accuracy == top)
 
 
 def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
@@ -60,7 +60,9 @@ def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
 
 
 def test_smaller_features_want_larger_rates():
-    rates = [linear_probe(blobs(90, 0, s), blobs(90, 1, s), blobs(90, 1, s), RATES, 10, 32, torch.Generator().manual_seed(0)).lr for s in (0.03, 1.0)]
+    rates = [
+        linear_probe(blobs(90, 0, s), blobs(90, 1, s), blobs(90, 1, s), RATES, 10, 32, torch.Generator().manual_seed(0)).setting for s in (0.03, 1.0)
+    ]
     assert rates[0] > rates[1]
 
 
@@ -80,9 +82,38 @@ def test_knn_takes_more_neighbours_than_there_are():
     assert 0 <= knn.accuracy(*blobs(5), *blobs(4, 1), 200, 0.1) <= 1
 
 
-def test_effective_rank_counts_equal_directions():
-    assert effective_rank(torch.eye(5).repeat(4, 1)) == pytest.approx(5, abs=1e-3)
-    assert effective_rank(torch.ones(10, 5)) == pytest.approx(1, abs=1e-3)
+def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
+    from sklearn.linear_model import LogisticRegression
+
+    train, validation = blobs(90), blobs(90, 1)
+    for penalty in (0.1, 0.001):
+        probe = lbfgs_probe(train, validation, validation, (10.0, penalty))
+        reference = LogisticRegression(C=1 / (penalty * 90), max_iter=1000, tol=1e-8).fit(train.values.numpy(), train.labels.numpy())
+        assert probe.validation_accuracy >= reference.score(validation.values.numpy(), validation.labels.numpy()) - 0.012
+
+
+def test_a_probes_tables_agree_with_its_accuracy():
+    train, validation = blobs(90), blobs(90, 1)
+    for probe in (
+        linear_probe(train, validation, validation, RATES, 10, 32, torch.Generator().manual_seed(0)),
+        lbfgs_probe(train, validation, validation),
+    ):
+        assert probe.confusion_CC.sum(1).tolist() == [30, 30, 30]
+        assert probe.accuracy == pytest.approx(float(probe.confusion_CC.diagonal().sum()) / 90)
+        assert probe.top5_accuracy == 1.0  # of three classes
+
+
+def test_top_five_counts_labels_among_the_five_likeliest():
+    features = Features(torch.eye(10), torch.arange(10))
+    ranks = torch.zeros(11, 10)
+    ranks[:10] = torch.arange(10.0)  # whatever the image, class 9 is likeliest, then 8 ..
+    assert scores(1.0, False, 0.0, features, ranks).top5_accuracy == 0.5
+    assert scores(1.0, False, 0.0, features, ranks).accuracy == 0.1
+
+
+def test_a_rate_at_the_edge_of_the_grid_is_said():
+    train, validation = blobs(90, 0, 0.01), blobs(90, 1, 0.01)
+    assert linear_probe(train, validation, validation, (1e-4, 1e-3, 30.0), 10, 32, torch.Generator().manual_seed(0)).at_edge
 
 
 def test_extraction_leaves_every_parameter_buffer_and_mode_as_it_was(config, dataset):
@@ -92,8 +123,9 @@ def test_extraction_leaves_every_parameter_buffer_and_mode_as_it_was(config, dat
         return hashlib.sha256(b"".join(value.numpy().tobytes() for value in encoder.state_dict().values())).hexdigest()
 
     before = fingerprint()
-    features = extract(encoder, dataset.test, dataset, config)
-    assert features.shape == (30, encoder.backbone.feature_size)
+    frozen = extract(encoder, dataset.test, dataset, config)
+    assert frozen.features_ND.shape == (30, encoder.backbone.feature_size)
+    torch.testing.assert_close(frozen.projections_NC, encoder.head(frozen.features_ND))
     assert fingerprint() == before
     assert encoder.training
 
@@ -101,7 +133,7 @@ def test_extraction_leaves_every_parameter_buffer_and_mode_as_it_was(config, dat
 def test_features_do_not_depend_on_the_other_images_of_a_batch(config, dataset):
     encoder = Encoder(config, 3, 2).train()
     part = dataset.test._replace(images=dataset.test.images[:3], labels=dataset.test.labels[:3])
-    torch.testing.assert_close(extract(encoder, dataset.test, dataset, config)[:3], extract(encoder, part, dataset, config))
+    torch.testing.assert_close(extract(encoder, dataset.test, dataset, config).features_ND[:3], extract(encoder, part, dataset, config).features_ND)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -1,5 +1,7 @@
 """Each transform equals torchvision's on the same parameters; the parameters have the distributions that the recipe names."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torchvision.transforms import v2
@@ -10,14 +12,17 @@ from moco.views import OPERATIONS, RECIPES, draw, draw_boxes, recipe, render
 TORCHVISION = {"brightness": tv.adjust_brightness, "contrast": tv.adjust_contrast, "saturation": tv.adjust_saturation, "hue": tv.adjust_hue}
 
 
-def by_torchvision(image, p, i, size):
+def by_torchvision(image, p, i, size, grayscale_first):
     top, left, height, width = (int(x) for x in p.box_N4[i])
     view = tv.resized_crop(image.float() / 255, top, left, height, width, [size, size], antialias=True).clamp(0, 1)
     view = tv.horizontal_flip(view) if p.flip_N[i] else view
+    grey = bool(p.gray_N[i]) and len(image) == 3
+    view = tv.rgb_to_grayscale(view, 3) if grey and grayscale_first else view
     for kind in p.order_N4[i].tolist():
         if kind >= 0 and (len(image) == 3 or kind < 2):
             view = TORCHVISION[list(OPERATIONS)[kind]](view, float(p.factor_N4[i, kind]))
-    return tv.rgb_to_grayscale(view, 3) if p.gray_N[i] and len(image) == 3 else view
+    view = tv.rgb_to_grayscale(view, 3) if grey and not grayscale_first else view
+    return tv.gaussian_blur(view, 2 * size - 1, float(p.blur_N[i])) if p.blur_N[i] else view
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -26,8 +31,9 @@ def test_every_recipe_renders_what_torchvision_renders(name, channels, height, w
     draws = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (32, channels, height, width), generator=draws, dtype=torch.uint8)
     parameters = draw(RECIPES[name], 32, height, width, draws)
-    views = render(images, parameters, size)
-    expected = torch.stack([by_torchvision(image, parameters, i, size) for i, image in enumerate(images)])
+    first = RECIPES[name].grayscale_first
+    views = render(images, parameters, size, grayscale_first=first)
+    expected = torch.stack([by_torchvision(image, parameters, i, size, first) for i, image in enumerate(images)])
     torch.testing.assert_close(views, expected, atol=1e-5, rtol=0)
 
 
@@ -75,7 +81,28 @@ def test_digits_are_neither_flipped_nor_tinted():
     assert p.factor_N4[:, 3].abs().max() == 0
 
 
-def test_an_unknown_recipe_is_refused_by_name():
-    assert recipe("auto", "digits") is RECIPES["digits"]
-    with pytest.raises(ValueError, match=r"views must be auto or one of .*digits; got 'blurry'"):
-        recipe("blurry", "digits")
+def test_half_the_views_of_v2_are_blurred_by_a_tenth_to_two_pixels():
+    sigma = draw(RECIPES["moco_v2"], 20_000, 32, 32, torch.Generator().manual_seed(0)).blur_N
+    assert (sigma > 0).float().mean() == pytest.approx(0.5, abs=0.02)
+    assert (sigma[sigma > 0].min(), sigma.max()) == pytest.approx((0.1, 2.0), abs=0.01)
+    assert not draw(RECIPES["moco_cifar"], 1000, 32, 32, torch.Generator().manual_seed(0)).blur_N.any()
+
+
+def test_the_published_recipes_differ_where_the_papers_do():
+    v1, v2_, cifar = (RECIPES[name] for name in ("moco_v1", "moco_v2", "moco_cifar"))
+    assert (v1.hue, v1.jitter, v1.grayscale_first, v1.blur) == (0.4, 1.0, True, 0.0)
+    assert (v2_.hue, v2_.jitter, v2_.grayscale_first, v2_.blur) == (0.1, 0.8, False, 0.5)
+    assert (v1.crop_scale[0], v2_.crop_scale[0], cifar.crop_scale[0], cifar.blur) == (0.2, 0.2, 0.08, 0.0)
+
+
+def test_blur_and_flip_can_be_forced_and_labels_are_learned_from_crops(config):
+    assert recipe(config, "digits") is not None
+    assert recipe(replace(config, views_blur="on"), "moco_cifar").blur == 0.5
+    assert recipe(replace(config, views="moco_v2", views_blur="off", views_flip="off"), "digits")[1::8] == (0.0, 0.0)
+    assert recipe(replace(config, method="supervised"), "svhn") == RECIPES["crop"]._replace(flip=0.0)
+
+
+def test_an_unknown_recipe_is_refused_by_name(config):
+    assert recipe(config, "digits") == RECIPES["digits"]
+    with pytest.raises(ValueError, match=r"views must be auto or one of .*digits.*; got 'blurry'"):
+        recipe(replace(config, views="blurry"), "digits")

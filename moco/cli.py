@@ -1,0 +1,113 @@
+"""The command line of one training run: every field of a Config is an option."""
+
+import argparse
+import hashlib
+import json
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from moco.config import CHOICES, Config
+
+ABOUT = """Trains and evaluates one encoder, without a study and without Ray. The same command again goes on where it was.
+
+  python -m moco --dataset cifar10 --epochs 200                       MoCo, then kNN and linear probe on the validation split
+  python -m moco --method frozen --weights runs/x/encoder.pt          kNN and linear probe alone
+  python -m moco --method supervised --score-split test               the ceiling: trained on labels
+  torchrun --nproc-per-node 2 -m moco --dataset data/photos           two data-parallel workers"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options that are no fields of a Config, then one option a field."""
+    made = argparse.ArgumentParser("python -m moco", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    made.add_argument("--data-dir", default="data", metavar="DIR", help="downloads and decoded datasets (default: data)")
+    made.add_argument("--out", metavar="DIR", help="checkpoint, encoder and results (default: runs/<dataset>-<hash of the fields>)")
+    made.add_argument("--until", type=int, default=0, metavar="EPOCH", help="stop after this epoch of the schedule; a later command goes on")
+    group = made.add_argument_group("fields of the run")
+    for field in fields(Config):
+        allowed = ", ".join(CHOICES.get(field.name, ()))
+        meaning = " | ".join(part for part in (field.metadata["meaning"], f"one of {allowed}" if allowed else "") if part)
+        shown = field.default if field.default != "" else "none"
+        told = f"{meaning} (default: {shown})".replace("%", "%%")
+        group.add_argument(option(field.name), default=None, metavar="VALUE", help=told, dest=field.name)
+    return made
+
+
+def option(name: str) -> str:
+    """A field's option."""
+    return "--" + name.replace("_", "-")
+
+
+def with_dashes(words: list[str]) -> list[str]:
+    """The command's words; an option may be written as its field."""
+    known = {f"--{field.name}": option(field.name) for field in fields(Config)}
+    parts = [word.partition("=") for word in words]
+    return [known.get(name, name) + sign + value for name, sign, value in parts]
+
+
+def values_of(command: argparse.Namespace) -> dict[str, Any]:
+    """The fields that the command sets, each as its type.
+
+    Raises:
+        ValueError: a number was expected and something else came.
+    """
+    values: dict[str, Any] = {}
+    for field in fields(Config):
+        if (word := getattr(command, field.name)) is None:
+            continue
+        kind: Any = type(field.default)
+        try:
+            values[field.name] = kind(word)
+        except ValueError:
+            raise ValueError(f"{option(field.name)} must be {'a whole number' if kind is int else 'a number'}; got {word!r}") from None
+    return values
+
+
+def folder_of(config: Config, out: str | None) -> Path:
+    """Where a run is kept, by default under the hash of its fields; its config lies there.
+
+    Raises:
+        ValueError: the folder holds a run with other fields; they are named.
+    """
+    short = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()[:8]
+    folder = Path(out) if out else Path("runs") / f"{config.dataset}-{short}"
+    file = folder / "config.json"
+    if file.exists():
+        kept = json.loads(file.read_text())
+        other = [f"{name} {kept.get(name)!r}, not {value!r}" for name, value in config.to_dict().items() if kept.get(name) != value]
+        if other:
+            raise ValueError(f"--out must be a folder of its own for each run; {folder} holds one with {', '.join(other)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(config.to_dict(), indent=1))
+    return folder
+
+
+def line(row: dict[str, Any], epochs: int) -> str:
+    """One epoch in a line."""
+    parts = [f"epoch {row['epoch']}/{epochs}", f"loss {row['loss']:.3f}"]
+    if "chance_loss" in row:
+        accuracy = "queue filling" if math.isnan(row["contrastive_accuracy"]) else f"contrastive {row['contrastive_accuracy']:.1%}"
+        parts += [f"of {row['chance_loss']:.2f}", accuracy, f"rank {row['projection_rank']:.0f}", f"drift {row['key_drift']:.1%}"]
+    else:
+        parts.append(f"training accuracy {row['training_accuracy']:.1%}")
+    parts += [f"kNN {row['knn_accuracy']:.1%}"] if row["knn_accuracy"] is not None else []
+    return "  ".join([*parts, f"lr {row['lr']:.2g}", f"{row['images_per_second']:,.0f} images/s"])
+
+
+def lines_of(result: dict[str, Any], config: Config, folder: Path) -> list[str]:
+    """The result in words."""
+    setting = f"lr {result['probe_lr']:g}" if result["probe_lr"] is not None else f"L2 {result['probe_l2']:g}"
+    edge = ", the edge of what was tried" if result["probe_at_edge"] else ""
+    near = f"k {config.knn_neighbours}, temperature {config.knn_temperature:g}"
+    said = [f"Accuracy on the {config.score_split} split"]
+    top5 = f"top-5 {result['probe_top5_accuracy']:.2%}"
+    said.append(f"  linear probe    {result['probe_accuracy']:.2%}, {top5} ({setting}{edge}; chosen on validation)")
+    said.append(f"  kNN             {result['knn_accuracy']:.2%} on the backbone's features ({near})")
+    if result["knn_projection_accuracy"] is not None:
+        said.append(f"                  {result['knn_projection_accuracy']:.2%} on the projections")
+    for name, title in (("supervised_accuracy", "supervised"), ("finetune_accuracy", "fine-tuned")):
+        if name in result:
+            said.append(f"  {title:15} {result[name]:.2%}")
+    said.append(f"Effective rank of the features {result['effective_rank']:.1f} of {result['feature_size']}")
+    return [*said, *result["remarks"], f"Encoder, confusion matrix and numbers: {folder}"]

@@ -1,0 +1,46 @@
+"""Two generations, each whole or not there; nothing in a file is executed."""
+
+import pickle
+
+import pytest
+import torch
+
+from moco import checkpoint
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "checkpoint.pt"
+
+
+def test_the_newest_generation_is_read_and_the_one_before_when_it_is_torn(file):
+    assert checkpoint.load(file) is None
+    for epoch in range(3):
+        checkpoint.save_next(file, {"epoch": epoch, "weight": torch.full((100,), epoch)})
+    assert checkpoint.load(file)["epoch"] == 2
+    content = file.read_bytes()
+    for torn in (content[: len(content) // 2], b"", content[:-10] + bytes(10)):
+        file.write_bytes(torn)
+        assert checkpoint.load(file)["epoch"] in (1, 2)
+    file.unlink()
+    assert checkpoint.load(file)["epoch"] == 1
+    checkpoint.previous(file).write_bytes(b"torn as well")
+    assert checkpoint.load(file) is None
+
+
+def test_a_kill_between_link_and_move_leaves_the_old_generation(file):
+    checkpoint.save_next(file, {"epoch": 0})
+    checkpoint.previous(file).unlink(missing_ok=True)
+    checkpoint.previous(file).hardlink_to(file)  # what a kill after the link leaves
+    assert checkpoint.load(file)["epoch"] == 0
+    checkpoint.save_next(file, {"epoch": 1})
+    assert checkpoint.load(file)["epoch"] == 1
+
+
+def test_a_file_that_would_run_code_is_not_loaded(file):
+    class Trap:
+        def __reduce__(self):
+            return (print, ("ran",))
+
+    file.write_bytes(pickle.dumps(Trap(), protocol=2))
+    assert checkpoint.load(file) is None
