@@ -44,6 +44,18 @@ def threats(plan: Plan, records: list[Record], verdicts: list[Verdict]) -> list[
     if primary and primary.result.n > 1:
         said.append(detectable_words(plan, primary.result.sd, primary.delta))
     said += plan.data.get("warnings", [])
+    return said + remarks(plan, records)
+
+
+def remarks(plan: Plan, records: list[Record]) -> list[str]:
+    """What the task itself said of its final runs, counted by arm."""
+    said = []
+    for arm in plan.arms:
+        ended = [record for record in final_records(records).values() if (record.stage, record.arm) == ("final", arm.name)]
+        spoken = [record for record in ended if record.result.get("remarks")]
+        if spoken:
+            first = spoken[0].result["remarks"][0]
+            said.append(f"{len(spoken)} of {len(ended)} final runs of {arm.title} drew a remark; that of seed {spoken[0].seed}: {first}")
     return said
 
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +13,7 @@ from study.panel import number, short, spread_labels, stacked, ticks
 from study.plan import fix_plan
 from study.record import Ledger
 from study.report import write_report
+from study.report_ends import remarks
 
 
 @pytest.fixture
@@ -128,8 +130,6 @@ def test_a_study_that_was_stopped_anywhere_has_a_page_that_says_so(toy, tmp_path
 
 
 def test_diverged_and_failed_runs_are_counted_and_shown(toy, tmp_path):
-    from dataclasses import replace
-
     plan = toy.plan(overrides={"best": 1.0})
     records = run_all(plan, toy.task, tmp_path)
     diverged = sum(r.status == "diverged" for r in records)
@@ -171,3 +171,14 @@ def test_numbers_carry_a_typographic_minus_and_zero_no_sign():
     assert number(2, 1, signed=True) == "+2.0"
     assert short(0.00003) == "3e-5"
     assert [text for _, text in ticks(-1, 1, 4, signed=True)] == ["−1.0", "−0.5", "0.0", "+0.5", "+1.0"]
+
+
+def test_what_the_task_says_of_its_final_runs_stands_among_the_threats(toy, finished):
+    plan, records = finished
+    assert remarks(plan, records) == []
+    spoken = [
+        replace(r, result={**r.result, "remarks": ["Collapse: all is one."]}) if (r.stage, r.arm, r.seed % 2) == ("final", "red", 0) else r
+        for r in records
+    ]
+    (said,) = remarks(plan, spoken)
+    assert re.fullmatch(r"\d of 7 final runs of Red drew a remark; that of seed \d+: Collapse: all is one\.", said)
