@@ -7,6 +7,7 @@ from typing import Any
 
 from moco import data, diagnostics, guard
 from moco.config import Config
+from moco.data import Dataset, Splits
 from moco.device import pick_device
 from moco.encoder import Encoder
 from moco.optimizers import build_optimizer
@@ -52,44 +53,54 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     """The dataset in numbers and in words, for the plan and its page.
 
     Raises:
-        ValueError: the validation split cannot be carved, or the training split does not fill a batch.
+        ValueError: the validation split cannot be carved, the training split does not fill a batch, or weights do not fit the encoder.
     """
     dataset = data.load(cached)
     config = Config.of({**wish, "dataset": dataset.name})
     splits = data.carve(dataset, config)
-    train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
-    channels, size = train.shape[1], train.shape[2]
-    encoder = Encoder(config, channels)
+    encoder = Encoder(config, splits.train.images.shape[1])
     if config.weights:
         load_backbone(encoder.backbone, Path(config.weights), config.weights_sha256)
-    weights = sum(parameter.numel() for parameter in encoder.parameters())
     least = min(len(splits.train.labels), len(splits.pretrain))
     if config.batch_size > least:
         told = f"got {config.batch_size} for {least} images"
-        raise ValueError(f"batch_size must not exceed the training split; {told}. Try --set batch_size=16 --set queue_size=32, or add images")
-    counts = {name: len(split.labels) for name, split in zip(("train", "validation", "test"), splits[:3], strict=True)}
-    used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"
-    contrasts = config.method == "moco"
-    more = "" if config.pretrain_split == "train" else f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
-    if len(dataset.sizes) > 1:
-        more += f"; files of {len(dataset.sizes)} sizes"
-    features = encoder.backbone.feature_size
+        raise ValueError(f"batch_size must not exceed the training split; {told}. Try batch_size=16 with queue_size=32, or add images")
+    train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     return {
         "name": dataset.name,
         "title": dataset.title,
         "bundled": dataset.bundled,
         "fingerprint": dataset.fingerprint,
         "classes": list(dataset.classes),
-        "counts": counts,
+        "counts": {name: len(split.labels) for name, split in zip(("train", "validation", "test"), splits[:3], strict=True)},
         "views": config.views if config.views != "auto" else dataset.views,
         "chance": {"loss": math.log(1 + config.queue_size), "probe_accuracy": 1 / len(dataset.classes), "knn_accuracy": 1 / len(dataset.classes)},
         "duplicates": guard.duplicates(train, test),
-        "warnings": [
-            *guard.warnings(train, test, config.queue_size if contrasts and config.own_keys == "keep" else 0, len(splits.pretrain), dataset.modes),
-            *([note] if contrasts and (note := diagnostics.age_note(config, len(splits.pretrain))) else []),
-        ],
-        "about": [
-            ["Data", f"{dataset.title}, {size} px", f"{counts['train']:,}{used} train, {counts['test']:,} test{more}"],
-            ["Encoder", f"{config.encoder}, width {config.width:g}", f"{weights:,} weights, {config.stem} stem, {features} features"],
-        ],
+        "warnings": warnings(dataset, config, len(splits.pretrain)),
+        "about": about(dataset, config, splits, encoder),
     }
+
+
+def warnings(dataset: Dataset, config: Config, images: int) -> list[str]:
+    """Sentences on what may be wrong with the data, and with the queue where there is one; `images` are pretrained on."""
+    train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
+    if config.method != "moco":
+        return guard.warnings(train, test, 0, images, dataset.modes)
+    queue = config.queue_size if config.own_keys == "keep" else 0
+    note = diagnostics.age_note(config, images)
+    return [*guard.warnings(train, test, queue, images, dataset.modes), *([note] if note else [])]
+
+
+def about(dataset: Dataset, config: Config, splits: Splits, encoder: Encoder) -> list[list[str]]:
+    """Data, files and encoder: a title, the thing, and its size."""
+    used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"
+    more = "" if config.pretrain_split == "train" else f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
+    counted = f"{len(splits.train.labels):,}{used} train, {len(splits.test.labels):,} test{more}"
+    rows = [["Data", f"{dataset.title}, {dataset.train.images.shape[2]} px", counted]]
+    if dataset.modes:
+        kinds = ", ".join(f"{count:,} {mode}" for mode, count in sorted(dataset.modes.items(), key=lambda item: -item[1]))
+        sizes = sorted(dataset.sizes, key=lambda name: [int(side) for side in name.split("x")])
+        rows.append(["Files", kinds, sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"])
+    weights = sum(parameter.numel() for parameter in encoder.parameters())
+    told = f"{weights:,} weights, {config.stem} stem, {encoder.backbone.feature_size} features"
+    return [*rows, ["Encoder", f"{config.encoder}, width {config.width:g}", told]]
