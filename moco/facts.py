@@ -65,7 +65,6 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     if config.batch_size > least:
         told = f"got {config.batch_size} for {least} images"
         raise ValueError(f"batch_size must not exceed the training split; {told}. Try batch_size=16 with queue_size=32, or add images")
-    train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     return {
         "name": dataset.name,
         "title": dataset.title,
@@ -75,7 +74,6 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
         "counts": {name: len(split.labels) for name, split in zip(("train", "validation", "test"), splits[:3], strict=True)},
         "views": config.views if config.views != "auto" else dataset.views,
         "chance": {"loss": math.log(1 + config.queue_size), "probe_accuracy": 1 / len(dataset.classes), "knn_accuracy": 1 / len(dataset.classes)},
-        "duplicates": guard.duplicates(train, test),
         "warnings": warnings(dataset, config, len(splits.pretrain)),
         "about": about(dataset, config, splits, encoder),
     }
