@@ -1,103 +1,175 @@
 """Trains or evaluates one model without a study: python -m moco --help."""
 
+import fcntl
 import json
 import os
 import signal
 import sys
 from argparse import Namespace
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
 
 from moco import cli, data, facts, trial, workers
 from moco.config import Config
+from moco.data import Dataset, Splits
 from moco.device import describe, pick_device, pick_precision
+from moco.encoder import build_encoder
+from moco.evaluate import validation_knn
 from moco.optimizers import decay_on, row_of
+from moco.supervised import plain
+
+
+class Prepared(NamedTuple):
+    """A run that can begin."""
+
+    config: Config
+    cached: Path  # the dataset's cache
+    folder: Path
+    opening: list[str]  # what is about to run, in words
 
 
 def main(words: list[str] | None = None) -> int:
     """Exit code: 0 done, 2 a field or the data is wrong, 130 interrupted, 1 anything else."""
-    command = cli.parser().parse_args(cli.with_dashes(sys.argv[1:] if words is None else words))
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if "RANK" in os.environ:
-        join_workers()
+    command = cli.parser().parse_args(cli.with_dashes(sys.argv[1:] if words is None else words))
     try:
-        config, cached = prepared(command)
-        folder = cli.folder_of(config, command.out)
-    except (ValueError, OSError) as problem:  # wrong fields and wrong data: a sentence each
-        print(f"python -m moco: {problem}", file=sys.stderr)
-        return 2
-    try:
-        run(config, cached, folder, command.until or config.epochs)
+        if "TORCHELASTIC_RUN_ID" in os.environ:
+            join_workers()
+        return checked(command)
     except KeyboardInterrupt:
         print("\ninterrupted; what is done is kept, and the same command goes on", file=sys.stderr)
         return 130
-    return 0
+    finally:
+        if workers.count() > 1:
+            dist.destroy_process_group()
 
 
 def join_workers() -> None:
     """Joins the process group that torchrun describes in the environment."""
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
 
-def prepared(command: Namespace) -> tuple[Config, Path]:
-    """The checked config, and the cache of its dataset.
+def checked(command: Namespace) -> int:
+    """Runs what can be run; a sentence for what is wrong. The first worker looks and speaks, the others follow it."""
+    found = workers.of_first(lambda: prepared(command))
+    if isinstance(found, str):
+        complain(found)
+        return 2
+    with open(found.folder / "lock", "w") as lock:
+        try:
+            if workers.rank() == 0:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            run(found, command.until or found.config.epochs)
+        except BlockingIOError:
+            complain(f"{found.folder} is being written by another run; wait for it, or name another folder with --out")
+            return 2
+        except OSError as error:
+            complain(f"{sentence_of(error)} What is done is kept, and the same command goes on")
+            return 1
+    return 0
 
-    Raises:
-        ValueError: a field is wrong, or the dataset is.
-    """
-    values = cli.values_of(command)
-    asked = Config.of(values)
-    cached = data.prepare(asked.dataset, asked.image_size, Path(command.data_dir), asked.pretrain_split)
-    complete = facts.complete(values, data.load(cached).name)
-    facts.check_place(complete, workers.count())
-    found = facts.facts_of(cached, complete)
-    config = Config.of(complete)
-    if workers.rank() == 0:
-        say(opening(config, found))
-    return config, cached
+
+def prepared(command: Namespace) -> Prepared | str:
+    """The run, or what is wrong with it."""
+    try:
+        if command.until < 0:
+            raise ValueError(f"--until must be 0 (the whole schedule) or an epoch; got {command.until}")
+        values = cli.values_of(command)
+        asked = Config.of(values)
+        cached = data.prepare(asked.dataset, asked.image_size, Path(command.data_dir), asked.pretrain_split).resolve()
+        dataset = data.load(cached)
+        config = Config.of(facts.complete(values, dataset.name))
+        facts.check_place(config.to_dict(), workers.count())
+        folder = cli.folder_of(config, dataset.fingerprint, command.out)
+        return Prepared(config, cached, folder, opening(config, dataset, facts.facts_of(cached, config.to_dict())))
+    except ValueError as problem:
+        return str(problem)
+    except OSError as problem:
+        return sentence_of(problem)
 
 
-def opening(config: Config, found: dict[str, Any]) -> list[str]:
+def sentence_of(error: OSError) -> str:
+    """What the system refused."""
+    return f"{error.filename or 'a file'} cannot be used ({error.strerror or error}); make room, or name another place with --out or --data-dir."
+
+
+def opening(config: Config, dataset: Dataset, found: dict[str, Any]) -> list[str]:
     """What is about to run, in words."""
     device, decay = pick_device(config.device), decay_on(config)
-    precision = str(pick_precision(config, device)).removeprefix("torch.")
+    precision = str(pick_precision(config, device, dataset.train.images.shape[2])).removeprefix("torch.")
     on = "all parameters" if decay == "all" else "weights, not on biases and norms"
-    about = [f"{title}: {', '.join(rest)}" for title, *rest in found["about"]]
-    rule = f"Optimizer: {config.optimizer}, lr {config.lr:g}, weight decay {config.weight_decay:g} ({row_of(config.optimizer).decay}, on {on})"
-    notes = [f"Note: {sentence}" for sentence in found["warnings"]]
-    return [*about, *([rule] if config.method != "frozen" else []), f"Device: {describe(device)}, {precision}, workers {workers.count()}", *notes]
+    said = [f"{title}: {', '.join(rest)}" for title, *rest in found["about"]]
+    said.append(f"Weights: {config.weights or 'random'}")
+    if config.method != "frozen":
+        kind = row_of(config.optimizer).decay
+        said.append(f"Optimizer: {config.optimizer}, lr {config.lr:g}, weight decay {config.weight_decay:g} ({kind}, on {on})")
+    threads = f"{torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    said.append(", ".join(part for part in (f"Device: {describe(device)}", precision, f"workers {workers.count()}", threads) if part))
+    return [*said, *(f"Note: {sentence}" for sentence in found["warnings"])]
 
 
-def run(config: Config, cached: Path, folder: Path, until: int) -> None:
+def run(found: Prepared, until: int) -> None:
     """Trains up to an epoch, and evaluates where that is the last; the numbers are kept beside the checkpoint."""
+    config, _, folder, words = found
+    first, curve = workers.rank() == 0, folder / "epochs.jsonl"
+    known = len(curve.read_text().splitlines()) if curve.exists() else 0
+    splits = data.carve(data.load(found.cached), config)
+    if first:
+        say(words)
+        say(where_it_stands(found, known, splits))
     rows: list[dict[str, Any]] = []
-    first = workers.rank() == 0
-    with closing(trial.run(config.to_dict(), folder, cached)) as epochs:
+    with closing(trial.run(config.to_dict(), folder, found.cached)) as epochs:
         while True:
             try:
                 rows.append(next(epochs))
             except StopIteration as end:
                 result = end.value
                 break
-            if first:
+            if first and len(rows) > known:
                 say([cli.line(rows[-1], config.epochs)])
-                (folder / "epochs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-            if rows[-1]["epoch"] >= until and until < config.epochs:
+                curve.write_text("".join(cli.strict(row) + "\n" for row in rows))
+            if rows[-1]["epoch"] >= max(until, known) and until < config.epochs:
+                if first:
+                    say([f"Stopped after epoch {rows[-1]['epoch']} of {config.epochs}; without --until the same command goes on. Kept in {folder}"])
                 return
     if first:
-        (folder / "result.json").write_text(json.dumps(result, indent=1))
-        say(cli.lines_of(result, config, folder))
+        (folder / "result.json").write_text(json.dumps(json.loads(cli.strict(result)), indent=1))
+        say(cli.lines_of(result, config, len(splits.scored(config).labels), folder))
+
+
+def where_it_stands(found: Prepared, known: int, splits: Splits) -> list[str]:
+    """What was done before, or for a fresh run what the untrained encoder is worth."""
+    config = found.config
+    if (found.folder / "result.json").exists():
+        return ["Complete already; nothing is run."]
+    if known:
+        return [f"Going on after epoch {known} of {config.epochs}."]
+    if config.method == "frozen":
+        return []
+    encoder = build_encoder(plain(config), splits.train.images.shape[1]).to(pick_device(config.device))
+    knn = validation_knn(encoder, splits, data.load(found.cached), config)["knn_accuracy"]
+    return [f"epoch 0/{config.epochs}  before training: kNN {knn:.1%} (validation, {len(splits.validation.labels):,} images)"]
+
+
+def complain(sentence: str) -> None:
+    """One sentence from the first worker."""
+    if workers.rank() == 0:
+        print(f"python -m moco: {sentence}", file=sys.stderr)
 
 
 def say(lines: list[str]) -> None:
-    """Prints at once."""
-    print("\n".join(lines), flush=True)
+    """Prints at once; where no one listens any more, the run goes on unheard."""
+    with suppress(BrokenPipeError):
+        print(*lines, sep="\n", end="\n" if lines else "", flush=True)
+        return
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 if __name__ == "__main__":

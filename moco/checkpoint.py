@@ -20,8 +20,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
 def save_next(path: Path, content: dict[str, Any]) -> None:
     """Saves a new generation; the one before stays as `previous(path)`."""
     if path.exists():
-        previous(path).unlink(missing_ok=True)
-        os.link(path, previous(path))
+        path.replace(previous(path))
     save(path, content)
 
 
@@ -31,10 +30,19 @@ def previous(path: Path) -> Path:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """The newest generation that can be read; None where there is none: the trial then starts again."""
+    """The newest generation that is there and whole; None where there is none: the trial then starts again.
+
+    Raises:
+        OSError: a file is there but cannot be read now; it is not taken for a damaged one.
+        MemoryError: likewise.
+    """
     for file in (path, previous(path)):
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            continue
+        except (OSError, MemoryError):
+            raise
         except Exception:  # torch meets the bytes of a torn file with nearly any error
             continue
     return None

@@ -4,11 +4,18 @@ import argparse
 import hashlib
 import json
 import math
+import os
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from moco import workers
 from moco.config import CHOICES, Config
+from moco.datasets import DATASETS
+from moco.encoder import ENCODERS
+from moco.optimizers import OPTIMIZERS
+from moco.views import RECIPES
 
 ABOUT = """Trains and evaluates one encoder, without a study and without Ray. The same command again goes on where it was.
 
@@ -16,18 +23,32 @@ ABOUT = """Trains and evaluates one encoder, without a study and without Ray. Th
   python -m moco --method frozen --weights runs/x/encoder.pt          kNN and linear probe alone
   python -m moco --method supervised --score-split test               the ceiling: trained on labels
   torchrun --nproc-per-node 2 -m moco --dataset data/photos           two data-parallel workers"""
+TABLES: dict[str, Iterable[str]] = {
+    **CHOICES,
+    "dataset": [*DATASETS, "a folder of train/<class>/* and test/<class>/*"],
+    "encoder": ENCODERS,
+    "optimizer": OPTIMIZERS,
+    "views": ["auto", *RECIPES],
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """One that complains in a sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"python -m moco: {message}; see python -m moco --help\n")
 
 
 def parser() -> argparse.ArgumentParser:
     """The options that are no fields of a Config, then one option a field."""
-    made = argparse.ArgumentParser("python -m moco", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
-    made.add_argument("--data-dir", default="data", metavar="DIR", help="downloads and decoded datasets (default: data)")
-    made.add_argument("--out", metavar="DIR", help="checkpoint, encoder and results (default: runs/<dataset>-<hash of the fields>)")
+    made = Parser("python -m moco", "%(prog)s [--FIELD VALUE ...]", ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    made.add_argument("--data-dir", default="data", metavar="DIR", help="downloads, and every dataset decoded, yours too (default: data)")
+    made.add_argument("--out", metavar="DIR", help="checkpoint, encoder and results (default: runs/<dataset>-<hash of fields and data>)")
     made.add_argument("--until", type=int, default=0, metavar="EPOCH", help="stop after this epoch of the schedule; a later command goes on")
     group = made.add_argument_group("fields of the run")
     for field in fields(Config):
-        allowed = ", ".join(CHOICES.get(field.name, ()))
-        meaning = " | ".join(part for part in (field.metadata["meaning"], f"one of {allowed}" if allowed else "") if part)
+        allowed = ", ".join(TABLES.get(field.name, ()))
+        meaning = " | ".join(part for part in (field.metadata["meaning"], allowed) if part)
         shown = field.default if field.default != "" else "none"
         told = f"{meaning} (default: {shown})".replace("%", "%%")
         group.add_argument(option(field.name), default=None, metavar="VALUE", help=told, dest=field.name)
@@ -58,29 +79,48 @@ def values_of(command: argparse.Namespace) -> dict[str, Any]:
             continue
         kind: Any = type(field.default)
         try:
-            values[field.name] = kind(word)
+            values[field.name] = kind("" if word == "none" and field.default == "" else word)
         except ValueError:
             raise ValueError(f"{option(field.name)} must be {'a whole number' if kind is int else 'a number'}; got {word!r}") from None
     return values
 
 
-def folder_of(config: Config, out: str | None) -> Path:
-    """Where a run is kept, by default under the hash of its fields; its config lies there.
+def folder_of(config: Config, fingerprint: str, out: str | None) -> Path:
+    """Where a run is kept, by default under the hash of its fields and its data's fingerprint; both lie there in config.json.
 
     Raises:
-        ValueError: the folder holds a run with other fields; they are named.
+        ValueError: the folder holds a run with other fields, other data or another number of workers; they are named.
     """
-    short = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()[:8]
+    identity = {**config.to_dict(), "data": fingerprint, "workers": workers.count()}
+    short = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
     folder = Path(out) if out else Path("runs") / f"{config.dataset}-{short}"
     file = folder / "config.json"
     if file.exists():
-        kept = json.loads(file.read_text())
-        other = [f"{name} {kept.get(name)!r}, not {value!r}" for name, value in config.to_dict().items() if kept.get(name) != value]
+        kept = read_identity(file)
+        other = [f"{name} {kept.get(name)!r}, not {value!r}" for name, value in identity.items() if kept.get(name) != value]
         if other:
             raise ValueError(f"--out must be a folder of its own for each run; {folder} holds one with {', '.join(other)}")
+        return folder
     folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(config.to_dict(), indent=1))
+    draft = file.with_name(f"config.json.{os.getpid()}")
+    draft.write_text(json.dumps(identity, indent=1))
+    draft.replace(file)
     return folder
+
+
+def read_identity(file: Path) -> dict[str, Any]:
+    """What a folder's config.json says.
+
+    Raises:
+        ValueError: it cannot be read as such.
+    """
+    try:
+        kept = json.loads(file.read_text())
+    except (OSError, ValueError):
+        kept = None
+    if not isinstance(kept, dict):
+        raise ValueError(f"{file} must hold the fields of the run; it cannot be read. Name another folder with --out, or remove this one")
+    return kept
 
 
 def line(row: dict[str, Any], epochs: int) -> str:
@@ -95,19 +135,27 @@ def line(row: dict[str, Any], epochs: int) -> str:
     return "  ".join([*parts, f"lr {row['lr']:.2g}", f"{row['images_per_second']:,.0f} images/s"])
 
 
-def lines_of(result: dict[str, Any], config: Config, folder: Path) -> list[str]:
-    """The result in words."""
+def lines_of(result: dict[str, Any], config: Config, images: int, folder: Path) -> list[str]:
+    """The result in words; `images` were scored."""
     setting = f"lr {result['probe_lr']:g}" if result["probe_lr"] is not None else f"L2 {result['probe_l2']:g}"
     edge = ", the edge of what was tried" if result["probe_at_edge"] else ""
     near = f"k {config.knn_neighbours}, temperature {config.knn_temperature:g}"
-    said = [f"Accuracy on the {config.score_split} split"]
     top5 = f"top-5 {result['probe_top5_accuracy']:.2%}"
+    said = [f"Accuracy on the {config.score_split} split, {images:,} images"]
     said.append(f"  linear probe    {result['probe_accuracy']:.2%}, {top5} ({setting}{edge}; chosen on validation)")
     said.append(f"  kNN             {result['knn_accuracy']:.2%} on the backbone's features ({near})")
     if result["knn_projection_accuracy"] is not None:
         said.append(f"                  {result['knn_projection_accuracy']:.2%} on the projections")
-    for name, title in (("supervised_accuracy", "supervised"), ("finetune_accuracy", "fine-tuned")):
-        if name in result:
-            said.append(f"  {title:15} {result[name]:.2%}")
+    if "supervised_accuracy" in result:
+        said.append(f"  supervised      {result['supervised_accuracy']:.2%}")
+    if "finetune_accuracy" in result:
+        said.append(
+            f"  fine-tuned      {result['finetune_accuracy']:.2%} ({config.finetune_epochs} epochs, lr {config.finetune_lr:g}; a copy, not kept)"
+        )
     said.append(f"Effective rank of the features {result['effective_rank']:.1f} of {result['feature_size']}")
     return [*said, *result["remarks"], f"Encoder, confusion matrix and numbers: {folder}"]
+
+
+def strict(row: dict[str, Any]) -> str:
+    """A line of JSON that any parser reads: what is no number becomes null."""
+    return json.dumps({name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()})

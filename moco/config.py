@@ -6,6 +6,7 @@ from typing import Any
 
 CHOICES = {
     "method": ("moco", "supervised", "frozen"),
+    "normalisation": ("dataset", "imagenet"),
     "views_blur": ("auto", "on", "off"),
     "views_flip": ("auto", "on", "off"),
     "stem": ("small", "imagenet"),
@@ -23,7 +24,6 @@ CHOICES = {
     "score_split": ("validation", "test"),
 }
 POSITIVE = [
-    "image_size",
     "batch_size",
     "epochs",
     "queue_size",
@@ -41,10 +41,11 @@ POSITIVE = [
     "finetune_lr",
     "lr",
 ]
-NOT_NEGATIVE = ["train_images", "weight_decay", "warmup_epochs", "finetune_epochs", "seed", "split_seed"]
+NOT_NEGATIVE = ["image_size", "train_images", "weight_decay", "warmup_epochs", "finetune_epochs", "seed", "split_seed"]
 CEILINGS = {  # beyond these a typing error is likelier than a wish
     "image_size": 1024, "width": 16.0, "projection_size": 65_536, "queue_size": 16_777_216, "batch_size": 65_536, "epochs": 100_000,
-    "probe_epochs": 100_000, "probe_batch_size": 1_000_000, "finetune_epochs": 100_000, "seed": 2**31, "split_seed": 2**31,
+    "probe_epochs": 100_000, "probe_batch_size": 1_000_000, "finetune_epochs": 100_000, "warmup_epochs": 100_000,
+    "lr": 1e30, "finetune_lr": 1e30, "weight_decay": 1e30, "probe_lr_high": 1e12, "temperature": 1e12, "seed": 2**31, "split_seed": 2**31,
 }  # fmt: skip
 KINDS = {int: "a whole number", float: "a number", str: "a word"}
 SHARES = {"key_momentum": (0.0, 1.0), "momentum": (0.0, 1.0), "validation_share": (0.0, 1.0)}
@@ -66,12 +67,13 @@ class Config:
     method: str = told("moco", "moco; supervised: the ceiling, trained on labels; frozen: no training, evaluates the encoder as it is")
     # data
     dataset: str = told("digits", "a name of moco.datasets.DATASETS, or the name of a folder of images")
-    image_size: int = told(16, "pixels a side, after decoding")
+    image_size: int = told(0, "pixels a side; 0: the dataset's own (a folder: 32)")
     train_images: int = told(0, "use only so many training images, evenly from all classes; 0: all")
     pretrain_split: str = told("train", "what MoCo sees: train, unlabelled (stl10), extra (svhn), or both as in train+extra")
     validation_share: float = told(0.2, "share of the training images that is held out for choosing")
     split_seed: int = told(0, "which images are held out")
     labels: str = told("true", "shuffled: training and validation labels at random, the floor of every accuracy")
+    normalisation: str = told("dataset", "mean and standard deviation of the pixels: the training images' own, or those of ImageNet's weights")
     views: str = told("auto", "a name of moco.views.RECIPES; auto: the dataset's own")
     views_blur: str = told("auto", "blur half the views; auto: as the recipe has it")
     views_flip: str = told("auto", "mirror half the views; auto: as the recipe has it")
@@ -137,8 +139,12 @@ class Config:
                 raise ValueError(f"{name} must lie in [{low:g}, {high:g}]; got {value!r}")
         if not 0 < self.validation_share < 1:
             raise ValueError(f"validation_share must lie between 0 and 1: choices are made on that split; got {self.validation_share!r}")
-        if self.probe_lr_high < 3.2 * self.probe_lr_low:
-            raise ValueError(f"probe_lr_high must be at least 3.2 times probe_lr_low; got {self.probe_lr_high:g} and {self.probe_lr_low:g}")
+        if self.probe_lr_high < 9.99 * self.probe_lr_low:
+            raise ValueError(f"probe_lr_high must be at least 10 times probe_lr_low; got {self.probe_lr_high:g} and {self.probe_lr_low:g}")
+        if self.probe_lr_low < 1e-12:
+            raise ValueError(f"probe_lr_low must be at least 1e-12; got {self.probe_lr_low:g}")
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(f"warmup_epochs must not exceed epochs; got {self.warmup_epochs:g} and {self.epochs}")
         if self.batch_size % self.splits or self.batch_size // self.splits < 2:
             came = f"got {self.batch_size} and {self.splits}"
             raise ValueError(f"batch_size must be a multiple of batch_norm_splits with at least 2 images a split; {came}")

@@ -17,14 +17,17 @@ STEPS = 4
 
 
 def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
-    """About how many seconds a trial of this config takes on this machine with so many threads, evaluation included."""
+    """About how many seconds a trial of this config takes on this machine with so many threads.
+
+    Training, fine-tuning (as if its steps were those of training) and encoding for the evaluation are counted, the probe itself is not.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         config = Config.of(values)
         dataset = data.load(cached)
         splits = data.carve(dataset, config)
-        run = METHODS[config.method](config, dataset, splits)
+        run = METHODS[config.method if config.method in METHODS else "supervised"](config, dataset, splits)
         chance = Chance(*(generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE)))
         batch = torch.arange(config.batch_size)
         run.train_step(batch, chance)  # the first step also sets things up
@@ -35,7 +38,8 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
         torch.set_num_threads(before)
     measured = -(-config.epochs // config.knn_every)
     encoded = (measured + 1) * (len(splits.train.labels) + len(splits.validation.labels)) + len(splits.test.labels)
-    return config.epochs * run.steps_an_epoch * step + encoded * image
+    epochs = config.finetune_epochs + (config.epochs if config.method in METHODS else 0)
+    return epochs * run.steps_an_epoch * step + encoded * image
 
 
 def timed(work: Any) -> float:
@@ -44,4 +48,6 @@ def timed(work: Any) -> float:
     work()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+    if torch.backends.mps.is_available():
+        torch.mps.synchronize()
     return time.perf_counter() - started

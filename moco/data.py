@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-import os
 import shutil
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +15,13 @@ import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.datasets import DATASETS, FOLDER_VIEWS
+from moco.datasets import DATASETS, FOLDER_SIZE, FOLDER_VIEWS
 from moco.folders import Raw, class_names, folder, image_files
 from moco.guard import DataError, check_labels
 from moco.seed import Source, derived_seed, generator
 
-FORMAT = 3  # of the cache
+FORMAT = 4  # of the cache
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as torchvision's weights have it
 
 
 class Split(NamedTuple):
@@ -56,13 +58,17 @@ class Splits(NamedTuple):
     test: Split
     pretrain: Tensor  # uint8 (N, C, H, W): what MoCo sees, by `pretrain_split`
 
+    def scored(self, config: Config) -> Split:
+        """The split that accuracies are measured on."""
+        return self.validation if config.score_split == "validation" else self.test
+
 
 def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train") -> Path:
     """Decodes the dataset unless the cache holds it already; the folder of its arrays.
 
     Args:
         name: a name of DATASETS, or the path of a folder of images.
-        size: pixels a side.
+        size: pixels a side; 0: the dataset's own.
         data_dir: holds downloads and the cache.
         pretrain_split: `Config.pretrain_split`; a further split is read only where it is asked for.
 
@@ -77,6 +83,7 @@ def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train")
     if pretrain_split not in allowed:
         raise DataError(f"pretrain_split of {name} must be one of {', '.join(allowed)}; got {pretrain_split!r}")
     extra = further if pretrain_split != "train" else ""
+    size = size or (found.size if found else FOLDER_SIZE)
     key = "-".join([name, str(size), *([extra] if extra else [])]) if found else f"{root.absolute().name}-{size}-{listing(root)}"
     target = data_dir / "cache" / f"v{FORMAT}-{key}"
     if not is_whole(target):
@@ -119,7 +126,7 @@ def listing(root: Path) -> str:
     for split in ("train", "test"):
         names = class_names(root / split) if (root / split).is_dir() else []
         digest.update(repr(names).encode(errors="surrogateescape"))
-        for path in image_files(root / split):
+        for path in (path for name in names for path in image_files(root / split / name)):
             state = path.stat()
             digest.update(f"{path.relative_to(root)} {state.st_size} {state.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
@@ -127,33 +134,51 @@ def listing(root: Path) -> str:
 
 def write_cache(target: Path, about: dict[str, Any], raw: Raw) -> None:
     """Writes the arrays beside their target and moves them there in one step."""
-    pixels = raw.train[0].astype(np.float32) / 255 if len(raw.train[0]) < 20_000 else raw.train[0][::5].astype(np.float32) / 255
+    mean, std = channel_statistics(raw.train[0])
     splits = {"train": raw.train, "test": raw.test, **({"extra": raw.extra} if raw.extra else {})}
     facts = {
         **about,
         "classes": raw.classes,
-        "mean": [round(float(x), 4) for x in pixels.mean((0, 2, 3))],
-        "std": [max(round(float(x), 4), 1e-4) for x in pixels.std((0, 2, 3))],
+        "mean": [round(float(x), 4) for x in mean],
+        "std": [max(round(float(x), 4), 1e-4) for x in std],
         "modes": raw.modes,
         "sizes": raw.sizes,
         "fingerprint": fingerprint(raw.classes, [array for split in splits.values() for array in split]),
     }
-    draft = target.with_name(f"{target.name}.{os.getpid()}")
-    draft.mkdir(parents=True)
-    for split, (images, labels) in splits.items():
-        np.save(draft / f"{split}_images.npy", images)
-        np.save(draft / f"{split}_labels.npy", labels)
-    (draft / "dataset.json").write_text(json.dumps(facts))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
     try:
-        draft.rename(target)
-    except OSError:  # another process was first
-        shutil.rmtree(draft)
+        for split, (images, labels) in splits.items():
+            np.save(draft / f"{split}_images.npy", images)
+            np.save(draft / f"{split}_labels.npy", labels)
+        (draft / "dataset.json").write_text(json.dumps({**facts, "checksum": checksum(facts)}))
+        draft.chmod(0o755)
+        with suppress(OSError):  # another process was first
+            draft.rename(target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def checksum(facts: dict[str, Any]) -> str:
+    """SHA-256 of what dataset.json says besides."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def channel_statistics(images_NCHW: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel in [0, 1], from counts of the 256 values: no copy of the images is made."""
+    shades = np.arange(256) / 255
+    counts = [sum(np.bincount(part[:, c].ravel(), minlength=256) for part in np.array_split(images_NCHW, 64)) for c in range(images_NCHW.shape[1])]
+    shares = np.array(counts) / max(1, images_NCHW[:, 0].size)
+    mean = shares @ shades
+    return mean, np.sqrt((shares * (shades - mean[:, None]) ** 2).sum(1))
 
 
 @lru_cache(maxsize=2)
 def load(cached: Path) -> Dataset:
     """The dataset of a cache folder; its images are pages that all processes of the machine share."""
     facts = json.loads((cached / "dataset.json").read_text())
+    if facts.pop("checksum") != checksum(facts):
+        raise ValueError(f"{cached} is damaged")
     arrays = {split: read_arrays(cached, split) for split in ("train", "test", *(["extra"] if facts["extra_name"] else []))}
     facts |= {name: tuple(facts[name]) for name in ("classes", "mean", "std")}
     return Dataset(**facts, train=arrays["train"], test=arrays["test"], extra=arrays.get("extra"))
@@ -204,11 +229,27 @@ def pretraining_images(train: Split, dataset: Dataset, config: Config) -> Tensor
     return torch.cat([train.images, dataset.extra.images]) if both else dataset.extra.images
 
 
-def learned(split: Split, config: Config) -> Split:
-    """A split as it is learned from: with its labels, or for the floor with them in random order, the same for every encoder of a seed."""
+def statistics(dataset: Dataset, config: Config) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (channels, 1, 1) that images are normalised with, in [0, 1].
+
+    Raises:
+        DataError: ImageNet's are asked for grey images.
+    """
+    chosen = (dataset.mean, dataset.std) if config.normalisation == "dataset" else IMAGENET
+    if len(chosen[0]) != len(dataset.mean):
+        raise DataError(f"normalisation imagenet needs images of three channels; {dataset.name} has {len(dataset.mean)}")
+    mean, std = (torch.tensor(x)[:, None, None] for x in chosen)
+    return mean, std
+
+
+def learned(split: Split, config: Config, part: int = 0) -> Split:
+    """A split as it is learned from: with its labels, or for the floor with them in random order, the same for every encoder of a seed.
+
+    `part` tells the splits of a trial apart: 0 for training, 1 for validation.
+    """
     if config.labels == "true":
         return split
-    order = torch.randperm(len(split.labels), generator=generator(config.seed, Source.LABELS, len(split.labels)))
+    order = torch.randperm(len(split.labels), generator=generator(config.seed, Source.LABELS, part))
     return Split(split.images, split.labels[order])
 
 

@@ -17,6 +17,7 @@ class Row(NamedTuple):
     title: str
     load: Callable[[Path, int, bool], Raw]  # of the data folder, the size in pixels, and whether the extra split is wanted
     views: str  # a name of moco.views.RECIPES
+    size: int  # pixels a side where no field says otherwise: that of the files, twice that for the digits
     extra: str = ""  # the name of a further split that can be pretrained on
     bundled: bool = False  # toy data that no claim about photographs can rest on
 
@@ -92,10 +93,10 @@ def official(load: Callable[[Any], Any], splits: Sequence[Any], name: str, data_
 
 
 DATASETS = {
-    "digits": Row("scikit-learn's digits", digits, "digits", bundled=True),
-    "cifar10": Row("CIFAR-10", cifar10, "moco_cifar"),
-    "cifar100": Row("CIFAR-100", cifar100, "moco_cifar"),
-    "stl10": Row("STL-10", stl10, "moco_cifar", extra="unlabelled"),
-    "svhn": Row("SVHN", svhn, "svhn", extra="extra"),
+    "digits": Row("scikit-learn's digits", digits, "digits", 16, bundled=True),
+    "cifar10": Row("CIFAR-10", cifar10, "moco_cifar", 32),
+    "cifar100": Row("CIFAR-100", cifar100, "moco_cifar", 32),
+    "stl10": Row("STL-10", stl10, "moco_cifar", 96, extra="unlabelled"),
+    "svhn": Row("SVHN", svhn, "svhn", 32, extra="extra"),
 }
-FOLDER_VIEWS = "moco_cifar"
+FOLDER_VIEWS, FOLDER_SIZE = "moco_cifar", 32

@@ -44,10 +44,21 @@ def cpu_flags() -> frozenset[str]:
     return frozenset(word for line in text.splitlines() if line.lower().startswith(("flags", "features")) for word in line.split())
 
 
-def pick_precision(config: Config, device: torch.device) -> torch.dtype:
-    """The dtype of the encoders' passes; weights, keys, logits and loss are float32 always."""
+def pick_precision(config: Config, device: torch.device, size: int) -> torch.dtype:
+    """The dtype of the encoders' passes over images of `size` pixels; weights, keys, logits and loss are float32 always.
+
+    On a CPU, torch's bfloat16 gradient of a strided convolution over one single pixel is memory that no one wrote (seen in 2.15):
+    images so small are float32.
+
+    Raises:
+        ValueError: bfloat16 is forced there.
+    """
+    least = 17 if config.stem == "imagenet" else 5  # pixels; below, the last stage begins with a single one
+    broken = device.type == "cpu" and size < least
     if config.precision == "auto":
-        return torch.bfloat16 if has_fast_bfloat16(device.type) else torch.float32
+        return torch.bfloat16 if has_fast_bfloat16(device.type) and not broken else torch.float32
+    if config.precision == "bfloat16" and broken:
+        raise ValueError(f"precision bfloat16 on a CPU needs images of at least {least} px with the {config.stem} stem; got {size}")
     return getattr(torch, config.precision)
 
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from moco.config import Config
 
+COLLAPSED_RANK = 6.0  # of the backbone's features on the training images: healthy runs of small encoders have 15 and more
+
 
 def chance_loss(queue_size: int) -> float:
     """ln(1 + K), nats: the InfoNCE loss of one who guesses."""
@@ -57,7 +59,7 @@ def age_note(config: Config, images: int) -> str:
     A key is K / B steps old when it leaves; the key encoder remembers 1 / (1 - m) steps. ImageNet's MoCo has 256 and 1,000, FAIR's
     CIFAR-10 demo 8 and 100.
     """
-    age = config.queue_size / config.batch_size
+    age = config.queue_size / (config.batch_size * (1 if config.loss == "asymmetric" else 2))
     if config.key_momentum == 1:
         return "The key encoder never follows the query encoder: key_momentum is 1."
     memory = 1 / (1 - config.key_momentum)
@@ -71,23 +73,22 @@ def age_note(config: Config, images: int) -> str:
 
 
 def remarks(curve: list[dict[str, Any]], result: dict[str, Any], classes: int, config: Config) -> list[str]:
-    """Sentences on what is plainly wrong with a pretraining run, from its epochs and its evaluation; none where nothing is."""
+    """Sentences on what is plainly wrong with a run, from its epochs and its evaluation; none where nothing is."""
+    if not all(math.isfinite(value) for value in (result["effective_rank"], *[row["loss"] for row in curve[-1:]])):
+        return ["Diverged: loss or features are no numbers any more. Lower the learning rate or warm it up, or raise the temperature."]
+    said = []
+    if collapsed := result["effective_rank"] < COLLAPSED_RANK:
+        rank = f"effective rank {result['effective_rank']:.1f}, below {COLLAPSED_RANK:g}"
+        said.append(f"Collapse: the features of all images point into few directions ({rank}).")
     if config.method != "moco" or not curve:
-        return []
-    last, said = curve[-1], []
-    if not math.isfinite(last["loss"]):
-        return [f"Diverged: the loss of epoch {last['epoch']} is {last['loss']}. Lower the learning rate {config.lr:g} or warm it up."]
-    collapsed = last["projection_std"] < 0.1 or result["effective_rank"] < 2
-    if collapsed:
-        said.append(
-            f"Collapse: the images' features point the same way (spread {last['projection_std']:.2f} of 1, "
-            f"effective rank {result['effective_rank']:.1f}). Lower the learning rate, or raise the key momentum above {config.key_momentum:g}."
-        )
+        return said
+    last, chance, guess = curve[-1], 1 / classes, 1 / (1 + config.queue_size)
     if last["queue_fill"] < 1:
         said.append(f"The queue holds {last['queue_fill']:.0%} real keys at the end, the rest are random: lower queue_size or train longer.")
-    elif last["loss"] > 0.98 * last["chance_loss"]:
-        said.append(f"The loss {last['loss']:.2f} is still that of guessing, ln(1 + K) = {last['chance_loss']:.2f}: nothing was learned.")
-    chance = 1 / classes
+    elif last["loss"] > 0.98 * last["chance_loss"] and last["contrastive_accuracy"] < 10 * guess:
+        said.append(
+            f"The loss {last['loss']:.2f} is still that of guessing, ln(1 + K) = {last['chance_loss']:.2f}: the contrastive task was not learned."
+        )
     if not collapsed and last["contrastive_accuracy"] > 0.9 and result["knn_accuracy"] < chance + 0.2 * (1 - chance):
         leak = "batch norm may tell which views belong together" if config.batch_norm != "shuffle" else "the task is solved by a shortcut"
         said.append(

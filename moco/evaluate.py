@@ -27,10 +27,10 @@ class Evaluation(NamedTuple):
 def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config) -> Evaluation:
     """Everything that a frozen encoder gives, measured on `config.score_split`."""
     before = state_hash(encoder)
-    scored = splits.validation if config.score_split == "validation" else splits.test
-    frozen = {id(split): extract(encoder, split, dataset, config) for split in (splits.train, splits.validation, scored)}
-    train, validation, score = (frozen[id(split)] for split in (splits.train, splits.validation, scored))
-    labels = [learned(split, config).labels for split in (splits.train, splits.validation)]
+    scored = splits.scored(config)
+    train, validation = (extract(encoder, split, dataset, config) for split in (splits.train, splits.validation))
+    score = validation if scored is splits.validation else extract(encoder, scored, dataset, config)
+    labels = [learned(split, config, part).labels for part, split in enumerate((splits.train, splits.validation))]
     probe = probed(
         Features(train.features_ND, labels[0]), Features(validation.features_ND, labels[1]), Features(score.features_ND, scored.labels), config
     )
@@ -42,7 +42,7 @@ def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config)
         "effective_rank": effective_rank(train.features_ND),
         "encoder_sha256": before,
         "device": describe(device),
-        "precision": str(pick_precision(config, device)).removeprefix("torch."),
+        "precision": str(pick_precision(config, device, splits.train.images.shape[2])).removeprefix("torch."),
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "feature_size": encoder.backbone.feature_size,
     }

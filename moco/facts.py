@@ -7,8 +7,8 @@ from typing import Any
 
 from moco import data, diagnostics, guard
 from moco.config import Config
-from moco.data import Dataset, Splits
-from moco.device import pick_device
+from moco.data import Dataset, Splits, statistics
+from moco.device import pick_device, pick_precision
 from moco.encoder import Encoder
 from moco.optimizers import build_optimizer
 from moco.views import recipe
@@ -47,6 +47,8 @@ def check_place(values: dict[str, Any], workers: int) -> None:
     for name, value in (("batch_size", config.batch_size), ("batch_norm_splits", groups)):
         if value % workers:
             raise ValueError(f"{name} must be a multiple of the workers; got {value} for {workers}")
+    if config.batch_size < 2 * workers:
+        raise ValueError(f"batch_size must be at least 2 images a worker; got {config.batch_size} for {workers}")
 
 
 def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
@@ -61,8 +63,10 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     encoder = Encoder(config, splits.train.images.shape[1])
     if config.weights:
         load_backbone(encoder.backbone, Path(config.weights), config.weights_sha256)
-    least = min(len(splits.train.labels), len(splits.pretrain))
-    if config.batch_size > least:
+    pick_precision(config, pick_device(config.device), splits.train.images.shape[2])
+    statistics(dataset, config)
+    least = len(splits.pretrain) if config.method == "moco" and not config.finetune_epochs else len(splits.train.labels)
+    if config.batch_size > least and (config.method != "frozen" or config.finetune_epochs):
         told = f"got {config.batch_size} for {least} images"
         raise ValueError(f"batch_size must not exceed the training split; {told}. Try batch_size=16 with queue_size=32, or add images")
     return {
@@ -84,16 +88,18 @@ def warnings(dataset: Dataset, config: Config, images: int) -> list[str]:
     train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     if config.method != "moco":
         return guard.warnings(train, test, 0, images, dataset.modes)
-    queue = config.queue_size if config.own_keys == "keep" else 0
+    views = 1 if config.loss == "asymmetric" else 2  # of an image enter the queue a step
+    queue = config.queue_size // views if config.own_keys == "keep" else 0
     note = diagnostics.age_note(config, images)
     return [*guard.warnings(train, test, queue, images, dataset.modes), *([note] if note else [])]
 
 
 def about(dataset: Dataset, config: Config, splits: Splits, encoder: Encoder) -> list[list[str]]:
     """Data, files and encoder: a title, the thing, and its size."""
-    used = "" if not config.train_images else f" of {len(dataset.train.labels):,}"
+    pool = len(dataset.train.labels) - len(splits.validation.labels)
+    used = "" if len(splits.train.labels) == pool else f" of {pool:,}"
     more = "" if config.pretrain_split == "train" else f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
-    counted = f"{len(splits.train.labels):,}{used} train, {len(splits.test.labels):,} test{more}"
+    counted = f"{len(splits.train.labels):,}{used} train, {len(splits.validation.labels):,} validation, {len(splits.test.labels):,} test{more}"
     rows = [["Data", f"{dataset.title}, {dataset.train.images.shape[2]} px", counted]]
     if dataset.modes:
         kinds = ", ".join(f"{count:,} {mode}" for mode, count in sorted(dataset.modes.items(), key=lambda item: -item[1]))

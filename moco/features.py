@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.data import Dataset, Split
+from moco.data import Dataset, Split, statistics
 from moco.device import pick_precision
 from moco.encoder import Encoder
 
@@ -24,8 +24,8 @@ class Frozen(NamedTuple):
 def extract(encoder: Encoder, split: Split, dataset: Dataset, config: Config) -> Frozen:
     """Features and projections of the images as they are, batch norm by its running statistics; the encoder is left in the mode it came in."""
     was_training, device = encoder.training, next(encoder.parameters()).device
-    dtype = pick_precision(config, device)
-    mean, std = (torch.tensor(x, device=device)[:, None, None] for x in (dataset.mean, dataset.std))
+    dtype = pick_precision(config, device, split.images.shape[2])
+    mean, std = (x.to(device) for x in statistics(dataset, config))
     features, projections = [], []
     encoder.eval()
     for images in split.images.split(BATCH):

@@ -44,21 +44,24 @@ def folder(root: Path, size: int) -> Raw:
             raise DataError(f"a dataset folder must hold train/<class>/* and test/<class>/*; {root} has no {split}/")
     train, test = (class_names(root / split) for split in ("train", "test"))
     check_classes(train, test, where=str(root))
-    files = {split: [(path, label) for label, name in enumerate(train) for path in image_files(root / split / name)] for split in ("train", "test")}
+    modes: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    splits = [read_split(root / split, train, size, modes, sizes) for split in ("train", "test")]
+    return Raw(tuple(train), splits[0], splits[1], modes=modes, sizes=sizes)
+
+
+def read_split(root: Path, classes: list[str], size: int, modes: Counter[str], sizes: Counter[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 3, size, size) and labels (N,) of one split's class folders; counts the files' modes and sizes."""
+    files = [(path, label) for label, name in enumerate(classes) for path in image_files(root / name)]
+
+    def counted(decoded: Decoded) -> np.ndarray:
+        modes[decoded.mode] += 1
+        sizes[decoded.pixels] += 1
+        return decoded.image
+
     with ThreadPoolExecutor() as pool:
-        decoded = {split: list(pool.map(lambda file: read_image(file[0], size), files[split])) for split in files}
-    arrays = {
-        split: (stacked((one.image for one in decoded[split]), len(files[split]), size), np.array([label for _, label in files[split]], np.int64))
-        for split in files
-    }
-    every = [*decoded["train"], *decoded["test"]]
-    return Raw(
-        tuple(train),
-        arrays["train"],
-        arrays["test"],
-        modes=dict(Counter(one.mode for one in every)),
-        sizes=dict(Counter(one.pixels for one in every)),
-    )
+        images = stacked((counted(decoded) for decoded in pool.map(lambda file: read_image(file[0], size), files)), len(files), size)
+    return images, np.array([label for _, label in files], np.int64)
 
 
 def class_names(split: Path) -> list[str]:
@@ -100,7 +103,8 @@ def as_rgb(image: Image.Image) -> Image.Image:
         raise ValueError("its pixels are real numbers of an unknown range")
     if image.mode.startswith("I"):
         shades = np.asarray(image, dtype=np.float64)
-        image = Image.fromarray((shades / 257 if shades.max() > 255 else shades).clip(0, 255).round().astype(np.uint8))
+        wide = image.mode != "I" or shades.max() > 255  # mode I is of 32 bits, whose range only the values tell
+        image = Image.fromarray((shades / 257 if wide else shades).clip(0, 255).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -120,7 +120,7 @@ class MoCo(nn.Module):
         masked_NK = self.queue.images_K == images_N[:, None] if self.masks else None
         loss, logits = info_nce(query_NC, key_NC, self.queue.keys_KC.clone(), self.temperature, masked_NK)
         with torch.no_grad():
-            hits = (logits.argmax(1) == 0).to(loss.dtype).mean()
+            hits = torch.where(logits[:, 0].isfinite(), (logits.argmax(1) == 0).to(loss.dtype), torch.nan).mean()
             accuracy = torch.where(self.queue.filled == len(self.queue.keys_KC), hits, torch.nan)
             alignment = 2 - 2 * self.temperature * logits[:, 0].mean()
         return Contrast(loss, accuracy, alignment, query_NC.detach(), key_NC)

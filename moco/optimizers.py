@@ -57,7 +57,6 @@ OPTIMIZERS = {
     "adadelta": Row(optim.Adadelta, nothing, 1.0, "L2", "none"),
     "adafactor": Row(optim.Adafactor, nothing, 1e-2, "decoupled", "none"),
     "rmsprop": Row(optim.RMSprop, with_momentum, 1e-2, "L2", "momentum"),
-    "asgd": Row(optim.ASGD, nothing, 1e-2, "L2", "none"),
     # You et al. 2017, trust coefficient 0.001; vectors take SGD's step, as in MoCo v3
     "lars": Row(from_timm("Lars"), lambda c: {**with_momentum(c), "always_adapt": True}, 1.0, "L2", "momentum", "weights", {"always_adapt": False}),
     # You et al. 2020, with the gradient clipped to norm 1 as in NVIDIA's
@@ -80,7 +79,10 @@ def build_optimizer(config: Config, model: nn.Module) -> optim.Optimizer:
     vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     decay = {"weight_decay": config.weight_decay if decay_on(config) == "all" else 0.0}
     groups = [{"params": weights}, {"params": vectors, **decay, **row.vectors}]
-    return row.build(groups, lr=config.lr, weight_decay=config.weight_decay, **row.options(config))
+    try:
+        return row.build(groups, lr=config.lr, weight_decay=config.weight_decay, **row.options(config))
+    except ValueError as error:
+        raise ValueError(f"optimizer {config.optimizer} does not take these fields: {error}") from None
 
 
 def row_of(name: str) -> Row:

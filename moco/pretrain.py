@@ -46,7 +46,7 @@ class Pretraining(Training):
 
     def __init__(self, config: Config, dataset: Dataset, images: Tensor) -> None:
         encoder = build_encoder(config, images.shape[1])
-        self.moco = MoCo(config, encoder, generator(config.seed, Source.QUEUE), pick_precision(config, pick_device(config.device)))
+        self.moco = MoCo(config, encoder, generator(config.seed, Source.QUEUE), pick_precision(config, pick_device(config.device), images.shape[2]))
         super().__init__(config, dataset, images, self.moco, self.moco.query_encoder)
 
     def forward(self, batch: Tensor, chance: Chance) -> tuple[Tensor, Tensor]:

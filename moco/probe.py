@@ -58,8 +58,7 @@ def linear_probe(
     inputs_NE = with_bias(train.values)
     for epoch in range(epochs):
         rate_L1 = (rate_L * steps(epoch / epochs))[:, None]
-        for index in torch.randperm(len(labels), generator=generator).split(batch_size):
-            index = index.to(device)
+        for index in torch.randperm(len(labels), generator=generator).to(device).split(batch_size):
             x_BE = inputs_NE[index]
             error_BLC = torch.softmax(logits(x_BE, weight_ELC), dim=2) - target[index][:, None]
             gradient = (x_BE.T @ error_BLC.flatten(1)).view_as(weight_ELC) / len(index)
@@ -74,13 +73,13 @@ def linear_probe(
 PENALTIES = tuple(10.0**power for power in range(1, -9, -1))  # of the mean loss; from strong to weak
 
 
-def lbfgs_probe(train: Features, validation: Features, scored: Features, penalties: tuple[float, ...] = PENALTIES, steps: int = 100) -> Probe:
+def lbfgs_probe(train: Features, validation: Features, scored: Features, penalties: tuple[float, ...] = PENALTIES, iterations: int = 1000) -> Probe:
     """Softmax regression by L-BFGS on the mean cross-entropy + penalty / 2 |weights|², the bias free; each penalty goes on from the one before."""
     inputs_NE, labels = with_bias(train.values), train.labels.to(train.values.device)
     weight_EC = torch.zeros(inputs_NE.shape[1], int(labels.max()) + 1, device=inputs_NE.device, requires_grad=True)
     fitted = []
-    for penalty in penalties:
-        solver = torch.optim.LBFGS([weight_EC], max_iter=steps, history_size=10, line_search_fn="strong_wolfe")
+    for penalty in penalties if bool(inputs_NE.isfinite().all()) else ():
+        solver = torch.optim.LBFGS([weight_EC], max_iter=iterations, tolerance_change=1e-12, history_size=10, line_search_fn="strong_wolfe")
 
         def loss(penalty: float = penalty, solver: torch.optim.LBFGS = solver) -> Tensor:
             solver.zero_grad()
@@ -90,7 +89,7 @@ def lbfgs_probe(train: Features, validation: Features, scored: Features, penalti
 
         solver.step(loss)
         fitted.append(weight_EC.detach().clone())
-    weight_ELC = torch.stack(fitted, 1)
+    weight_ELC = torch.stack(fitted or [torch.zeros_like(weight_EC).detach()] * len(penalties), 1)  # features that are no numbers teach nothing
     validation_L = accuracies(validation, weight_ELC)
     best = int(validation_L.argmax())
     return scores(penalties[best], best in (0, len(penalties) - 1), float(validation_L[best]), scored, weight_ELC[:, best])
@@ -104,7 +103,7 @@ def scores(setting: float, at_edge: bool, validation_accuracy: float, scored: Fe
     near = logits_NC.topk(min(5, classes), dim=1).indices == labels[:, None]
     confusion_CC = torch.bincount(labels * classes + logits_NC.argmax(1), minlength=classes**2).view(classes, classes).cpu()
     accuracy = float(confusion_CC.diagonal().sum()) / len(labels)
-    return Probe(setting, at_edge, validation_accuracy, accuracy, float(near.any(1).double().mean()), confusion_CC)
+    return Probe(setting, at_edge, validation_accuracy, accuracy, float(near.any(1).cpu().double().mean()), confusion_CC)
 
 
 def with_bias(values_ND: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Training on labels: the ceiling of an encoder from scratch or from pretrained weights, and fine-tuning after a probe."""
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -53,12 +54,12 @@ class Supervised(Training):
             parameter.requires_grad_(False)
         self.labels = train.labels.to(pick_device(config.device))
         super().__init__(config, dataset, train.images, self.classifier, nn.ModuleList([encoder.backbone, self.classifier.linear]))
-        self.precision = pick_precision(config, self.device)
+        self.precision = pick_precision(config, self.device, train.images.shape[2])
 
     def forward(self, batch: Tensor, chance: Chance) -> tuple[Tensor, Tensor]:
-        labels = self.labels[workers.share(batch).to(self.device)]
+        labels, view = self.labels[workers.share(batch).to(self.device)], self.view(batch, chance)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision == torch.bfloat16):
-            logits = self.classifier(self.view(batch, chance))
+            logits = self.classifier(view)
         loss = F.cross_entropy(logits.float(), labels)
         return loss, torch.stack([loss, (logits.argmax(1) == labels).float().mean()])
 
@@ -96,6 +97,6 @@ def plain(config: Config) -> Config:
 
 @torch.no_grad()
 def accuracy(classifier: Classifier, split: Split, dataset: Dataset, config: Config) -> float:
-    """Share of a split's images, in [0, 1], that the classifier names rightly, as they are, without views."""
-    features = extract(classifier.encoder, split, dataset, config).features_ND
-    return float((classifier.linear(features).argmax(1).cpu() == split.labels).double().mean())
+    """Share of a split's images, in [0, 1], that the classifier names rightly, as they are, without views; NaN where it diverged."""
+    logits = classifier.linear(extract(classifier.encoder, split, dataset, config).features_ND).cpu()
+    return float((logits.argmax(1) == split.labels).double().mean()) if logits.isfinite().all() else math.nan

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from moco import views, workers
 from moco.config import Config
-from moco.data import Dataset
+from moco.data import Dataset, statistics
 from moco.device import pick_device
 from moco.encoder import Encoder
 from moco.optimizers import build_optimizer
@@ -59,7 +59,7 @@ class Training(ABC):
         self.device = pick_device(config.device)
         self.images = images.to(self.device)
         self.recipe = views.recipe(config, dataset.views)
-        self.mean, self.std = (torch.tensor(x, device=self.device)[:, None, None] for x in (dataset.mean, dataset.std))
+        self.mean, self.std = (x.to(self.device) for x in statistics(dataset, config))
         self.model = model.to(self.device).to(memory_format=torch.channels_last).train()
         self.parameters: list[Tensor] = list(trained.parameters())
         self.optimizer = build_optimizer(config, trained)
@@ -135,7 +135,7 @@ class Training(ABC):
         parameters = views.draw(self.recipe, len(batch), self.images.shape[2], self.images.shape[3], chance.views)
         parameters = views.Parameters(*(workers.share(part) for part in parameters))
         mine = self.images[workers.share(batch).to(self.device)]
-        pixels = views.render(mine, parameters, self.config.image_size, grayscale_first=self.recipe.grayscale_first)
+        pixels = views.render(mine, parameters, self.images.shape[2], grayscale_first=self.recipe.grayscale_first)
         return ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 

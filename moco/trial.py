@@ -1,6 +1,7 @@
 """One trial from config to result: train, checkpoint after every epoch, evaluate, and fine-tune where that is asked for."""
 
 import json
+import math
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
     keeper = Keeper(folder)
     yield from keeper.content["curve"]
     if keeper.content["result"] is not None:
+        keeper.end()
         return keeper.content["result"]
     training = None
     if config.method == "frozen":
@@ -57,20 +59,25 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
     result = dict(keeper.content["evaluation"])
     if config.finetune_epochs:
         result["finetune_accuracy"] = finetuned(encoder, keeper, splits, dataset, config)
+        if math.isnan(result["finetune_accuracy"]):
+            result["remarks"] = [*result["remarks"], "Fine-tuning diverged: lower finetune_lr."]
     keeper.keep(result=result, state=None, finetuning=None)
     keeper.end()
     return result
 
 
 class Keeper:
-    """A trial's checkpoint: the curve, the state of what is running, and what is already known. Only the first worker writes."""
+    """A trial's checkpoint: the curve, the state of what is running, and what is already known. Only the first worker reads and writes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / "checkpoint.pt"
-        for draft in folder.glob("*.pt.*") if workers.rank() == 0 else ():  # a kill during a save left it
-            draft.unlink(missing_ok=True)
+        for name in ("checkpoint.pt", "encoder.pt", "head.pt") if workers.rank() == 0 else ():
+            for draft in folder.glob(f"{name}.[0-9]*"):  # a kill during a save left it
+                draft.unlink(missing_ok=True)
         empty: dict[str, Any] = {"curve": [], "state": None, "evaluation": None, "finetuning": None, "result": None}
-        self.content: dict[str, Any] = checkpoint.load(self.file) or empty
+        self.content: dict[str, Any] = workers.of_first(lambda: checkpoint.load(self.file) or empty)
+        if not empty.keys() <= self.content.keys():
+            raise ValueError(f"{self.file} must be the checkpoint of a run; it holds something else. Name another folder")
 
     def keep(self, **changes: Any) -> None:
         """Saves the checkpoint with these changes."""
@@ -109,8 +116,7 @@ def evaluated(encoder: Encoder, training: Training | None, keeper: Keeper, split
     found, curve = evaluate(encoder, splits, dataset, config), keeper.content["curve"]
     numbers = {"loss": curve[-1]["loss"] if curve else None, **found.numbers}
     if isinstance(training, Supervised):
-        scored = splits.validation if config.score_split == "validation" else splits.test
-        numbers["supervised_accuracy"] = accuracy(training.classifier, scored, dataset, config)
+        numbers["supervised_accuracy"] = accuracy(training.classifier, splits.scored(config), dataset, config)
     numbers["remarks"] = diagnostics.remarks(curve, numbers, len(dataset.classes), config)
     keeper.keep_encoder(encoder, found.tables)
     return numbers
@@ -123,5 +129,4 @@ def finetuned(encoder: Encoder, keeper: Keeper, splits: Splits, dataset: Dataset
         training.load(keeper.content["finetuning"])
     for epoch in training.epochs():
         keeper.keep(finetuning=epoch.state)
-    scored = splits.validation if config.score_split == "validation" else splits.test
-    return accuracy(training.classifier, scored, dataset, training.config)
+    return accuracy(training.classifier, splits.scored(config), dataset, training.config)

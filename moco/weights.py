@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ PREFIXES = (
     "base_encoder.",
     "query_encoder.backbone.",  # a checkpoint of this program
     "model.backbone.",
+    "encoder.backbone.",  # one of training on labels
     "backbone.",  # lightly, solo-learn, and this program's encoders
     "module.backbone.",
     "encoder.",  # solo-learn before 1.0
+    "module.encoder.",
+    "encoder_q.0.",  # mmselfsup
+    "_orig_mod.",  # a compiled model
     "module.",
     "",  # torchvision
 )
@@ -42,6 +47,8 @@ def load_backbone(backbone: nn.Module, path: Path, sha256: str = "") -> str:
     layouts = {prefix: renamed(found, prefix) for prefix in PREFIXES}
     prefix, named = max(layouts.items(), key=lambda layout: sum(name in layout[1] for name in wanted))
     check_match(wanted, named, path)
+    if wrong := [name for name in wanted if not (named[name].is_floating_point() and named[name].isfinite().all())]:
+        raise ValueError(f"weights must be finite real numbers; {wrong[0]} of {path} is not")
     backbone.load_state_dict({**backbone.state_dict(), **{name: named[name].to(tensor.dtype) for name, tensor in wanted.items()}})
     return prefix
 
@@ -67,14 +74,16 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     digest(path)
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's advice on old formats
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch meets the bytes of a torn file with nearly any error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"weights must be a file that torch can load without running code from it; {path} is not ({reason})") from None
+        told = f"{path} is not ({type(error).__name__}). From a file that you trust, save its state_dict alone"
+        raise ValueError(f"weights must be a file that torch can load without running code from it; {told}") from None
     for key in ("state_dict", "model", "state", "model"):  # checkpoints hold their weights under one of these
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)} if isinstance(content, dict) else {}
+    named = content.items() if isinstance(content, dict) else ()
+    tensors = {name: value for name, value in named if isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided}
     if not tensors:
         raise ValueError(f"weights must hold tensors by name; {path} holds none")
     return tensors
@@ -106,6 +115,7 @@ def check_match(wanted: dict[str, Tensor], named: dict[str, Tensor], path: Path)
         return
     told = [f"{len(missing)} of {len(wanted)} are missing ({', '.join(missing[:3])}{' ..' if len(missing) > 3 else ''})"] if missing else []
     told += [f"{len(other)} have another shape ({'; '.join(other[:2])}{' ..' if len(other) > 2 else ''})"] if other else []
-    hint = ". Another stem, perhaps: weights of ImageNet need stem=imagenet" if any(line.startswith("conv1") for line in other) else ""
-    hint = hint or ". Set encoder and width as the weights have them"
+    kernels = shapes.get("conv1.weight", ((), ()))
+    hint = ". Another stem, perhaps: weights of ImageNet need stem=imagenet" if kernels[0][2:] != kernels[1][2:] else ""
+    hint = hint or ". Set encoder, width and stem as the weights have them"
     raise ValueError(f"weights must give every tensor of the backbone; of {path} {' and '.join(told)}{hint}")

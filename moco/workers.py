@@ -1,6 +1,6 @@
 """The data-parallel workers of one trial: any initialised torch.distributed process group, or just this process."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -27,9 +27,19 @@ def gather(part: Tensor) -> Tensor:
     """All workers' equal parts in order of rank, without gradient."""
     if count() == 1:
         return part
+    part = part.contiguous()
     parts = [torch.empty_like(part) for _ in range(count())]
-    dist.all_gather(parts, part.contiguous())
+    dist.all_gather(parts, part)
     return torch.cat(parts)
+
+
+def of_first(make: Callable[[], Any]) -> Any:
+    """What the first worker makes; the others wait for it and get a copy."""
+    if count() == 1:
+        return make()
+    made = [make() if rank() == 0 else None]
+    dist.broadcast_object_list(made)
+    return made[0]
 
 
 def average(tensors: list[Tensor]) -> None:
@@ -49,11 +59,6 @@ def average_gradients(parameters: Iterable[Tensor]) -> None:
 def average_statistics(model: nn.Module) -> None:
     """Batch norm's running statistics are then those of one worker that sees all groups."""
     average([buffer for name, buffer in model.named_buffers() if name.endswith(("running_mean", "running_var"))])
-
-
-def mean(value: Tensor) -> Tensor:
-    """The mean of a scalar over the workers."""
-    return gather(value.reshape(1)).mean()
 
 
 class MeanOverWorkers(torch.autograd.Function):

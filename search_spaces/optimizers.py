@@ -5,6 +5,7 @@ Here the same is run again with seeds; then each optimizer gets its own learning
 Ranges follow published recipes for contrastive ResNets, three decades each.
 """
 
+from moco.diagnostics import COLLAPSED_RANK
 from moco.optimizers import OPTIMIZERS
 from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
 
@@ -119,7 +120,7 @@ SPACE = Space(
     stages=STAGES,
     replica=REPLICA,
     metrics=METRICS,
-    collapse=("effective_rank", 6.0),
+    collapse=("effective_rank", COLLAPSED_RANK),
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(

@@ -28,13 +28,18 @@ def test_the_newest_generation_is_read_and_the_one_before_when_it_is_torn(file):
     assert checkpoint.load(file) is None
 
 
-def test_a_kill_between_link_and_move_leaves_the_old_generation(file):
+def test_a_kill_between_the_two_moves_leaves_the_generation_before(file):
     checkpoint.save_next(file, {"epoch": 0})
-    checkpoint.previous(file).unlink(missing_ok=True)
-    checkpoint.previous(file).hardlink_to(file)  # what a kill after the link leaves
+    file.replace(checkpoint.previous(file))  # what a kill before the second move leaves
     assert checkpoint.load(file)["epoch"] == 0
     checkpoint.save_next(file, {"epoch": 1})
     assert checkpoint.load(file)["epoch"] == 1
+
+
+def test_a_file_that_cannot_be_read_now_is_not_taken_for_a_damaged_one(file):
+    file.mkdir()
+    with pytest.raises(OSError, match="Is a directory"):
+        checkpoint.load(file)
 
 
 def test_a_file_that_would_run_code_is_not_loaded(file):

@@ -1,5 +1,8 @@
 """The cache, the splits and the fingerprint."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -60,3 +63,42 @@ def test_a_changed_folder_is_decoded_again(tmp_path, make_folder):
 def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(DataError, match=r"dataset must be one of digits, cifar10, .* or a folder .* got 'imagenet'"):
         data.prepare("imagenet", 16, tmp_path)
+
+
+def test_what_dataset_json_says_is_not_trusted_when_it_was_changed(tmp_path):
+    cached = data.prepare("digits", 8, tmp_path)
+    mean = data.load(cached).mean
+    facts = json.loads((cached / "dataset.json").read_text())
+    (cached / "dataset.json").write_text(json.dumps({**facts, "mean": [99.0]}))
+    data.load.cache_clear()
+    assert data.load(data.prepare("digits", 8, tmp_path)).mean == mean
+
+
+def test_a_changed_class_folder_behind_a_link_is_decoded_again(tmp_path, make_folder):
+    root = make_folder(tmp_path / "photos")
+    (root / "train" / "cat").rename(tmp_path / "cat")
+    (root / "train" / "cat").symlink_to(tmp_path / "cat")
+    first = data.prepare(str(root), 16, tmp_path / "data")
+    (tmp_path / "cat" / "0.png").unlink()
+    assert len(data.load(data.prepare(str(root), 16, tmp_path / "data")).train.labels) == len(data.load(first).train.labels) - 1
+
+
+def test_channels_have_the_mean_and_deviation_that_numpy_finds():
+    images = np.random.default_rng(0).integers(0, 256, (70, 3, 5, 5), dtype=np.uint8)
+    mean, std = data.channel_statistics(images)
+    np.testing.assert_allclose(mean, (images / 255).mean((0, 2, 3)))
+    np.testing.assert_allclose(std, (images / 255).std((0, 2, 3)))
+
+
+def test_pixels_are_normalised_by_their_own_statistics_or_imagenets(dataset):
+    config = Config(normalisation="imagenet")
+    assert data.statistics(dataset, Config())[0].flatten().tolist() == pytest.approx(dataset.mean)
+    assert data.statistics(dataset, config)[0].flatten().tolist() == pytest.approx((0.485, 0.456, 0.406))
+    with pytest.raises(DataError, match="normalisation imagenet needs images of three channels; made has 1"):
+        data.statistics(dataset._replace(mean=(0.5,), std=(0.2,)), config)
+
+
+@pytest.mark.parametrize(("name", "size"), [("digits", 16), ("photos", 32)])
+def test_a_dataset_has_a_size_of_its_own_where_no_field_says_otherwise(tmp_path, make_folder, name, size):
+    where = name if name == "digits" else str(make_folder(tmp_path / name))
+    assert data.load(data.prepare(where, 0, tmp_path / "data")).train.images.shape[2] == size

@@ -65,9 +65,11 @@ GOOD = {"effective_rank": 20.0, "knn_accuracy": 0.8}
     ("row", "result", "said"),
     [
         ({}, {}, None),
-        ({"projection_std": 0.01}, {}, "Collapse"),
+        ({"projection_std": 0.01}, {}, None),  # of the projections: the features are what counts
+        ({}, {"effective_rank": math.nan}, "Diverged"),
         ({}, {"effective_rank": 1.2}, "Collapse"),
-        ({"loss": 4.95}, {}, "still that of guessing, ln(1 + K) = 5.00"),
+        ({"loss": 4.95}, {}, None),  # keys are found
+        ({"loss": 4.95, "contrastive_accuracy": 0.01}, {}, "still that of guessing, ln(1 + K) = 5.00"),
         ({"queue_fill": 0.5, "loss": 0.1}, {}, "The queue holds 50% real keys"),
         ({"contrastive_accuracy": 0.97}, {"knn_accuracy": 0.15}, "A leak is suspected: 97% of the keys are found, yet kNN reaches 15%"),
         ({"loss": math.nan}, {}, "Diverged"),

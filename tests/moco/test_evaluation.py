@@ -89,7 +89,13 @@ def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
     for penalty in (0.1, 0.001):
         probe = lbfgs_probe(train, validation, validation, (10.0, penalty))
         reference = LogisticRegression(C=1 / (penalty * 90), max_iter=1000, tol=1e-8).fit(train.values.numpy(), train.labels.numpy())
-        assert probe.validation_accuracy >= reference.score(validation.values.numpy(), validation.labels.numpy()) - 0.012
+        assert probe.validation_accuracy == pytest.approx(reference.score(validation.values.numpy(), validation.labels.numpy()), abs=0.012)
+
+
+def test_features_that_are_no_numbers_teach_nothing_and_break_nothing():
+    broken = Features(torch.full((9, 4), torch.nan), torch.arange(9) % 3)
+    for probe in (lbfgs_probe(broken, broken, broken), linear_probe(broken, broken, broken, RATES, 2, 4, torch.Generator().manual_seed(0))):
+        assert 0 <= probe.accuracy <= 1
 
 
 def test_a_probes_tables_agree_with_its_accuracy():

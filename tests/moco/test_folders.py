@@ -74,7 +74,8 @@ def test_what_cannot_be_right_is_refused_in_one_sentence(tmp_path, spoil, senten
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "LAB", "I;16"])
 def test_every_colour_mode_becomes_rgb(mode):
-    image = as_rgb(Image.new("RGB", (8, 8), (250, 250, 250)).convert("L").convert(mode) if mode != "LAB" else Image.new("LAB", (8, 8)))
+    light = Image.new("RGB", (8, 8), (250, 250, 250)).convert("L")
+    image = as_rgb({"LAB": Image.new("LAB", (8, 8)), "I;16": Image.new("I;16", (8, 8), 250 * 257)}.get(mode) or light.convert(mode))
     assert image.mode == "RGB"
     assert np.asarray(image).shape == (8, 8, 3)
     if mode != "LAB":

@@ -1,5 +1,6 @@
 """python -m moco: one run without a study, resumable, with a sentence for every mistake."""
 
+import fcntl
 import json
 import re
 from dataclasses import fields
@@ -81,15 +82,88 @@ def test_a_probe_alone_of_the_weights_that_a_run_left(run, tmp_path):
 
 def test_the_folder_of_another_run_is_refused_with_the_difference(run, tmp_path):
     run(*SMALL, "--out", str(tmp_path / "run"), "--until", "1")
-    code, _, err = run(*SMALL, "--out", str(tmp_path / "run"), "--lr", "0.1")
-    assert code == 2
+    code, out, err = run(*SMALL, "--out", str(tmp_path / "run"), "--lr", "0.1")
+    assert (code, out) == (2, "")
     assert "holds one with lr 0.03, not 0.1" in err
+
+
+def test_other_images_of_the_same_name_are_another_run(run, tmp_path, make_folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place, size in (("a", (20, 24)), ("b", (24, 20))):
+        make_folder(tmp_path / place / "photos", count=40, size=size)
+    words = [*SMALL, "--train-images", "0", "--epochs", "1", "--dataset"]
+    assert run(*words, "a/photos")[0] == run(*words, "b/photos")[0] == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert run(*words, "a/photos", "--out", "one")[0] == 0
+    code, _, err = run(*words, "b/photos", "--out", "one")
+    assert code == 2
+    assert "holds one with data" in err
+
+
+def test_it_says_what_was_done_before_and_what_the_untrained_encoder_is_worth(run, tmp_path):
+    words = [*SMALL, "--out", str(tmp_path / "run")]
+    first = run(*words, "--until", "1")[1]
+    assert re.search(r"^epoch 0/3  before training: kNN \d+\.\d% \(validation, 280 images\)$", first, re.MULTILINE)
+    assert "Stopped after epoch 1 of 3" in first
+    second = run(*words)[1]
+    assert "Going on after epoch 1 of 3." in second
+    assert "epoch 1/3" not in second
+    third = run(*words)[1]
+    assert "Complete already; nothing is run." in third
+    assert "epoch 2/3" not in third
+    assert "280 images" in third
+    assert run(*words, "--until", "1")[0] == 0
+    assert len((tmp_path / "run" / "epochs.jsonl").read_text().splitlines()) == 3
+
+
+def test_its_lines_of_numbers_are_json_that_any_parser_reads(run, tmp_path):
+    run(*SMALL, "--queue-size", "5000", "--out", str(tmp_path / "run"))
+    for text in [*(tmp_path / "run" / "epochs.jsonl").read_text().splitlines(), (tmp_path / "run" / "result.json").read_text()]:
+        json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+def test_files_of_ones_own_stay_and_two_runs_do_not_share_a_folder(run, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "model.pt.bak").write_text("mine")
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code, _, err = run(*SMALL, "--out", str(folder))
+        assert code == 2
+        assert "is being written by another run" in err
+    assert run(*SMALL, "--out", str(folder))[0] == 0
+    assert (folder / "model.pt.bak").read_text() == "mine"
+
+
+def test_a_diverged_run_ends_with_a_sentence(run, tmp_path):
+    for changes in (["--lr", "1e30"], ["--lr", "1e30", "--probe-optimizer", "lbfgs"], ["--lr", "1e30", "--method", "supervised"]):
+        code, out, _ = run(*SMALL, *changes, "--out", str(tmp_path / "-".join(changes)))
+        assert code == 0
+        assert "Diverged" in out
+    assert "Fine-tuning diverged" in run(*SMALL, "--finetune-epochs", "1", "--finetune-lr", "1e30", "--out", str(tmp_path / "tuned"))[1]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_config_json_is_named(run, tmp_path, content):
+    run(*SMALL, "--out", str(tmp_path / "run"), "--until", "1")
+    (tmp_path / "run" / "config.json").write_text(content)
+    code, _, err = run(*SMALL, "--out", str(tmp_path / "run"))
+    assert code == 2
+    assert "config.json must hold the fields of the run" in err
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--epochs", "many"], "--epochs must be a whole number; got 'many'"),
+        (["--until", "-1"], "--until must be 0 (the whole schedule) or an epoch; got -1"),
+        (["--probe-lr-low", "3.1", "--probe-lr-high", "9.9"], "probe_lr_high must be at least 10 times probe_lr_low"),
+        (["--warmup-epochs", "50"], "warmup_epochs must not exceed epochs; got 50 and 3"),
+        (["--lr", "1e308"], "lr must be at most 1e+30"),
+        (["--optimizer", "nesterov", "--momentum", "0"], "optimizer nesterov does not take these fields"),
+        (["--normalisation", "imagenet"], "normalisation imagenet needs images of three channels"),
+        (["--image-size", "16", "--stem", "imagenet", "--precision", "bfloat16"], "precision bfloat16 on a CPU needs images of at least 17 px"),
+        (["--batch-size", "4096"], "batch_size must not exceed the training split; got 4096 for 100 images. Try batch_size=16"),
         (["--lr", "nan"], "lr must be a number; got nan"),
         (["--dataset", "nowhere"], "dataset must be one of digits"),
         (["--weights", "nowhere.pt"], "weights must name a file; nowhere.pt cannot be read"),

@@ -63,3 +63,11 @@ def test_fine_tuning_starts_at_the_encoder_and_leaves_it_alone(config, dataset):
 def test_every_image_is_normalised_in_the_whole_batch(config, dataset):
     run = supervised(replace(config, batch_norm="shuffle", batch_norm_splits=4), dataset, dataset.train)
     assert run.encoder.backbone.bn1.splits == 1
+
+
+def test_views_are_made_in_float32_under_bfloat16(config, dataset, monkeypatch):
+    run = supervised(replace(config, precision="bfloat16", views="moco_cifar"), dataset, dataset.train)
+    seen = []
+    monkeypatch.setattr(run.classifier, "forward", lambda view: seen.append(view.dtype) or torch.zeros(len(view), 3, requires_grad=True))
+    run.forward(torch.arange(16), Chance(*(torch.Generator().manual_seed(3) for _ in range(2))))
+    assert seen == [torch.float32]

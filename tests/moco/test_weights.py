@@ -50,6 +50,9 @@ LAYOUTS = {
     "solo-learn before 1.0": lambda s: {"state_dict": prefixed(s, "encoder.", "fc.")},
     "lightly, torchvision's modules": lambda s: {"state_dict": numbered(s, "backbone.", "4567")},
     "lightly, its own ResNet": lambda s: {"state_dict": numbered(s, "backbone.", "2345", shortcut=True)},
+    "ours, trained on labels": lambda s: {"state": {"model": prefixed(s, "encoder.backbone.")}},
+    "mmselfsup": lambda s: {"state_dict": prefixed(s, "encoder_q.0.")},
+    "a compiled model": lambda s: prefixed(s, "_orig_mod."),
     "a DataParallel model": lambda s: {"model": prefixed(s, "module.")},
 }
 
@@ -94,9 +97,12 @@ def test_the_query_encoder_is_taken_from_our_own_checkpoint(config, theirs, tmp_
             lambda s: s,
             r"1 have another shape \(conv1\.weight is \(64, 3, 7, 7\), the encoder's \(64, 3, 3, 3\)\)\. Another stem, perhaps",
         ),
-        ({"encoder": "resnet34"}, lambda s: s, r"of 180 are missing \(layer1\.2\.conv1\.weight, .* \.\.\)\. Set encoder and width"),
+        ({"encoder": "resnet34"}, lambda s: s, r"of 180 are missing \(layer1\.2\.conv1\.weight, .* \.\.\)\. Set encoder, width and stem"),
         ({"width": 0.5}, lambda s: s, "have another shape"),
         ({}, lambda s: {k: v for k, v in s.items() if k != "bn1.running_mean"}, r"1 of 100 are missing \(bn1\.running_mean\)"),
+        ({}, lambda s: {**s, "bn1.weight": s["bn1.weight"] * torch.nan}, r"must be finite real numbers; bn1\.weight of"),
+        ({}, lambda s: {**s, "bn1.weight": s["bn1.weight"].to(torch.complex64)}, "must be finite real numbers"),
+        ({}, lambda s: {1: s["bn1.weight"]}, "must hold tensors by name"),
         ({}, lambda s: {"epoch": 3}, "must hold tensors by name"),
         ({}, lambda s: [1, 2], "must hold tensors by name"),
         ({}, lambda s: {"state_dict": s, "code": print}, "without running code from it"),

@@ -1,0 +1,31 @@
+"""Where and in which precision a run works."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from moco import device
+from moco.device import pick_device, pick_precision
+
+
+def test_on_a_cpu_images_whose_last_stage_begins_with_one_pixel_are_float32(config, monkeypatch):
+    monkeypatch.setattr(device, "has_fast_bfloat16", lambda kind: True)
+    config = replace(config, precision="auto")
+    for stem, size, dtype in (
+        ("imagenet", 16, torch.float32),
+        ("imagenet", 17, torch.bfloat16),
+        ("small", 4, torch.float32),
+        ("small", 5, torch.bfloat16),
+    ):
+        assert pick_precision(replace(config, stem=stem), torch.device("cpu"), size) == dtype
+    assert pick_precision(replace(config, stem="imagenet"), torch.device("cuda"), 16) == torch.bfloat16
+    with pytest.raises(ValueError, match="at least 17 px with the imagenet stem; got 16"):
+        pick_precision(replace(config, stem="imagenet", precision="bfloat16"), torch.device("cpu"), 16)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    assert pick_device("cpu").type == "cpu"
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="device cuda is not on this machine; it has"):
+            pick_device("cuda")
