@@ -15,11 +15,12 @@ import torch.distributed as dist
 
 from moco import cli, data, facts, trial, workers
 from moco.config import Config
-from moco.data import Dataset, Splits
+from moco.data import Dataset
 from moco.device import describe, pick_device, pick_precision
 from moco.encoder import build_encoder
 from moco.evaluate import validation_knn
 from moco.optimizers import decay_on, row_of
+from moco.splits import Splits, carve
 from moco.supervised import plain
 
 
@@ -120,7 +121,7 @@ def run(found: Prepared, until: int) -> None:
     config, _, folder, words = found
     first, curve = workers.rank() == 0, folder / "epochs.jsonl"
     known = len(curve.read_text().splitlines()) if curve.exists() else 0
-    splits = data.carve(data.load(found.cached), config)
+    splits = carve(data.load(found.cached), config)
     if first:
         say(words)
         say(where_it_stands(found, known, splits))

@@ -10,6 +10,7 @@ from moco import data
 from moco.config import Config
 from moco.features import BATCH, extract
 from moco.seed import Source, generator
+from moco.splits import carve
 from moco.training import Chance
 from moco.trial import METHODS
 
@@ -26,7 +27,7 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
     try:
         config = Config.of(values)
         dataset = data.load(cached)
-        splits = data.carve(dataset, config)
+        splits = carve(dataset, config)
         run = METHODS[config.method if config.method in METHODS else "supervised"](config, dataset, splits)
         chance = Chance(*(generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE)))
         batch = torch.arange(config.batch_size)

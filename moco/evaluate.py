@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from moco import knn
 from moco.config import Config
-from moco.data import Dataset, Splits, learned
+from moco.data import Dataset
 from moco.device import describe, pick_precision
 from moco.diagnostics import effective_rank
 from moco.encoder import Encoder
 from moco.features import Frozen, extract
 from moco.probe import Features, Probe, lbfgs_probe, learning_rates, linear_probe
 from moco.seed import Source, generator
+from moco.splits import Splits, learned
 
 
 class Evaluation(NamedTuple):

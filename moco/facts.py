@@ -7,10 +7,11 @@ from typing import Any
 
 from moco import data, diagnostics, guard
 from moco.config import Config
-from moco.data import Dataset, Splits, statistics
+from moco.data import Dataset, statistics
 from moco.device import pick_device, pick_precision
 from moco.encoder import Encoder
 from moco.optimizers import build_optimizer
+from moco.splits import Splits, carve
 from moco.views import recipe
 from moco.weights import digest, load_backbone
 
@@ -59,7 +60,7 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     """
     dataset = data.load(cached)
     config = Config.of({**wish, "dataset": dataset.name})
-    splits = data.carve(dataset, config)
+    splits = carve(dataset, config)
     encoder = Encoder(config, splits.train.images.shape[1])
     if config.weights:
         load_backbone(encoder.backbone, Path(config.weights), config.weights_sha256)

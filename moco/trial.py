@@ -8,17 +8,18 @@ from typing import Any
 
 from moco import checkpoint, data, diagnostics, workers
 from moco.config import Config
-from moco.data import Dataset, Splits
+from moco.data import Dataset
 from moco.device import pick_device
 from moco.encoder import Encoder, build_encoder
 from moco.evaluate import evaluate, validation_knn
 from moco.pretrain import Pretraining
+from moco.splits import Splits, carve, learned
 from moco.supervised import Supervised, accuracy, finetuning, plain, supervised
 from moco.training import Training
 
 METHODS = {
     "moco": lambda config, dataset, splits: Pretraining(config, dataset, splits.pretrain),
-    "supervised": lambda config, dataset, splits: supervised(config, dataset, data.learned(splits.train, config)),
+    "supervised": lambda config, dataset, splits: supervised(config, dataset, learned(splits.train, config)),
 }
 
 
@@ -41,7 +42,7 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
     """
     config = Config.of(values)
     dataset = data.load(cached)
-    splits = data.carve(dataset, config)
+    splits = carve(dataset, config)
     keeper = Keeper(folder)
     yield from keeper.content["curve"]
     if keeper.content["result"] is not None:
@@ -124,7 +125,7 @@ def evaluated(encoder: Encoder, training: Training | None, keeper: Keeper, split
 
 def finetuned(encoder: Encoder, keeper: Keeper, splits: Splits, dataset: Dataset, config: Config) -> float:
     """Accuracy after the whole encoder learned the labels, a checkpoint after each epoch."""
-    training = finetuning(config, dataset, data.learned(splits.train, config), encoder)
+    training = finetuning(config, dataset, learned(splits.train, config), encoder)
     if keeper.content["finetuning"] is not None:
         training.load(keeper.content["finetuning"])
     for epoch in training.epochs():

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from moco import data
@@ -20,17 +19,6 @@ def test_digits_are_bundled_split_once_and_cached(tmp_path):
     assert data.prepare("digits", 16, tmp_path) == cached
     assert dataset.fingerprint == data.load(data.prepare("digits", 16, tmp_path / "other")).fingerprint
     assert dataset.fingerprint != data.load(data.prepare("digits", 8, tmp_path)).fingerprint
-
-
-def test_validation_is_carved_evenly_by_seed_and_never_overlaps(tmp_path):
-    dataset = data.load(data.prepare("digits", 8, tmp_path))
-    splits = data.carve(dataset, Config())
-    again = data.carve(dataset, Config(seed=5))
-    assert torch.equal(splits.validation.images, again.validation.images)
-    assert not torch.equal(splits.validation.images, data.carve(dataset, Config(split_seed=1)).validation.images)
-    assert len(splits.train.labels) + len(splits.validation.labels) == 1400
-    assert splits.validation.labels.bincount().min() >= 25
-    assert len(data.carve(dataset, Config(train_images=100)).train.labels) == 100
 
 
 @pytest.mark.parametrize("file", ["train_images.npy", "test_labels.npy", "dataset.json"])

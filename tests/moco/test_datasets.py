@@ -13,6 +13,7 @@ from moco import data
 from moco.config import Config
 from moco.datasets import DATASETS
 from moco.guard import DataError
+from moco.splits import carve
 
 PER_CLASS = 3
 
@@ -109,14 +110,14 @@ def test_the_further_split_is_pretrained_on_by_its_name_and_read_only_then(tmp_p
     dataset = data.load(data.prepare(name, 24, tmp_path, extra))
     config = replace(Config(), validation_share=0.34)
     assert len(dataset.extra.images) == 7
-    assert len(data.carve(dataset, replace(config, pretrain_split=extra)).pretrain) == 7
-    both = data.carve(dataset, replace(config, pretrain_split=f"train+{extra}"))
+    assert len(carve(dataset, replace(config, pretrain_split=extra)).pretrain) == 7
+    both = carve(dataset, replace(config, pretrain_split=f"train+{extra}"))
     assert len(both.pretrain) == 7 + len(both.train.labels)
-    assert data.carve(dataset, config).pretrain is not None
+    assert carve(dataset, config).pretrain is not None
     with pytest.raises(DataError, match=f"pretrain_split of {name} must be one of train, {extra}, train\\+{extra}; got 'more'"):
         data.prepare(name, 24, tmp_path, "more")
     with pytest.raises(DataError, match="was not prepared"):
-        data.carve(data.load(data.prepare(name, 24, tmp_path)), replace(config, pretrain_split=extra))
+        carve(data.load(data.prepare(name, 24, tmp_path)), replace(config, pretrain_split=extra))
 
 
 @pytest.mark.parametrize(("name", "needed"), [("cifar10", "cifar-10-batches-py"), ("cifar100", "cifar-100-python"), ("stl10", "stl10_binary"), ("svhn", "train_32x32.mat and test_32x32.mat")])  # fmt: skip

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from moco import data, guard
+from moco import guard
 from moco.batch_norm import SplitBatchNorm2d
 from moco.config import Config
 from moco.diagnostics import age_note
@@ -29,6 +29,7 @@ from moco.optimizers import build_optimizer
 from moco.pretrain import Pretraining, pretrain
 from moco.schedules import SCHEDULES, share_of_peak
 from moco.seed import Source, generator
+from moco.splits import carve
 from moco.training import Chance
 from moco.views import BLUR, RECIPES, draw, render
 from moco.weights import load_backbone
@@ -310,7 +311,7 @@ def test_18_logits_and_loss_are_float32_under_bfloat16(config):
 def test_19_evaluation_leaves_every_parameter_and_buffer_as_it_was(config, dataset):
     encoder = build_encoder(config, 3).train()
     before = state_hash(encoder)
-    found = evaluate(encoder, data.carve(dataset, config), dataset, config)
+    found = evaluate(encoder, carve(dataset, config), dataset, config)
     assert state_hash(encoder) == before == found.numbers["encoder_sha256"]
     with torch.no_grad():
         encoder.backbone.bn1.running_mean.add_(1e-3)
@@ -319,7 +320,7 @@ def test_19_evaluation_leaves_every_parameter_and_buffer_as_it_was(config, datas
 
 def test_20_choices_are_made_on_validation_and_the_test_split_decides_nothing(config, dataset):
     scrambled = dataset._replace(test=dataset.test._replace(labels=(dataset.test.labels + 1) % 3))
-    runs = [evaluate(build_encoder(config, 3), data.carve(d, config), d, replace(config, score_split="test")).numbers for d in (dataset, scrambled)]
+    runs = [evaluate(build_encoder(config, 3), carve(d, config), d, replace(config, score_split="test")).numbers for d in (dataset, scrambled)]
     for name in ("probe_lr", "probe_validation_accuracy", "encoder_sha256", "effective_rank"):
         assert runs[0][name] == runs[1][name]
     assert runs[0]["probe_accuracy"] != runs[1]["probe_accuracy"]

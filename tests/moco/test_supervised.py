@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from moco.data import Split, carve
+from moco.data import Split
 from moco.encoder import build_encoder
 from moco.evaluate import state_hash
+from moco.splits import carve
 from moco.supervised import accuracy, finetuning, plain, supervised
 from moco.training import Chance
 
