@@ -1,12 +1,12 @@
 """Trains or evaluates one model without a study: python -m moco --help."""
 
-import fcntl
+import io
 import json
 import os
 import signal
 import sys
 from argparse import Namespace
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,11 +31,14 @@ class Prepared(NamedTuple):
     cached: Path  # the dataset's cache
     folder: Path
     opening: list[str]  # what is about to run, in words
+    known: int  # epochs that are done
+    complete: bool  # the result is there
 
 
 def main(words: list[str] | None = None) -> int:
     """Exit code: 0 done, 2 a field or the data is wrong, 130 interrupted, 1 anything else."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = cli.parser().parse_args(cli.with_dashes(sys.argv[1:] if words is None else words))
     try:
@@ -58,27 +61,22 @@ def join_workers() -> None:
 
 
 def checked(command: Namespace) -> int:
-    """Runs what can be run; a sentence for what is wrong. The first worker looks and speaks, the others follow it."""
-    found = workers.of_first(lambda: prepared(command))
-    if isinstance(found, str):
-        complain(found)
-        return 2
-    with open(found.folder / "lock", "w") as lock:
-        try:
-            if workers.rank() == 0:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            run(found, command.until or found.config.epochs)
-        except BlockingIOError:
-            complain(f"{found.folder} is being written by another run; wait for it, or name another folder with --out")
+    """Runs what can be run; a sentence for what is wrong. The first worker looks, locks and speaks, the others follow it."""
+    with ExitStack() as held:
+        found = workers.of_first(lambda: prepared(command, held))
+        if isinstance(found, str):
+            complain(found)
             return 2
+        try:
+            run(found, command.until or found.config.epochs)
         except OSError as error:
             complain(f"{sentence_of(error)} What is done is kept, and the same command goes on")
             return 1
     return 0
 
 
-def prepared(command: Namespace) -> Prepared | str:
-    """The run, or what is wrong with it."""
+def prepared(command: Namespace, held: ExitStack) -> Prepared | str:
+    """The run, its folder locked until `held` ends, or what is wrong with it."""
     try:
         if command.until < 0:
             raise ValueError(f"--until must be 0 (the whole schedule) or an epoch; got {command.until}")
@@ -88,8 +86,13 @@ def prepared(command: Namespace) -> Prepared | str:
         dataset = data.load(cached)
         config = Config.of(facts.complete(values, dataset.name))
         facts.check_place(config.to_dict(), workers.count())
-        folder = cli.folder_of(config, dataset.fingerprint, command.out)
-        return Prepared(config, cached, folder, opening(config, dataset, facts.facts_of(cached, config.to_dict())))
+        said = opening(config, dataset, facts.facts_of(cached, config.to_dict()))
+        identity = cli.identity_of(config, dataset.fingerprint)
+        folder = cli.folder_of(identity, command.out)
+        held.enter_context(cli.lock(folder))
+        cli.claim(folder, identity)
+        kept = trial.kept(folder)
+        return Prepared(config, cached, folder, said, len(kept["curve"]), kept["result"] is not None)
     except ValueError as problem:
         return str(problem)
     except OSError as problem:
@@ -118,13 +121,10 @@ def opening(config: Config, dataset: Dataset, found: dict[str, Any]) -> list[str
 
 def run(found: Prepared, until: int) -> None:
     """Trains up to an epoch, and evaluates where that is the last; the numbers are kept beside the checkpoint."""
-    config, _, folder, words = found
-    first, curve = workers.rank() == 0, folder / "epochs.jsonl"
-    known = len(curve.read_text().splitlines()) if curve.exists() else 0
+    config, folder, known, first = found.config, found.folder, found.known, workers.rank() == 0
     splits = carve(data.load(found.cached), config)
     if first:
-        say(words)
-        say(where_it_stands(found, known, splits))
+        say([*found.opening, *where_it_stands(found, splits)])
     rows: list[dict[str, Any]] = []
     with closing(trial.run(config.to_dict(), folder, found.cached)) as epochs:
         while True:
@@ -133,10 +133,10 @@ def run(found: Prepared, until: int) -> None:
             except StopIteration as end:
                 result = end.value
                 break
-            if first and len(rows) > known:
-                say([cli.line(rows[-1], config.epochs)])
-                curve.write_text("".join(cli.strict(row) + "\n" for row in rows))
-            if rows[-1]["epoch"] >= max(until, known) and until < config.epochs:
+            if first and len(rows) >= known:
+                say([cli.line(rows[-1], config.epochs)] if len(rows) > known else [])
+                (folder / "epochs.jsonl").write_text("".join(cli.strict(row) + "\n" for row in rows))
+            if max(until, known) <= rows[-1]["epoch"] < config.epochs:
                 if first:
                     say([f"Stopped after epoch {rows[-1]['epoch']} of {config.epochs}; without --until the same command goes on. Kept in {folder}"])
                 return
@@ -145,13 +145,13 @@ def run(found: Prepared, until: int) -> None:
         say(cli.lines_of(result, config, len(splits.scored(config).labels), folder))
 
 
-def where_it_stands(found: Prepared, known: int, splits: Splits) -> list[str]:
+def where_it_stands(found: Prepared, splits: Splits) -> list[str]:
     """What was done before, or for a fresh run what the untrained encoder is worth."""
     config = found.config
-    if (found.folder / "result.json").exists():
+    if found.complete:
         return ["Complete already; nothing is run."]
-    if known:
-        return [f"Going on after epoch {known} of {config.epochs}."]
+    if found.known:
+        return [f"Going on after epoch {found.known} of {config.epochs}."]
     if config.method == "frozen":
         return []
     encoder = build_encoder(plain(config), splits.train.images.shape[1]).to(pick_device(config.device))

@@ -1,5 +1,6 @@
 """Two generations of one file, each replaced in one step: a reader sees the old or the new one, never half of either."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,25 @@ import torch
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """Writes beside the target, forces it to the disk, then moves it there."""
+    drafted(path, content).replace(path)
+
+
+def save_next(path: Path, content: dict[str, Any]) -> None:
+    """Saves a new generation; the one before stays as `previous(path)`."""
+    draft = drafted(path, content)
+    if path.exists():
+        path.replace(previous(path))
+    draft.replace(path)
+
+
+def drafted(path: Path, content: dict[str, Any]) -> Path:
+    """The content in a file beside its target, on the disk."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with open(draft, "wb") as file:
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def save_next(path: Path, content: dict[str, Any]) -> None:
-    """Saves a new generation; the one before stays as `previous(path)`."""
-    if path.exists():
-        path.replace(previous(path))
-    save(path, content)
+    return draft
 
 
 def previous(path: Path) -> Path:
@@ -30,7 +37,7 @@ def previous(path: Path) -> Path:
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """The newest generation that is there and whole; None where there is none: the trial then starts again.
+    """The newest generation that is there and whole; None where there is none: the trial then starts again. What is damaged is set aside.
 
     Raises:
         OSError: a file is there but cannot be read now; it is not taken for a damaged one.
@@ -38,11 +45,13 @@ def load(path: Path) -> dict[str, Any] | None:
     """
     for file in (path, previous(path)):
         try:
-            return torch.load(file, map_location="cpu", weights_only=True)
+            content = file.read_bytes()
         except FileNotFoundError:
             continue
-        except (OSError, MemoryError):
+        try:
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        except MemoryError:
             raise
         except Exception:  # torch meets the bytes of a torn file with nearly any error
-            continue
+            file.replace(file.with_name(f"damaged-{file.name}"))
     return None

@@ -1,6 +1,7 @@
 """The command line of one training run: every field of a Config is an option."""
 
 import argparse
+import fcntl
 import hashlib
 import json
 import math
@@ -8,7 +9,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from moco import workers
 from moco.config import CHOICES, Config
@@ -85,27 +86,49 @@ def values_of(command: argparse.Namespace) -> dict[str, Any]:
     return values
 
 
-def folder_of(config: Config, fingerprint: str, out: str | None) -> Path:
-    """Where a run is kept, by default under the hash of its fields and its data's fingerprint; both lie there in config.json.
+def identity_of(config: Config, fingerprint: str) -> dict[str, Any]:
+    """What makes a run this one: its fields, its data and the number of workers."""
+    return {**config.to_dict(), "data": fingerprint, "workers": workers.count()}
+
+
+def folder_of(identity: dict[str, Any], out: str | None) -> Path:
+    """Where a run is kept, by default under the hash of its identity."""
+    short = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    return Path(out) if out else Path("runs") / f"{identity['dataset']}-{short}"
+
+
+def lock(folder: Path) -> IO[str]:
+    """An open file that no other run holds; closing it lets go.
+
+    Raises:
+        ValueError: another run writes into the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = open(folder / "lock", "w")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ValueError(f"{folder} is being written by another run; wait for it, or name another folder with --out") from None
+    return file
+
+
+def claim(folder: Path, identity: dict[str, Any]) -> None:
+    """Leaves the identity in the folder's config.json, or finds it there.
 
     Raises:
         ValueError: the folder holds a run with other fields, other data or another number of workers; they are named.
     """
-    identity = {**config.to_dict(), "data": fingerprint, "workers": workers.count()}
-    short = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-    folder = Path(out) if out else Path("runs") / f"{config.dataset}-{short}"
     file = folder / "config.json"
     if file.exists():
         kept = read_identity(file)
         other = [f"{name} {kept.get(name)!r}, not {value!r}" for name, value in identity.items() if kept.get(name) != value]
         if other:
             raise ValueError(f"--out must be a folder of its own for each run; {folder} holds one with {', '.join(other)}")
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
+        return
     draft = file.with_name(f"config.json.{os.getpid()}")
     draft.write_text(json.dumps(identity, indent=1))
     draft.replace(file)
-    return folder
 
 
 def read_identity(file: Path) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def is_whole(cached: Path) -> bool:
         dataset = load(cached)
         arrays = [part.numpy() for split in (dataset.train, dataset.test, dataset.extra) if split for part in split]
         return fingerprint(dataset.classes, arrays) == dataset.fingerprint
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
         return False
 
 

@@ -76,12 +76,12 @@ def remarks(curve: list[dict[str, Any]], result: dict[str, Any], classes: int, c
     """Sentences on what is plainly wrong with a run, from its epochs and its evaluation; none where nothing is."""
     if not all(math.isfinite(value) for value in (result["effective_rank"], *[row["loss"] for row in curve[-1:]])):
         return ["Diverged: loss or features are no numbers any more. Lower the learning rate or warm it up, or raise the temperature."]
+    if config.method != "moco" or not curve:
+        return []  # labels draw the features of few classes into few directions
     said = []
     if collapsed := result["effective_rank"] < COLLAPSED_RANK:
-        rank = f"effective rank {result['effective_rank']:.1f}, below {COLLAPSED_RANK:g}"
+        rank = f"effective rank {result['effective_rank']:.2f}, below {COLLAPSED_RANK:g}"
         said.append(f"Collapse: the features of all images point into few directions ({rank}).")
-    if config.method != "moco" or not curve:
-        return said
     last, chance, guess = curve[-1], 1 / classes, 1 / (1 + config.queue_size)
     if last["queue_fill"] < 1:
         said.append(f"The queue holds {last['queue_fill']:.0%} real keys at the end, the rest are random: lower queue_size or train longer.")

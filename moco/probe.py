@@ -74,7 +74,12 @@ PENALTIES = tuple(10.0**power for power in range(1, -9, -1))  # of the mean loss
 
 
 def lbfgs_probe(train: Features, validation: Features, scored: Features, penalties: tuple[float, ...] = PENALTIES, iterations: int = 1000) -> Probe:
-    """Softmax regression by L-BFGS on the mean cross-entropy + penalty / 2 |weights|², the bias free; each penalty goes on from the one before."""
+    """Softmax regression by L-BFGS on the mean cross-entropy + penalty / 2 |weights|², the bias free; each penalty goes on from the one before.
+
+    All features are divided by the root mean square of the training ones, so that a penalty means the same at any scale.
+    """
+    scale = root_mean_square(train.values)
+    train, validation, scored = (Features(part.values / scale, part.labels) for part in (train, validation, scored))
     inputs_NE, labels = with_bias(train.values), train.labels.to(train.values.device)
     weight_EC = torch.zeros(inputs_NE.shape[1], int(labels.max()) + 1, device=inputs_NE.device, requires_grad=True)
     fitted = []
@@ -93,6 +98,12 @@ def lbfgs_probe(train: Features, validation: Features, scored: Features, penalti
     validation_L = accuracies(validation, weight_ELC)
     best = int(validation_L.argmax())
     return scores(penalties[best], best in (0, len(penalties) - 1), float(validation_L[best]), scored, weight_ELC[:, best])
+
+
+def root_mean_square(values: Tensor) -> Tensor:
+    """Of all features together, without overflow; 1 where they are all 0."""
+    largest = values.abs().amax()
+    return torch.where(largest > 0, largest * (values / largest).square().mean().sqrt(), 1.0)
 
 
 @torch.no_grad()

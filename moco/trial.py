@@ -67,6 +67,19 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
     return result
 
 
+def kept(folder: Path) -> dict[str, Any]:
+    """What a trial's checkpoint holds: curve, state of the training, evaluation, state of the fine-tuning, result; None where not yet.
+
+    Raises:
+        ValueError: the file is the checkpoint of something else.
+    """
+    empty: dict[str, Any] = {"curve": [], "state": None, "evaluation": None, "finetuning": None, "result": None}
+    content = checkpoint.load(folder / "checkpoint.pt") or empty
+    if not (isinstance(content, dict) and empty.keys() <= content.keys()):
+        raise ValueError(f"{folder / 'checkpoint.pt'} must be the checkpoint of a run; it holds something else. Name another folder")
+    return content
+
+
 class Keeper:
     """A trial's checkpoint: the curve, the state of what is running, and what is already known. Only the first worker reads and writes."""
 
@@ -75,10 +88,7 @@ class Keeper:
         for name in ("checkpoint.pt", "encoder.pt", "head.pt") if workers.rank() == 0 else ():
             for draft in folder.glob(f"{name}.[0-9]*"):  # a kill during a save left it
                 draft.unlink(missing_ok=True)
-        empty: dict[str, Any] = {"curve": [], "state": None, "evaluation": None, "finetuning": None, "result": None}
-        self.content: dict[str, Any] = workers.of_first(lambda: checkpoint.load(self.file) or empty)
-        if not empty.keys() <= self.content.keys():
-            raise ValueError(f"{self.file} must be the checkpoint of a run; it holds something else. Name another folder")
+        self.content: dict[str, Any] = workers.of_first(lambda: kept(folder))
 
     def keep(self, **changes: Any) -> None:
         """Saves the checkpoint with these changes."""

@@ -116,6 +116,6 @@ def check_match(wanted: dict[str, Tensor], named: dict[str, Tensor], path: Path)
     told = [f"{len(missing)} of {len(wanted)} are missing ({', '.join(missing[:3])}{' ..' if len(missing) > 3 else ''})"] if missing else []
     told += [f"{len(other)} have another shape ({'; '.join(other[:2])}{' ..' if len(other) > 2 else ''})"] if other else []
     kernels = shapes.get("conv1.weight", ((), ()))
-    hint = ". Another stem, perhaps: weights of ImageNet need stem=imagenet" if kernels[0][2:] != kernels[1][2:] else ""
+    hint = ". Another stem, perhaps: weights of ImageNet need stem=imagenet" if len(kernels[0]) == 4 and kernels[0][2:] != kernels[1][2:] else ""
     hint = hint or ". Set encoder, width and stem as the weights have them"
     raise ValueError(f"weights must give every tensor of the backbone; of {path} {' and '.join(told)}{hint}")

@@ -86,10 +86,21 @@ def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
     from sklearn.linear_model import LogisticRegression
 
     train, validation = blobs(90), blobs(90, 1)
+    scale = train.values.square().mean().sqrt()
+    train, validation = (Features(part.values / scale, part.labels) for part in (train, validation))
     for penalty in (0.1, 0.001):
         probe = lbfgs_probe(train, validation, validation, (10.0, penalty))
         reference = LogisticRegression(C=1 / (penalty * 90), max_iter=1000, tol=1e-8).fit(train.values.numpy(), train.labels.numpy())
         assert probe.validation_accuracy == pytest.approx(reference.score(validation.values.numpy(), validation.labels.numpy()), abs=0.012)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-2, 1e3, 1e15])
+def test_lbfgs_gives_the_same_probe_at_any_scale_of_the_features(scale):
+    parts = [blobs(90), blobs(90, 1)]
+    one = lbfgs_probe(parts[0], parts[1], parts[1])
+    other = lbfgs_probe(*(Features(part.values * scale, part.labels) for part in (parts[0], parts[1], parts[1])))
+    assert other.setting == one.setting
+    assert other.accuracy == pytest.approx(one.accuracy, abs=0.012)
 
 
 def test_features_that_are_no_numbers_teach_nothing_and_break_nothing():

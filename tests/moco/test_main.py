@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 
 import pytest
+import torch
 
 from moco import __main__, cli
 from moco.config import Config
@@ -112,7 +113,8 @@ def test_it_says_what_was_done_before_and_what_the_untrained_encoder_is_worth(ru
     assert "Complete already; nothing is run." in third
     assert "epoch 2/3" not in third
     assert "280 images" in third
-    assert run(*words, "--until", "1")[0] == 0
+    fourth = run(*words, "--until", "1")
+    assert (fourth[0], "linear probe" in fourth[1], "Stopped" in fourth[1]) == (0, True, False)
     assert len((tmp_path / "run" / "epochs.jsonl").read_text().splitlines()) == 3
 
 
@@ -141,6 +143,29 @@ def test_a_diverged_run_ends_with_a_sentence(run, tmp_path):
         assert code == 0
         assert "Diverged" in out
     assert "Fine-tuning diverged" in run(*SMALL, "--finetune-epochs", "1", "--finetune-lr", "1e30", "--out", str(tmp_path / "tuned"))[1]
+
+
+def test_a_refused_command_claims_no_folder(run, tmp_path):
+    words = [*SMALL, "--out", str(tmp_path / "run"), "--until", "1"]
+    assert run(*words, "--batch-size", "4096")[0] == 2
+    assert run(*words)[0] == 0
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [1]])
+def test_a_checkpoint_of_something_else_is_refused(run, tmp_path, content):
+    (tmp_path / "run").mkdir()
+    torch.save(content, tmp_path / "run" / "checkpoint.pt")
+    code, _, err = run(*SMALL, "--out", str(tmp_path / "run"))
+    assert code == 2
+    assert "must be the checkpoint of a run" in err
+
+
+def test_a_lost_checkpoint_of_a_finished_run_is_trained_again_aloud(run, tmp_path):
+    run(*SMALL, "--out", str(tmp_path / "run"))
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    out = run(*SMALL, "--out", str(tmp_path / "run"))[1]
+    assert "epoch 1/3" in out
+    assert "Complete already" not in out
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]"])
