@@ -1,6 +1,6 @@
 """What implementers of MoCo get wrong, each as a test that fails when the mistake is made.
 
-The numbers follow a survey of public implementations and their issues: 1 key initialisation, 2 order of a step, 3 enqueue before the
+The numbers follow a survey of public implementations and their discussions: 1 key initialisation, 2 order of a step, 3 enqueue before the
 logits, 4 leak of the symmetric loss, 5 its scale, 6 the queue, 7 queue against dataset, 8 age against momentum, 9 shuffling without
 groups, 10 split batch norm, 11 the key encoder's statistics, 12 the moving average, 13 normalisation, 14 gradients, 15 learning-rate
 scaling, 16 weight decay, 17 the last epoch's rate, 18 precision of the loss, 19 the probe, 20 selection on the test split, 21 what kNN
