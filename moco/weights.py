@@ -1,6 +1,7 @@
 """Weights of a ResNet from elsewhere and for elsewhere, by torchvision's names; a backbone is never left partly random."""
 
 import hashlib
+import io
 import re
 import warnings
 from pathlib import Path
@@ -59,9 +60,17 @@ def digest(path: Path) -> str:
     Raises:
         ValueError: it cannot be read.
     """
+    return hashlib.sha256(content_of(path)).hexdigest()
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return path.read_bytes()
     except OSError as error:
         raise ValueError(f"weights must name a file; {path} cannot be read ({error.strerror})") from None
 
@@ -72,10 +81,10 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises:
         ValueError: it cannot be read so, or holds no tensors.
     """
-    digest(path)
+    stored = io.BytesIO(content_of(path))
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's advice on old formats
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+            content: Any = torch.load(stored, map_location="cpu", weights_only=True)
     except Exception as error:  # torch meets the bytes of a torn file with nearly any error
         told = f"{path} is not ({type(error).__name__}). From a file that you trust, save its state_dict alone"
         raise ValueError(f"weights must be a file that torch can load without running code from it; {told}") from None
