@@ -20,7 +20,7 @@ from moco.device import describe, pick_device, pick_precision
 from moco.encoder import build_encoder
 from moco.evaluate import validation_knn
 from moco.optimizers import decay_on, row_of
-from moco.splits import Splits, carve
+from moco.splits import carve
 from moco.supervised import plain
 
 
@@ -33,6 +33,7 @@ class Prepared(NamedTuple):
     opening: list[str]  # what is about to run, in words
     known: int  # epochs that are done
     complete: bool  # the result is there
+    scored: int  # images that accuracies are measured on
 
 
 def main(words: list[str] | None = None) -> int:
@@ -86,13 +87,14 @@ def prepared(command: Namespace, held: ExitStack) -> Prepared | str:
         dataset = data.load(cached)
         config = Config.of(facts.complete(values, dataset.name))
         facts.check_place(config.to_dict(), workers.count())
-        said = opening(config, dataset, facts.facts_of(cached, config.to_dict()))
+        found = facts.facts_of(cached, config.to_dict())
         identity = cli.identity_of(config, dataset.fingerprint)
         folder = cli.folder_of(identity, command.out)
         held.enter_context(cli.lock(folder))
         cli.claim(folder, identity)
         kept = trial.kept(folder)
-        return Prepared(config, cached, folder, said, len(kept["curve"]), kept["result"] is not None)
+        said, scored = opening(config, dataset, found), found["counts"][config.score_split]
+        return Prepared(config, cached, folder, said, len(kept["curve"]), kept["result"] is not None, scored)
     except ValueError as problem:
         return str(problem)
     except OSError as problem:
@@ -122,9 +124,8 @@ def opening(config: Config, dataset: Dataset, found: dict[str, Any]) -> list[str
 def run(found: Prepared, until: int) -> None:
     """Trains up to an epoch, and evaluates where that is the last; the numbers are kept beside the checkpoint."""
     config, folder, known, first = found.config, found.folder, found.known, workers.rank() == 0
-    splits = carve(data.load(found.cached), config)
     if first:
-        say([*found.opening, *where_it_stands(found, splits)])
+        say([*found.opening, *where_it_stands(found)])
     rows: list[dict[str, Any]] = []
     with closing(trial.run(config.to_dict(), folder, found.cached)) as epochs:
         while True:
@@ -142,10 +143,10 @@ def run(found: Prepared, until: int) -> None:
                 return
     if first:
         (folder / "result.json").write_text(json.dumps(json.loads(cli.strict(result)), indent=1))
-        say(cli.lines_of(result, config, len(splits.scored(config).labels), folder))
+        say(cli.lines_of(result, config, found.scored, folder))
 
 
-def where_it_stands(found: Prepared, splits: Splits) -> list[str]:
+def where_it_stands(found: Prepared) -> list[str]:
     """What was done before, or for a fresh run what the untrained encoder is worth."""
     config = found.config
     if found.complete:
@@ -154,8 +155,10 @@ def where_it_stands(found: Prepared, splits: Splits) -> list[str]:
         return [f"Going on after epoch {found.known} of {config.epochs}."]
     if config.method == "frozen":
         return []
+    dataset = data.load(found.cached)
+    splits = carve(dataset, config)
     encoder = build_encoder(plain(config), splits.train.images.shape[1]).to(pick_device(config.device))
-    knn = validation_knn(encoder, splits, data.load(found.cached), config)["knn_accuracy"]
+    knn = validation_knn(encoder, splits, dataset, config)["knn_accuracy"]
     return [f"epoch 0/{config.epochs}  before training: kNN {knn:.1%} (validation, {len(splits.validation.labels):,} images)"]
 
 

@@ -154,6 +154,11 @@ class Config:
         """Groups of a whole batch that batch norm treats apart; 1 where the kind of batch norm has none."""
         return self.batch_norm_splits if self.batch_norm in ("shuffle", "split") else 1
 
+    @property
+    def keys_an_image(self) -> int:
+        """How many keys of an image enter the queue when a batch with it is trained on."""
+        return 1 if self.loss == "asymmetric" else 2
+
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Config":
         """The config with these values; a whole number serves where a real one is meant, nothing else is converted."""

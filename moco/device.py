@@ -62,6 +62,11 @@ def pick_precision(config: Config, device: torch.device, size: int) -> torch.dty
     return getattr(torch, config.precision)
 
 
+def passes(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """The context of an encoder's pass in that precision; float32 and float64 are left as they are."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
+
+
 def describe(device: torch.device) -> str:
     """A name for people: the GPU's, or the CPU's architecture."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"

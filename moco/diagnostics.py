@@ -59,7 +59,7 @@ def age_note(config: Config, images: int) -> str:
     A key is K / B steps old when it leaves; the key encoder remembers 1 / (1 - m) steps. ImageNet's MoCo has 256 and 1,000, FAIR's
     CIFAR-10 demo 8 and 100.
     """
-    age = config.queue_size / (config.batch_size * (1 if config.loss == "asymmetric" else 2))
+    age = config.queue_size / (config.batch_size * config.keys_an_image)
     if config.key_momentum == 1:
         return "The key encoder never follows the query encoder: key_momentum is 1."
     memory = 1 / (1 - config.key_momentum)

@@ -89,8 +89,7 @@ def warnings(dataset: Dataset, config: Config, images: int) -> list[str]:
     train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     if config.method != "moco":
         return guard.warnings(train, test, 0, images, dataset.modes)
-    views = 1 if config.loss == "asymmetric" else 2  # of an image enter the queue a step
-    queue = config.queue_size // views if config.own_keys == "keep" else 0
+    queue = config.queue_size // config.keys_an_image if config.own_keys == "keep" else 0
     note = diagnostics.age_note(config, images)
     return [*guard.warnings(train, test, queue, images, dataset.modes), *([note] if note else [])]
 

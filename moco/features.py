@@ -7,7 +7,7 @@ from torch import Tensor
 
 from moco.config import Config
 from moco.data import Dataset, Split, statistics
-from moco.device import pick_precision
+from moco.device import passes, pick_precision
 from moco.encoder import Encoder
 
 BATCH = 512
@@ -30,7 +30,7 @@ def extract(encoder: Encoder, split: Split, dataset: Dataset, config: Config) ->
     encoder.eval()
     for images in split.images.split(BATCH):
         pixels = ((images.to(device).float() / 255 - mean) / std).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        with passes(device, dtype):
             part = encoder.backbone(pixels)
             projections.append(encoder.head(part).float())
         features.append(part.float())

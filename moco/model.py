@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from moco import workers
 from moco.config import Config
+from moco.device import passes
 from moco.encoder import Encoder
 
 
@@ -134,7 +135,7 @@ class MoCo(nn.Module):
 
     def encode(self, encoder: Encoder, view: Tensor) -> Tensor:
         """Projections (N, C), at least float32; only the pass itself runs in the model's precision."""
-        with torch.autocast(view.device.type, self.precision, enabled=self.precision == torch.bfloat16):
+        with passes(view.device, self.precision):
             return in_full(encoder(view))
 
     @torch.no_grad()

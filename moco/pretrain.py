@@ -63,7 +63,6 @@ class Pretraining(Training):
     def run_epoch(self) -> Epoch:
         (loss, accuracy, alignment), lr, seconds, speed = self.train_epoch()
         queue, queries = self.moco.queue, workers.gather(self.last.query_NC).float()
-        keys_a_step = self.config.batch_size * (1 if self.config.loss == "asymmetric" else 2)
         metrics = EpochMetrics(
             epoch=self.epoch,
             step=self.step,
@@ -76,7 +75,7 @@ class Pretraining(Training):
             projection_std=diagnostics.spread(queries),
             projection_rank=diagnostics.effective_rank(queries),
             queue_fill=float(queue.filled) / len(queue.keys_KC),
-            queue_age=float(queue.filled) / keys_a_step,
+            queue_age=float(queue.filled) / (self.config.batch_size * self.config.keys_an_image),
             key_drift=diagnostics.drift(self.moco.query_encoder, self.moco.key_encoder),
             gradient_norm=float(gradient_norm(self.parameters)),
             key_momentum=self.moco.key_momentum,

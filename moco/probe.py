@@ -64,10 +64,7 @@ def linear_probe(
             gradient = (x_BE.T @ error_BLC.flatten(1)).view_as(weight_ELC) / len(index)
             velocity.mul_(MOMENTUM).add_(gradient)
             weight_ELC.sub_(rate_L1 * velocity)
-    validation_L = accuracies(validation, weight_ELC)
-    best = int(validation_L.argmax())
-    at_edge = best in (0, len(rates) - 1)
-    return scores(rates[best], at_edge, float(validation_L[best]), scored, weight_ELC[:, best])
+    return best_of(rates, weight_ELC, validation, scored)
 
 
 PENALTIES = tuple(10.0**power for power in range(1, -9, -1))  # of the mean loss; from strong to weak
@@ -95,9 +92,14 @@ def lbfgs_probe(train: Features, validation: Features, scored: Features, penalti
         solver.step(loss)
         fitted.append(weight_EC.detach().clone())
     weight_ELC = torch.stack(fitted or [torch.zeros_like(weight_EC).detach()] * len(penalties), 1)  # features that are no numbers teach nothing
+    return best_of(penalties, weight_ELC, validation, scored)
+
+
+def best_of(settings: tuple[float, ...], weight_ELC: Tensor, validation: Features, scored: Features) -> Probe:
+    """The probe of the setting that is best on validation; of equals the first."""
     validation_L = accuracies(validation, weight_ELC)
     best = int(validation_L.argmax())
-    return scores(penalties[best], best in (0, len(penalties) - 1), float(validation_L[best]), scored, weight_ELC[:, best])
+    return scores(settings[best], best in (0, len(settings) - 1), float(validation_L[best]), scored, weight_ELC[:, best])
 
 
 def root_mean_square(values: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from moco import workers
 from moco.config import Config
 from moco.data import Dataset, Split
-from moco.device import pick_device, pick_precision
+from moco.device import passes, pick_device, pick_precision
 from moco.encoder import Encoder, build_encoder
 from moco.features import extract
 from moco.seed import Source, derived_seed, seed_weights
@@ -58,7 +58,7 @@ class Supervised(Training):
 
     def forward(self, batch: Tensor, chance: Chance) -> tuple[Tensor, Tensor]:
         labels, view = self.labels[workers.share(batch).to(self.device)], self.view(batch, chance)
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision == torch.bfloat16):
+        with passes(self.device, self.precision):
             logits = self.classifier(view)
         loss = F.cross_entropy(logits.float(), labels)
         return loss, torch.stack([loss, (logits.argmax(1) == labels).float().mean()])
