@@ -4,9 +4,11 @@ MoCo normalises on each of 8 devices apart and shuffles the keys between them; o
 that they belong together. A split is one such device: it normalises a contiguous group of the batch by the group's own statistics.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.autograd.function import once_differentiable
 
 from moco import workers
 
@@ -30,17 +32,42 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         if len(x_NCHW) % self.splits:
             raise ValueError(f"a batch must split into {self.splits} equal groups; got {len(x_NCHW)} images")
-        means = self.running_mean.repeat(self.splits, 1)
-        variances = self.running_var.repeat(self.splits, 1)
-        groups = [
-            F.batch_norm(group, mean, variance, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
-            for group, mean, variance in zip(x_NCHW.chunk(self.splits), means, variances, strict=True)
-        ]
+        y_NCHW, mean_GC, scale_GC = GroupNormalised.apply(x_NCHW, self.weight, self.bias, self.splits, self.eps)
         with torch.no_grad():
+            count = x_NCHW.numel() / mean_GC.numel()  # numbers behind each statistic
+            variance_GC = scale_GC.pow(-2).sub_(self.eps).mul_(count / (count - 1))
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(means.mean(0), self.momentum or 0.0)
-            self.running_var.lerp_(variances.mean(0), self.momentum or 0.0)
-        return torch.cat(groups)
+            self.running_mean.lerp_(mean_GC.mean(0), self.momentum or 0.0)
+            self.running_var.lerp_(variance_GC.mean(0), self.momentum or 0.0)
+        return y_NCHW
+
+
+class GroupNormalised(torch.autograd.Function):
+    """A batch in equal groups, each normalised by its own statistics, all written into one result; and the groups' means (G, C) and inverse
+    standard deviations (G, C)."""
+
+    @staticmethod
+    def forward(ctx: Any, x_NCHW: Tensor, weight_C: Tensor, bias_C: Tensor, groups: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        result = torch.empty_like(x_NCHW)
+        mean_GC, scale_GC = weight_C.new_empty(groups, len(weight_C)), weight_C.new_empty(groups, len(weight_C))
+        for x, y, mean, scale in zip(x_NCHW.chunk(groups), result.chunk(groups), mean_GC, scale_GC, strict=True):
+            torch.ops.aten.native_batch_norm.out(x, weight_C, bias_C, None, None, True, 0.0, eps, out=y, save_mean=mean, save_invstd=scale)
+        ctx.save_for_backward(x_NCHW, weight_C, mean_GC, scale_GC)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mean_GC, scale_GC)
+        return result, mean_GC, scale_GC
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x_NCHW, weight_C, mean_GC, scale_GC = ctx.saved_tensors
+        parts = zip(gradients[0].chunk(len(mean_GC)), x_NCHW.chunk(len(mean_GC)), mean_GC, scale_GC, strict=True)
+        found = [
+            torch.ops.aten.native_batch_norm_backward(gradient, x, weight_C, None, None, mean, scale, True, ctx.eps, [True, True, True])
+            for gradient, x, mean, scale in parts
+        ]
+        of_x, of_weight, of_bias = zip(*found, strict=True)
+        return torch.cat(of_x), torch.stack(of_weight).sum(0), torch.stack(of_bias).sum(0), None, None
 
 
 class SyncBatchNorm2d(nn.BatchNorm2d):

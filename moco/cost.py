@@ -30,9 +30,9 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
         splits = carve(dataset, config)
         run = METHODS[config.method if config.method in METHODS else "supervised"](config, dataset, splits)
         chance = Chance(*(generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE)))
-        batch = torch.arange(config.batch_size)
-        run.train_step(batch, chance)  # the first step also sets things up
-        step = timed(lambda: [run.train_step(batch, chance) for _ in range(STEPS)]) / STEPS
+        images = torch.arange(config.batch_size, device=run.device)
+        run.train_step(run.batch(images, chance), chance)  # the first step also sets things up
+        step = timed(lambda: [run.train_step(run.batch(images, chance), chance) for _ in range(STEPS)]) / STEPS
         few = data.Split(splits.train.images[:BATCH], splits.train.labels[:BATCH])
         image = timed(lambda: extract(run.encoder, few, dataset, config)) / len(few.labels)
     finally:

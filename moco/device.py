@@ -1,10 +1,13 @@
 """Where a trial runs and in which precision, decided from what the machine has."""
 
+import ctypes
 import platform
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from moco.config import Config
 
@@ -62,9 +65,28 @@ def pick_precision(config: Config, device: torch.device, size: int) -> torch.dty
     return getattr(torch, config.precision)
 
 
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on the device; a GPU gets it while the program goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
 def passes(device: torch.device, precision: torch.dtype) -> torch.autocast:
     """The context of an encoder's pass in that precision; float32 and float64 are left as they are."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
+
+
+def in_full(x: Tensor) -> Tensor:
+    """At least float32."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+@cache
+def keep_pages() -> None:
+    """Lets this process keep memory that it freed: glibc gives large blocks back to the kernel, and every step then pays for new pages."""
+    with suppress(OSError, AttributeError):  # not glibc
+        libc = ctypes.CDLL(None)
+        for option, value in ((-3, 2**30), (-1, 2**31 - 1)):  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h, bytes
+            libc.mallopt(option, value)
 
 
 def describe(device: torch.device) -> str:

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from moco import workers
 from moco.config import Config
-from moco.device import passes
+from moco.device import in_full, passes, send
 from moco.encoder import Encoder
+from moco.info_nce import info_nce
 
 
 class Queue(nn.Module):
@@ -52,26 +53,6 @@ class Contrast(NamedTuple):
     alignment: Tensor  # mean |query - key|² of the same image (Wang & Isola 2020, equation 1), 0 to 4
     query_NC: Tensor  # unit vectors, without gradient
     key_NC: Tensor
-
-
-def info_nce(query_NC: Tensor, key_NC: Tensor, queue_KC: Tensor, temperature: float, masked_NK: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The InfoNCE loss (van den Oord et al. 2018, equation 4; He et al. 2020, equation 1), averaged over queries, and the logits (N, 1 + K).
-
-    The first column belongs to the query's own key; a masked key is no negative. Chance is ln(1 + K).
-    """
-    query_NC, key_NC, queue_KC = (in_full(x) for x in (query_NC, key_NC, queue_KC))
-    positive_N1 = (query_NC * key_NC).sum(1, keepdim=True)
-    negative_NK = query_NC @ queue_KC.T
-    if masked_NK is not None:
-        negative_NK = negative_NK.masked_fill(masked_NK, -torch.inf)
-    logits = torch.cat([positive_N1, negative_NK], dim=1) / temperature
-    labels = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
-    return F.cross_entropy(logits, labels), logits
-
-
-def in_full(x: Tensor) -> Tensor:
-    """At least float32."""
-    return x if x.dtype == torch.float64 else x.float()
 
 
 class MoCo(nn.Module):
@@ -119,11 +100,11 @@ class MoCo(nn.Module):
         query_NC = F.normalize(self.encode(self.query_encoder, query_view), dim=1)
         key_NC = self.encode_keys(key_view, generator)
         masked_NK = self.queue.images_K == images_N[:, None] if self.masks else None
-        loss, logits = info_nce(query_NC, key_NC, self.queue.keys_KC.clone(), self.temperature, masked_NK)
+        loss, positive_N, hardest_N = info_nce(query_NC, key_NC, self.queue.keys_KC, self.temperature, masked_NK)
         with torch.no_grad():
-            hits = torch.where(logits[:, 0].isfinite(), (logits.argmax(1) == 0).to(loss.dtype), torch.nan).mean()
+            hits = torch.where(positive_N.isfinite(), (positive_N >= hardest_N).to(loss.dtype), torch.nan).mean()
             accuracy = torch.where(self.queue.filled == len(self.queue.keys_KC), hits, torch.nan)
-            alignment = 2 - 2 * self.temperature * logits[:, 0].mean()
+            alignment = 2 - 2 * self.temperature * positive_N.mean()
         return Contrast(loss, accuracy, alignment, query_NC.detach(), key_NC)
 
     @torch.no_grad()
@@ -144,7 +125,7 @@ class MoCo(nn.Module):
         if not self.shuffles:
             return F.normalize(self.encode(self.key_encoder, key_view), dim=1)
         views = workers.gather(key_view)
-        order = torch.randperm(len(views), generator=generator).to(views.device)
+        order = send(torch.randperm(len(views), generator=generator), views.device)
         shuffled_NC = workers.gather(self.encode(self.key_encoder, views[workers.share(order)]))
         keys_NC = torch.empty_like(shuffled_NC).index_copy_(0, order, shuffled_NC)
         return F.normalize(workers.share(keys_NC), dim=1)

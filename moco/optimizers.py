@@ -18,6 +18,7 @@ class Row(NamedTuple):
     momentum: str  # what plays its part
     decays: str = "all"  # which parameters, where `decay_on` is auto: FAIR's MoCo decays all, layer-wise methods only weights
     vectors: dict[str, Any] = {}  # keyword arguments of their own for biases and batch norm  # noqa: RUF012
+    fused: tuple[str, ...] = ()  # kinds of device on which the library has one kernel for the whole step, two to three times as fast
 
 
 def from_timm(name: str) -> Callable[..., optim.Optimizer]:
@@ -44,16 +45,16 @@ def nothing(config: Config) -> dict[str, Any]:
 
 
 OPTIMIZERS = {
-    "sgd": Row(optim.SGD, with_momentum, 1e-3, "L2", "momentum"),
-    "nesterov": Row(optim.SGD, lambda c: {"momentum": c.momentum, "nesterov": True}, 1e-3, "L2", "momentum"),
-    "adam": Row(optim.Adam, nothing, 1e-3, "L2", "β₁ 0.9"),
-    "adamw": Row(optim.AdamW, nothing, 1e-3, "decoupled", "β₁ 0.9"),
+    "sgd": Row(optim.SGD, with_momentum, 1e-3, "L2", "momentum", fused=("cpu", "cuda")),
+    "nesterov": Row(optim.SGD, lambda c: {"momentum": c.momentum, "nesterov": True}, 1e-3, "L2", "momentum", fused=("cpu", "cuda")),
+    "adam": Row(optim.Adam, nothing, 1e-3, "L2", "β₁ 0.9", fused=("cpu", "cuda")),
+    "adamw": Row(optim.AdamW, nothing, 1e-3, "decoupled", "β₁ 0.9", fused=("cpu", "cuda")),
     "nadam": Row(optim.NAdam, nothing, 2e-3, "L2", "β₁ 0.9"),
     "nadamw": Row(optim.NAdam, lambda c: {"decoupled_weight_decay": True}, 2e-3, "decoupled", "β₁ 0.9"),
     "radam": Row(optim.RAdam, nothing, 1e-3, "L2", "β₁ 0.9"),
     "radamw": Row(optim.RAdam, lambda c: {"decoupled_weight_decay": True}, 1e-3, "decoupled", "β₁ 0.9"),
     "adamax": Row(optim.Adamax, nothing, 2e-3, "L2", "β₁ 0.9"),
-    "adagrad": Row(optim.Adagrad, nothing, 1e-2, "L2", "none"),
+    "adagrad": Row(optim.Adagrad, nothing, 1e-2, "L2", "none", fused=("cpu",)),
     "adadelta": Row(optim.Adadelta, nothing, 1.0, "L2", "none"),
     "adafactor": Row(optim.Adafactor, nothing, 1e-2, "decoupled", "none"),
     "rmsprop": Row(optim.RMSprop, with_momentum, 1e-2, "L2", "momentum"),
@@ -79,8 +80,9 @@ def build_optimizer(config: Config, model: nn.Module) -> optim.Optimizer:
     vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     decay = {"weight_decay": config.weight_decay if decay_on(config) == "all" else 0.0}
     groups = [{"params": weights}, {"params": vectors, **decay, **row.vectors}]
+    fused = {"fused": True} if next(model.parameters()).device.type in row.fused else {}
     try:
-        return row.build(groups, lr=config.lr, weight_decay=config.weight_decay, **row.options(config))
+        return row.build(groups, lr=config.lr, weight_decay=config.weight_decay, **row.options(config), **fused)
     except ValueError as error:
         raise ValueError(f"optimizer {config.optimizer} does not take these fields: {error}") from None
 

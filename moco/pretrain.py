@@ -14,7 +14,7 @@ from moco.encoder import Encoder, build_encoder
 from moco.model import Contrast, MoCo
 from moco.schedules import key_momentum
 from moco.seed import Source, generator
-from moco.training import Chance, Epoch, Training, gradient_norm
+from moco.training import Batch, Chance, Epoch, Training, gradient_norm
 
 
 class EpochMetrics(NamedTuple):
@@ -42,6 +42,7 @@ class EpochMetrics(NamedTuple):
 class Pretraining(Training):
     """The query encoder learns; the key encoder follows."""
 
+    views_an_image = 2
     last: Contrast  # of the last step
 
     def __init__(self, config: Config, dataset: Dataset, images: Tensor) -> None:
@@ -49,10 +50,9 @@ class Pretraining(Training):
         self.moco = MoCo(config, encoder, generator(config.seed, Source.QUEUE), pick_precision(config, pick_device(config.device), images.shape[2]))
         super().__init__(config, dataset, images, self.moco, self.moco.query_encoder)
 
-    def forward(self, batch: Tensor, chance: Chance) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Batch, chance: Chance) -> tuple[Tensor, Tensor]:
         self.moco.key_momentum = key_momentum(self.config.key_momentum_schedule, self.config.key_momentum, self.progress)
-        query_view, key_view = self.view(batch, chance), self.view(batch, chance)
-        contrast = self.moco(query_view, key_view, workers.share(batch).to(self.device), chance.shuffle)
+        contrast = self.moco(*batch.views, batch.images_N, chance.shuffle)
         self.last = contrast
         return contrast.loss, torch.stack([contrast.loss, contrast.accuracy, contrast.alignment])
 

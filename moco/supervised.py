@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moco import workers
 from moco.config import Config
 from moco.data import Dataset, Split
 from moco.device import passes, pick_device, pick_precision
 from moco.encoder import Encoder, build_encoder
 from moco.features import extract
 from moco.seed import Source, derived_seed, seed_weights
-from moco.training import Chance, Epoch, Training, gradient_norm
+from moco.training import Batch, Chance, Epoch, Training, gradient_norm
 
 
 class EpochMetrics(NamedTuple):
@@ -56,8 +55,8 @@ class Supervised(Training):
         super().__init__(config, dataset, train.images, self.classifier, nn.ModuleList([encoder.backbone, self.classifier.linear]))
         self.precision = pick_precision(config, self.device, train.images.shape[2])
 
-    def forward(self, batch: Tensor, chance: Chance) -> tuple[Tensor, Tensor]:
-        labels, view = self.labels[workers.share(batch).to(self.device)], self.view(batch, chance)
+    def forward(self, batch: Batch, chance: Chance) -> tuple[Tensor, Tensor]:
+        labels, (view,) = self.labels[batch.images_N], batch.views
         with passes(self.device, self.precision):
             logits = self.classifier(view)
         loss = F.cross_entropy(logits.float(), labels)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from moco import views, workers
 from moco.config import Config
 from moco.data import Dataset, statistics
-from moco.device import pick_device
+from moco.device import keep_pages, pick_device, send
 from moco.encoder import Encoder
 from moco.optimizers import build_optimizer
 from moco.schedules import share_of_peak
@@ -23,6 +23,13 @@ class Chance(NamedTuple):
 
     views: torch.Generator
     shuffle: torch.Generator
+
+
+class Batch(NamedTuple):
+    """This worker's part of a step, on its device."""
+
+    images_N: Tensor  # which training images
+    views: tuple[Tensor, ...]  # `views_an_image` random views of them (N, C, H, W), normalised
 
 
 class Pass(NamedTuple):
@@ -49,6 +56,8 @@ class Training(ABC):
         ValueError: the images do not fill a batch, or the batch does not divide over the workers.
     """
 
+    views_an_image = 1
+
     def __init__(self, config: Config, dataset: Dataset, images: Tensor, model: nn.Module, trained: nn.Module) -> None:
         """`images` are uint8 (N, channels, H, W); `trained` is the part of the model that the optimizer owns."""
         if len(images) < config.batch_size:
@@ -57,6 +66,7 @@ class Training(ABC):
             raise ValueError(f"batch_size must be a multiple of the workers; got {config.batch_size} for {workers.count()}")
         self.config, self.epoch, self.step = config, 0, 0
         self.device = pick_device(config.device)
+        keep_pages()
         self.images = images.to(self.device)
         self.recipe = views.recipe(config, dataset.views)
         self.mean, self.std = (x.to(self.device) for x in statistics(dataset, config))
@@ -66,8 +76,8 @@ class Training(ABC):
         self.steps_an_epoch = len(self.images) // config.batch_size
 
     @abstractmethod
-    def forward(self, batch: Tensor, chance: Chance) -> tuple[Tensor, Tensor]:
-        """The loss of a batch, given by its indices, and the numbers (M,) whose mean over the epoch is wanted, the loss first."""
+    def forward(self, batch: Batch, chance: Chance) -> tuple[Tensor, Tensor]:
+        """The loss of a batch, and the numbers (M,) whose mean over the epoch is wanted, the loss first."""
 
     @property
     @abstractmethod
@@ -99,7 +109,7 @@ class Training(ABC):
         self.epoch += 1
         chance = Chance(*(generator(self.config.seed, source, self.epoch) for source in (Source.VIEWS, Source.SHUFFLE)))
         numbers, lr = [], 0.0
-        for batch in epoch_batches(self.config, len(self.images), self.epoch):
+        for batch in ahead(self.batches(chance), self.device):
             lr = self.set_rate()
             numbers.append(self.train_step(batch, chance))
         workers.average_statistics(self.model)
@@ -107,7 +117,7 @@ class Training(ABC):
         seconds = time.perf_counter() - started
         return Pass(means, lr, seconds, len(numbers) * self.config.batch_size / seconds)
 
-    def train_step(self, batch: Tensor, chance: Chance) -> Tensor:
+    def train_step(self, batch: Batch, chance: Chance) -> Tensor:
         """One step of the optimizer; the numbers of `forward`, without gradient."""
         loss, numbers = self.forward(batch, chance)
         self.optimizer.zero_grad(set_to_none=True)
@@ -130,20 +140,40 @@ class Training(ABC):
             group["lr"] = lr
         return lr
 
-    def view(self, batch: Tensor, chance: Chance) -> Tensor:
-        """This worker's part of one random view of the batch, normalised; the draw is for the whole batch, on every worker alike."""
-        parameters = views.draw(self.recipe, len(batch), self.images.shape[2], self.images.shape[3], chance.views)
-        parameters = views.Parameters(*(workers.share(part) for part in parameters))
-        mine = self.images[workers.share(batch).to(self.device)]
-        pixels = views.render(mine, parameters, self.images.shape[2], grayscale_first=self.recipe.grayscale_first)
-        return ((pixels - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+    def batches(self, chance: Chance) -> Iterator[Batch]:
+        """An epoch's batches in a new order, the same on every worker; what does not fill one is left out."""
+        size = self.config.batch_size
+        order = torch.randperm(len(self.images), generator=generator(self.config.seed, Source.ORDER, self.epoch))
+        order = send(order, self.device)
+        for start in range(0, self.steps_an_epoch * size, size):
+            yield self.batch(order[start : start + size], chance)
+
+    def batch(self, images: Tensor, chance: Chance) -> Batch:
+        """This worker's part of the batch of these images; views are drawn for the whole batch, on every worker alike."""
+        height, width = self.images.shape[2:]
+        drawn = [views.draw(self.recipe, len(images), height, width, chance.views) for _ in range(self.views_an_image)]
+        parameters = views.Parameters(*(torch.cat([workers.share(part) for part in parts]) for parts in zip(*drawn, strict=True)))
+        images = workers.share(images)
+        pixels = self.images[images.repeat(self.views_an_image)]
+        made = views.render(pixels, parameters, height, grayscale_first=self.recipe.grayscale_first, normal=(self.mean, self.std))
+        return Batch(images, made.chunk(self.views_an_image))
 
 
-def epoch_batches(config: Config, images: int, epoch: int) -> Iterator[Tensor]:
-    """Index batches of one epoch's permutation, the same on every worker; what does not fill a batch is left out."""
-    order = torch.randperm(images, generator=generator(config.seed, Source.ORDER, epoch))
-    for start in range(0, images - config.batch_size + 1, config.batch_size):
-        yield order[start : start + config.batch_size]
+def ahead(batches: Iterator[Batch], device: torch.device) -> Iterator[Batch]:
+    """The same batches; a GPU makes each while it runs the step before."""
+    if device.type != "cuda":
+        yield from batches
+        return
+    aside, main = torch.cuda.Stream(device), torch.cuda.current_stream(device)
+    while True:
+        with torch.cuda.stream(aside):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        main.wait_stream(aside)
+        for tensor in (batch.images_N, *batch.views):
+            tensor.record_stream(main)  # else its memory could be given away while the step still reads it
+        yield batch
 
 
 def means_of(numbers_SM: Tensor) -> Tensor:

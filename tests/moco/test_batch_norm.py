@@ -15,6 +15,16 @@ def test_each_group_is_normalised_by_its_own_statistics(layout):
     torch.testing.assert_close(norm(x), expected)
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_gradients_are_those_of_finite_differences(layout):
+    norm = SplitBatchNorm2d(3, 2).double().train()
+    x = torch.randn(6, 3, 2, 2, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
+    weight, bias = torch.randn(3, dtype=torch.float64).requires_grad_(), torch.randn(3, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda *inputs: torch.func.functional_call(norm, {"weight": inputs[1], "bias": inputs[2]}, inputs[0]), (x, weight, bias)
+    )
+
+
 def test_running_statistics_follow_the_mean_of_the_groups():
     x = torch.randn(12, 5, 4, 4)
     norm = SplitBatchNorm2d(5, 3).train()

@@ -24,7 +24,8 @@ from moco.diagnostics import age_note
 from moco.encoder import build_encoder
 from moco.evaluate import evaluate, nearest, state_hash
 from moco.features import Frozen, extract
-from moco.model import MoCo, Queue, info_nce
+from moco.info_nce import info_nce
+from moco.model import MoCo, Queue
 from moco.optimizers import build_optimizer
 from moco.pretrain import Pretraining, pretrain
 from moco.schedules import SCHEDULES, share_of_peak
@@ -99,12 +100,10 @@ def test_02_the_key_encoder_moves_before_it_encodes_once_a_step_and_towards_the_
 def test_03_keys_enter_the_queue_after_the_logits(plain):
     """With the positive in the denominator twice, the loss could not fall below ln 2."""
     key_NC = F.normalize(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)), dim=1)
-    loss, logits = info_nce(key_NC, key_NC, -key_NC, temperature=0.05)
-    assert logits.shape == (8, 9)
-    assert loss < 0.1 < math.log(2)
+    assert info_nce(key_NC, key_NC, -key_NC, temperature=0.05).loss < 0.1 < math.log(2)
     model = build(replace(plain, queue_size=plain.batch_size))
     before, (query_view, key_view) = model.queue.keys_KC.clone(), pair(plain)
-    expected, _ = info_nce(encoded(model.query_encoder, query_view), encoded(model.key_encoder, key_view), before, plain.temperature)
+    expected = info_nce(encoded(model.query_encoder, query_view), encoded(model.key_encoder, key_view), before, plain.temperature).loss.detach()
     contrast = model(query_view, key_view, images(plain), torch.Generator())
     torch.testing.assert_close(contrast.loss.detach(), expected)
     torch.testing.assert_close(model.queue.keys_KC, contrast.key_NC)
@@ -117,9 +116,9 @@ def test_04_no_half_of_the_symmetric_loss_sees_keys_of_the_other(plain, loss):
     queue, (one, two) = model.queue.keys_KC.clone(), pair(config)
     q1, q2 = (encoded(model.query_encoder, view) for view in (one, two))
     k1, k2 = (encoded(model.key_encoder, view) for view in (one, two))
-    halves = [info_nce(q1, k2, queue, config.temperature)[0], info_nce(q2, k1, queue, config.temperature)[0]]
+    halves = [info_nce(q1, k2, queue, config.temperature).loss, info_nce(q2, k1, queue, config.temperature).loss]
     contrast = model(one, two, images(config), torch.Generator())
-    torch.testing.assert_close(contrast.loss.detach(), sum(halves) / (2 if loss == "symmetric_mean" else 1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(contrast.loss.detach(), sum(halves).detach() / (2 if loss == "symmetric_mean" else 1), rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(model.queue.keys_KC, torch.cat([k1, k2]), rtol=1e-3, atol=1e-4)
 
 
@@ -175,9 +174,8 @@ def test_07_an_images_older_key_in_the_queue_is_said_above_one_percent_and_can_b
     assert guard.warnings(few, few, 4096, 50_000, {}) == []
     assert "own key" in guard.warnings(few, few, 8192, 50_000, {})[0]
     keys = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)), dim=1)
-    _, logits = info_nce(keys[:2], keys[:2], keys, 0.2, torch.tensor([[True, False, False, False, False], [False] * 5]))
-    assert logits[0, 1] == -torch.inf
-    assert logits.isinf().sum() == 1
+    found = info_nce(keys[:2], keys[:2], keys, 0.2, torch.tensor([[True, False, False, False, False], [False] * 5]))
+    torch.testing.assert_close(found.hardest_N, torch.stack([(keys[0] @ keys[1:].T).max(), keys[1] @ keys[1]]) / 0.2)
     losses = {}
     for own in ("keep", "mask"):
         model = build(replace(plain, own_keys=own, queue_size=plain.batch_size))
@@ -273,7 +271,7 @@ def test_14_only_the_query_encoder_learns_and_only_it_is_the_optimizers(config, 
     owned = {id(parameter) for group in run.optimizer.param_groups for parameter in group["params"]}
     assert owned == {id(parameter) for parameter in run.moco.query_encoder.parameters()}
     chance = Chance(*(torch.Generator().manual_seed(0) for _ in range(2)))
-    run.train_step(torch.arange(config.batch_size), chance)
+    run.train_step(run.batch(torch.arange(config.batch_size), chance), chance)
     assert all(parameter.grad is not None for parameter in run.moco.query_encoder.parameters())
     assert not any(parameter.requires_grad or parameter.grad is not None for parameter in run.moco.key_encoder.parameters())
 
@@ -301,9 +299,9 @@ def test_17_no_epoch_trains_at_rate_zero(schedule):
 
 def test_18_logits_and_loss_are_float32_under_bfloat16(config):
     query, key, queue = (F.normalize(torch.randn(n, 16, generator=torch.Generator().manual_seed(n)), dim=1).bfloat16() for n in (4, 4, 9))
-    loss, logits = info_nce(query, key, queue, 0.07)
-    assert (loss.dtype, logits.dtype) == (torch.float32, torch.float32)
-    torch.testing.assert_close(logits[:, 1:], query.float() @ queue.float().T / 0.07, rtol=1e-6, atol=1e-5)
+    loss, positive_N, hardest_N = info_nce(query, key, queue, 0.07)
+    assert (loss.dtype, positive_N.dtype, hardest_N.dtype) == (torch.float32,) * 3
+    torch.testing.assert_close(hardest_N, (query.float() @ queue.float().T / 0.07).amax(1), rtol=1e-6, atol=1e-5)
     contrast = step(build(config, torch.bfloat16), config)
     assert (contrast.loss.dtype, contrast.key_NC.dtype) == (torch.float32, torch.float32)
 

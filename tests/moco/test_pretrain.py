@@ -10,13 +10,13 @@ import torch
 from moco.optimizers import OPTIMIZERS
 from moco.pretrain import pretrain
 
-GOLDEN_LOSSES = [3.2533, 3.8352, 3.7349, 3.8523]  # four epochs, 24 steps; a change that moves them is named in the changelog
+GOLDEN_LOSSES = [3.2283, 3.8593, 3.7735, 3.8484]  # four epochs, 24 steps; a change that moves them is named in the changelog
 
 
 def test_losses_are_those_of_the_golden_run(config, dataset):
-    config = replace(config, epochs=4, lr=0.005)
+    config = replace(config, epochs=4, lr=0.002)  # at some rates near it noise of 1e-6 grows to 1e-1 within these steps
     losses = [epoch.metrics.loss for epoch in pretrain(config, dataset, dataset.train.images)]
-    assert losses == pytest.approx(GOLDEN_LOSSES, abs=5e-3)
+    assert losses == pytest.approx(GOLDEN_LOSSES, abs=2e-3)
 
 
 def test_the_same_trial_gives_the_same_numbers_bit_for_bit(config, dataset):

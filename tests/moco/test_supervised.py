@@ -20,16 +20,16 @@ def config(config):
 
 def test_a_step_is_that_of_cross_entropy_in_plain_pytorch(config, dataset):
     run = supervised(config, dataset, dataset.train)
-    batch, chance = torch.arange(16), [torch.Generator().manual_seed(3) for _ in range(2)]
-    views = run.view(batch, Chance(*(torch.Generator().manual_seed(3) for _ in range(2))))
+    chance = Chance(*(torch.Generator().manual_seed(3) for _ in range(2)))
+    batch = run.batch(torch.arange(16), chance)
     encoder = build_encoder(plain(config), 3)
     layer = torch.nn.Linear(encoder.backbone.feature_size, 3)
     layer.load_state_dict(run.classifier.linear.state_dict())
     optimizer = torch.optim.SGD([*encoder.backbone.parameters(), *layer.parameters()], lr=config.lr, momentum=0.9, weight_decay=config.weight_decay)
-    torch.nn.functional.cross_entropy(layer(encoder.backbone(views)), dataset.train.labels[:16]).backward()
+    torch.nn.functional.cross_entropy(layer(encoder.backbone(batch.views[0])), dataset.train.labels[:16]).backward()
     optimizer.step()
     run.set_rate()
-    run.train_step(batch, Chance(*chance))
+    run.train_step(batch, chance)
     torch.testing.assert_close(run.classifier.linear.weight, layer.weight)
     torch.testing.assert_close(run.encoder.backbone.conv1.weight, encoder.backbone.conv1.weight)
 
@@ -70,5 +70,6 @@ def test_views_are_made_in_float32_under_bfloat16(config, dataset, monkeypatch):
     run = supervised(replace(config, precision="bfloat16", views="moco_cifar"), dataset, dataset.train)
     seen = []
     monkeypatch.setattr(run.classifier, "forward", lambda view: seen.append(view.dtype) or torch.zeros(len(view), 3, requires_grad=True))
-    run.forward(torch.arange(16), Chance(*(torch.Generator().manual_seed(3) for _ in range(2))))
+    chance = Chance(*(torch.Generator().manual_seed(3) for _ in range(2)))
+    run.forward(run.batch(torch.arange(16), chance), chance)
     assert seen == [torch.float32]

@@ -7,7 +7,7 @@ import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
-from moco.views import OPERATIONS, RECIPES, draw, draw_boxes, recipe, render
+from moco.views import KINDS, RECIPES, draw, draw_boxes, recipe, render
 
 TORCHVISION = {"brightness": tv.adjust_brightness, "contrast": tv.adjust_contrast, "saturation": tv.adjust_saturation, "hue": tv.adjust_hue}
 
@@ -20,7 +20,7 @@ def by_torchvision(image, p, i, size, grayscale_first):
     view = tv.rgb_to_grayscale(view, 3) if grey and grayscale_first else view
     for kind in p.order_N4[i].tolist():
         if kind >= 0 and (len(image) == 3 or kind < 2):
-            view = TORCHVISION[list(OPERATIONS)[kind]](view, float(p.factor_N4[i, kind]))
+            view = TORCHVISION[KINDS[kind]](view, float(p.factor_N4[i, kind]))
     view = tv.rgb_to_grayscale(view, 3) if grey and not grayscale_first else view
     return tv.gaussian_blur(view, 2 * size - 1, float(p.blur_N[i])) if p.blur_N[i] else view
 
