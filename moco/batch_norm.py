@@ -32,30 +32,29 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
         assert self.num_batches_tracked is not None
         if len(x_NCHW) % self.splits:
             raise ValueError(f"a batch must split into {self.splits} equal groups; got {len(x_NCHW)} images")
-        y_NCHW, mean_GC, scale_GC = GroupNormalised.apply(x_NCHW, self.weight, self.bias, self.splits, self.eps)
-        with torch.no_grad():
-            count = x_NCHW.numel() / mean_GC.numel()  # numbers behind each statistic
-            variance_GC = scale_GC.pow(-2).sub_(self.eps).mul_(count / (count - 1))
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean_GC.mean(0), self.momentum or 0.0)
-            self.running_var.lerp_(variance_GC.mean(0), self.momentum or 0.0)
-        return y_NCHW
+        self.num_batches_tracked += 1
+        statistics = (self.running_mean, self.running_var, self.momentum or 0.0)
+        return GroupNormalised.apply(x_NCHW, self.weight, self.bias, self.splits, self.eps, statistics)
 
 
 class GroupNormalised(torch.autograd.Function):
-    """A batch in equal groups, each normalised by its own statistics, all written into one result; and the groups' means (G, C) and inverse
-    standard deviations (G, C)."""
+    """A batch in equal groups, each normalised by its own statistics, all written into one result.
+
+    `running` is mean, variance and momentum m; both follow the mean over G groups. One group after the other moves them, the k-th by
+    (m / G) / (1 - m + m k / G): in the end each group has the weight m / G, and what was there before 1 - m.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x_NCHW: Tensor, weight_C: Tensor, bias_C: Tensor, groups: int, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, x_NCHW: Tensor, weight_C: Tensor, bias_C: Tensor, groups: int, eps: float, running: tuple[Tensor, Tensor, float]) -> Tensor:
         result = torch.empty_like(x_NCHW)
         mean_GC, scale_GC = weight_C.new_empty(groups, len(weight_C)), weight_C.new_empty(groups, len(weight_C))
-        for x, y, mean, scale in zip(x_NCHW.chunk(groups), result.chunk(groups), mean_GC, scale_GC, strict=True):
-            torch.ops.aten.native_batch_norm.out(x, weight_C, bias_C, None, None, True, 0.0, eps, out=y, save_mean=mean, save_invstd=scale)
+        mean_C, variance_C, momentum = running
+        for k, (x, y, mean, scale) in enumerate(zip(x_NCHW.chunk(groups), result.chunk(groups), mean_GC, scale_GC, strict=True), start=1):
+            share = momentum / groups / (1 - momentum + momentum * k / groups)
+            normalised_into(x, weight_C, bias_C, mean_C, variance_C, True, share, eps, out=y, save_mean=mean, save_invstd=scale)
         ctx.save_for_backward(x_NCHW, weight_C, mean_GC, scale_GC)
         ctx.eps = eps
-        ctx.mark_non_differentiable(mean_GC, scale_GC)
-        return result, mean_GC, scale_GC
+        return result
 
     @staticmethod
     @once_differentiable
@@ -67,7 +66,10 @@ class GroupNormalised(torch.autograd.Function):
             for gradient, x, mean, scale in parts
         ]
         of_x, of_weight, of_bias = zip(*found, strict=True)
-        return torch.cat(of_x), torch.stack(of_weight).sum(0), torch.stack(of_bias).sum(0), None, None
+        return torch.cat(of_x), torch.stack(of_weight).sum(0), torch.stack(of_bias).sum(0), None, None, None
+
+
+normalised_into = torch.ops.aten.native_batch_norm.out  # moves the running statistics too
 
 
 class SyncBatchNorm2d(nn.BatchNorm2d):

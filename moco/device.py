@@ -85,7 +85,7 @@ def keep_pages() -> None:
     """Lets this process keep memory that it freed: glibc gives large blocks back to the kernel, and every step then pays for new pages."""
     with suppress(OSError, AttributeError):  # not glibc
         libc = ctypes.CDLL(None)
-        for option, value in ((-3, 2**30), (-1, 2**31 - 1)):  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h, bytes
+        for option, value in ((-4, 0), (-1, 2**31 - 1)):  # M_MMAP_MAX: no block is mapped by itself; M_TRIM_THRESHOLD of malloc.h, bytes
             libc.mallopt(option, value)
 
 

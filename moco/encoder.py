@@ -11,6 +11,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from moco import workers
 from moco.batch_norm import SplitBatchNorm2d, SyncBatchNorm2d
 from moco.config import Config
+from moco.convolution import Conv2d
 from moco.seed import seed_weights
 from moco.weights import load_backbone
 
@@ -54,6 +55,9 @@ class Backbone(ResNet):
         self.bn1 = self._norm_layer(first)
         self.feature_size: int = self.inplanes
         self.fc = nn.Identity()
+        for module in self.modules():
+            if type(module) is nn.Conv2d:  # torchvision's blocks name it themselves; ours has the same state
+                module.__class__ = Conv2d
 
     def _scaled(self, planes: int) -> int:
         return max(1, round(planes * self.scale))
