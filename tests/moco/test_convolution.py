@@ -39,7 +39,7 @@ def test_in_bfloat16_it_is_as_near_to_the_truth_as_torchs():
     for kind, dtype in ((nn.Conv2d, torch.float64), (nn.Conv2d, torch.float32), (Conv2d, torch.float32)):
         layer = kind(32, 32, 3, padding=1, bias=False).to(dtype)
         layer.weight.data = weight.to(dtype)
-        leaf = x.to(dtype).requires_grad_()
+        leaf = x.to(dtype, copy=True).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.float32):
             y = layer(leaf)
         y.backward(gradient.to(y.dtype))
