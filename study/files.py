@@ -1,14 +1,27 @@
 """Files that no reader ever sees half of."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[TextIO]:
+    """A file to write into: it lies beside the target, is forced to the disk at the end, and only then moved there in one step."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(draft, "w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes beside the target, forces it to the disk, then moves it there in one step."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(draft, "w", encoding="utf-8") as file:
+    """Writes a whole text so."""
+    with written_atomically(path) as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

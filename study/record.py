@@ -114,19 +114,29 @@ def read_records(folder: Path) -> list[Record]:
     names = set(Record.__dataclass_fields__) - {"extra"}
     records = []
     try:
-        lines = path.read_bytes().split(b"\n")
+        with open(path, "rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.endswith(b"\n"):  # else it is torn, and the last
+                    records.append(record_of(line, names, f"line {number} of {path}"))
     except OSError as error:
         raise StudyError(f"{path} must be a file of records; it cannot be read ({error})") from None
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last line end is torn, or nothing
-        try:
-            values = json.loads(line)
-            known = {name: values[name] for name in names}
-            if not all(isinstance(values[name], kind) for name, kind in KINDS.items()):
-                raise TypeError("a field has the wrong type")
-        except (ValueError, KeyError, TypeError) as error:
-            raise StudyError(f"line {number} of {path} must be a trial's record; it is not ({error!r})") from None
-        records.append(Record(**known, extra={name: value for name, value in values.items() if name not in names}))
     return records
+
+
+def record_of(line: bytes, names: set[str], place: str) -> Record:
+    """The record that a line holds.
+
+    Raises:
+        StudyError: it holds none.
+    """
+    try:
+        values = json.loads(line)
+        known = {name: values[name] for name in names}
+        if not all(isinstance(values[name], kind) for name, kind in KINDS.items()):
+            raise TypeError("a field has the wrong type")
+    except (ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{place} must be a trial's record; it is not ({error!r})") from None
+    return Record(**known, extra={name: value for name, value in values.items() if name not in names})
 
 
 def final_records(records: Iterable[Record]) -> dict[str, Record]:
