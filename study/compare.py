@@ -90,8 +90,13 @@ def interquartile_mean(values: Sequence[float]) -> float:
 
 def expected_best(values: Sequence[float]) -> list[float]:
     """E[best of k] for k = 1 .. N trials drawn without replacement: sum over i ≥ k of C(i−1, k−1)/C(N, k) v_(i) (Tang et al. 2020)."""
-    ordered, n = sorted(values), len(values)
-    return [sum(math.comb(i - 1, k - 1) * ordered[i - 1] for i in range(k, n + 1)) / math.comb(n, k) for k in range(1, n + 1)]
+    ordered, n = np.sort(np.asarray(values, dtype=float)), len(values)
+    rank, weight = np.arange(1, n + 1), np.full(n, 1 / n)
+    found = []
+    for k in range(1, n + 1):
+        found.append(float(weight @ ordered))
+        weight = weight * np.maximum(rank - k, 0) / max(n - k, 1) * ((k + 1) / k)  # of k + 1: binomials themselves would overflow
+    return found
 
 
 def detectable(n: int, alpha: float = 0.05, power: float = 0.8) -> float:

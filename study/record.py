@@ -72,6 +72,7 @@ class Ledger:
             raise
         self._cut_torn_line()
         self.records = read_records(folder)
+        self._final = set(final_records(self.records))
 
     def _cut_torn_line(self) -> None:
         """A kill may have left half a line at the end; its trial is run again."""
@@ -81,7 +82,7 @@ class Ledger:
 
     def append(self, record: Record) -> None:
         """Adds a line, on the disk when this returns; a trial that has its final record already gets no second one."""
-        if any(old.trial == record.trial and old.is_final for old in self.records):
+        if record.trial in self._final:
             return
         values = asdict(record)
         line = json.dumps({**{name: value for name, value in values.items() if name != "extra"}, **record.extra}) + "\n"
@@ -96,6 +97,7 @@ class Ledger:
                 file.truncate(size)  # half a line in the middle would spoil all that follow
                 raise
         self.records.append(record)
+        self._final |= {record.trial} if record.is_final else set()
 
     def close(self) -> None:
         """Lets another process write."""

@@ -28,8 +28,11 @@ Records = dict[str, Record]  # the final record of each trial
 
 def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any], values: dict[str, Any], why: str = "") -> Trial:
     """A trial of an arm at a point; `values` are what its stage sets, and go before --set, which is in the base."""
-    config = {**plan.base, **values, **arm.values, **point, "seed": seed}
-    return Trial(trial_id(config, plan.data["fingerprint"], seed), stage, arm.name, seed, point, config, why)
+    key = (stage, arm.name, seed, *point.items(), why)
+    if key not in plan.made:
+        config = {**plan.base, **values, **arm.values, **point, "seed": seed}
+        plan.made[key] = Trial(trial_id(config, plan.data["fingerprint"], seed), stage, arm.name, seed, point, config, why)
+    return plan.made[key]
 
 
 def due(plan: Plan, records: Records) -> Iterator[Trial]:

@@ -1,6 +1,7 @@
 """The statistics against numbers worked by hand, brute force, and simulated studies with a known truth."""
 
 import itertools
+import itertools
 import math
 
 import numpy as np
@@ -82,3 +83,10 @@ def test_intervals_cover_and_the_rule_errs_rarely_when_nothing_differs():
         wrong += low > 0 and sign_flip_p(d) <= 0.05
     assert 0.93 < covered / 1500 < 0.97
     assert wrong / 1500 < 0.04
+
+
+def test_expected_best_of_thousands_of_trials_is_finite_and_rises_to_the_best():
+    found = expected_best([k / 3000 for k in range(3000)])
+    assert found[0] == pytest.approx(0.4998, abs=1e-3)
+    assert found[-1] == pytest.approx(2999 / 3000)
+    assert all(a <= b + 1e-12 for a, b in itertools.pairwise(found))
