@@ -1,9 +1,10 @@
 # make study [ARGS="..."]   installs what is missing, then runs the study of the optimizers
 # make test                 installs what is missing, then lint, format, types and tests
+# make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test install clean
+.PHONY: study test bench install clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed
@@ -14,6 +15,9 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/installed .venv-peers/installed
+	$(BIN)/python -m benchmarks $(ARGS)
 
 install: .venv/installed
 
@@ -31,5 +35,12 @@ install: .venv/installed
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
+# the peers' environment has packages of its own and, by one line, the very torch of ours
+.venv-peers/installed: .venv/installed
+	$(BIN)/python -m venv .venv-peers
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch-of-ours.pth"
+	.venv-peers/bin/python -m pip install -qq --disable-pip-version-check "lightly>=1.6,<1.7"
+	@touch $@
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-peers build *.egg-info

@@ -89,7 +89,7 @@ def study(command: Namespace, names: list[str]) -> int:
     plan, cached = plan_study(command, space, profile, sizes, overrides)
     own_data = command.dataset if command.dataset != sizes.dataset else None
     folder = Path(command.out) if command.out else default_folder(space.name, profile, own_data)
-    return show_plan(plan, folder, cached) if command.plan else run(plan, folder, task_of(cached), command)
+    return show_plan(plan, folder, cached) if command.plan else run(plan, folder, cached, command)
 
 
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
@@ -98,6 +98,8 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overr
 
     if command.workers < 1:
         raise StudyError(f"--workers must be 1 or more; got {command.workers}")
+    if command.trials_per_gpu < 0 or (command.trials_per_gpu > 1 and command.workers > 1):
+        raise StudyError(f"--trials-per-gpu must be 1 or more, and 1 where a trial has several workers; got {command.trials_per_gpu}")
     if not 0 <= command.max_hours < math.inf:
         raise StudyError(f"--max-hours must be 0 (no limit) or more; got {command.max_hours}")
     wish = {**space.fixed, **sizes.values, **overrides}
@@ -136,7 +138,21 @@ def show_plan(plan: Plan, folder: Path, cached: Path) -> int:
     return 0
 
 
-def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
+def share_of_gpu(plan: Plan, cached: Path, command: Namespace) -> int:
+    """How many trials run at once on each GPU: the command's number, else what brings most on a GPU of this machine."""
+    from moco.device import gpus
+    from moco.sharing import trials_a_gpu
+    from study.stages import due
+
+    if command.trials_per_gpu or command.workers > 1 or command.address or not gpus():
+        return command.trials_per_gpu or 1
+    print("Measuring how many trials should share a GPU; --trials-per-gpu N skips that.", flush=True)
+    share = trials_a_gpu(next(due(plan, {})).config, cached)
+    print(f"{share} at once on each GPU.", flush=True)
+    return share
+
+
+def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     """Runs what the folder still lacks, then writes the report."""
     from study.record import Ledger, final_records
     from study.stages import due
@@ -154,7 +170,8 @@ def run(plan: Plan, folder: Path, task: Any, command: Namespace) -> int:
 
             if done:
                 print(f"{len(done)} trials are done already; going on.", flush=True)
-            complete = run_trials(plan, folder, ledger, task, Cluster(command.address, hours=command.max_hours), commit(SOURCE))
+            cluster = Cluster(command.address, share=share_of_gpu(plan, cached, command), hours=command.max_hours)
+            complete = run_trials(plan, folder, ledger, task_of(cached), cluster, commit(SOURCE))
     report(folder)
     if not complete:
         print("stopped before the end; what is done is kept, and the same command goes on", file=sys.stderr)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from moco import workers
 
@@ -34,14 +35,29 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
             raise ValueError(f"a batch must split into {self.splits} equal groups; got {len(x_NCHW)} images")
         self.num_batches_tracked += 1
         statistics = (self.running_mean, self.running_var, self.momentum or 0.0)
-        return GroupNormalised.apply(x_NCHW, self.weight, self.bias, self.splits, self.eps, statistics)
+        normalised = normalised_apart if torch.compiler.is_compiling() else GroupNormalised.apply
+        return normalised(x_NCHW, self.weight, self.bias, self.splits, self.eps, statistics)
+
+
+def normalised_apart(x_NCHW: Tensor, weight_C: Tensor, bias_C: Tensor, groups: int, eps: float, running: tuple[Tensor, Tensor, float]) -> Tensor:
+    """GroupNormalised in the words that torch.compile takes."""
+    mean_C, variance_C, momentum = running
+    parts = zip(x_NCHW.chunk(groups), shares(groups, momentum), strict=True)
+    return torch.cat([F.batch_norm(x, mean_C, variance_C, weight_C, bias_C, True, share, eps) for x, share in parts])
+
+
+def shares(groups: int, momentum: float) -> list[float]:
+    """What each of G groups, one after the other, moves the running statistics by: the k-th by (m / G) / (1 - m + m k / G).
+
+    In the end each group has the weight m / G, and what was there before 1 - m.
+    """
+    return [momentum / groups / (1 - momentum + momentum * k / groups) for k in range(1, groups + 1)]
 
 
 class GroupNormalised(torch.autograd.Function):
     """A batch in equal groups, each normalised by its own statistics, all written into one result.
 
-    `running` is mean, variance and momentum m; both follow the mean over G groups. One group after the other moves them, the k-th by
-    (m / G) / (1 - m + m k / G): in the end each group has the weight m / G, and what was there before 1 - m.
+    `running` is mean, variance and momentum; mean and variance follow their means over the groups.
     """
 
     @staticmethod
@@ -49,8 +65,8 @@ class GroupNormalised(torch.autograd.Function):
         result = torch.empty_like(x_NCHW)
         mean_GC, scale_GC = weight_C.new_empty(groups, len(weight_C)), weight_C.new_empty(groups, len(weight_C))
         mean_C, variance_C, momentum = running
-        for k, (x, y, mean, scale) in enumerate(zip(x_NCHW.chunk(groups), result.chunk(groups), mean_GC, scale_GC, strict=True), start=1):
-            share = momentum / groups / (1 - momentum + momentum * k / groups)
+        parts = zip(x_NCHW.chunk(groups), result.chunk(groups), mean_GC, scale_GC, shares(groups, momentum), strict=True)
+        for x, y, mean, scale, share in parts:
             normalised_into(x, weight_C, bias_C, mean_C, variance_C, True, share, eps, out=y, save_mean=mean, save_invstd=scale)
         ctx.save_for_backward(x_NCHW, weight_C, mean_GC, scale_GC)
         ctx.eps = eps

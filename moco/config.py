@@ -19,6 +19,7 @@ CHOICES = {
     "decay_on": ("auto", "all", "weights"),
     "labels": ("true", "shuffled"),
     "probe_optimizer": ("sgd", "lbfgs"),
+    "compile": ("off", "on"),
     "precision": ("auto", "float32", "bfloat16"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "score_split": ("validation", "test"),
@@ -119,6 +120,7 @@ class Config:
     # the run
     seed: int = told(0, "everything random comes from it")
     device: str = told("auto", "auto: cuda, else mps, else cpu")
+    compile: str = told("off", "on: torch.compile for the pretraining passes; costs a minute at the start, so for long runs on a GPU")
     precision: str = told("auto", "of the encoders' forward and backward pass; auto: bfloat16 where the hardware has it")
 
     def __post_init__(self) -> None:

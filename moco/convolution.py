@@ -35,7 +35,8 @@ class Conv2d(nn.Conv2d):
     def forward(self, x_NCHW: Tensor) -> Tensor:
         rows, columns = (Along(self.kernel_size[side], self.stride[side], int(self.padding[side])) for side in (0, 1))
         pixels = outputs(x_NCHW.shape[2], rows) * outputs(x_NCHW.shape[3], columns)
-        if pixels > FEW or x_NCHW.device.type != "cpu" or self.groups > 1 or self.dilation != (1, 1) or self.bias is not None:
+        general = self.groups > 1 or self.dilation != (1, 1) or self.bias is not None
+        if pixels > FEW or general or x_NCHW.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x_NCHW)
         return FewPixels.apply(x_NCHW, self.weight, rows, columns)
 

@@ -49,6 +49,9 @@ class Pretraining(Training):
         encoder = build_encoder(config, images.shape[1])
         self.moco = MoCo(config, encoder, generator(config.seed, Source.QUEUE), pick_precision(config, pick_device(config.device), images.shape[2]))
         super().__init__(config, dataset, images, self.moco, self.moco.query_encoder)
+        if config.compile == "on":
+            for encoder in (self.moco.query_encoder, self.moco.key_encoder):
+                encoder.compile(dynamic=False)  # in place: the names of the state stay
 
     def forward(self, batch: Batch, chance: Chance) -> tuple[Tensor, Tensor]:
         self.moco.key_momentum = key_momentum(self.config.key_momentum_schedule, self.config.key_momentum, self.progress)

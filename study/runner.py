@@ -41,6 +41,7 @@ class Cluster(NamedTuple):
 
     address: str = ""  # of an existing Ray cluster; empty: this machine
     cpus: int = 0  # of this machine to use; 0: all
+    share: int = 1  # trials that run at once on each GPU
     hours: float = 0.0  # wall time after which nothing new is begun and running trials are stopped; 0: none
 
 
@@ -54,7 +55,7 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # preemption is an interrupt: Tune then stops in order
     scratch = Path(tempfile.mkdtemp(prefix="study-tune-"))
     try:
-        slots, resources = places(plan.workers)
+        slots, resources = places(ray.cluster_resources(), plan.workers, cluster.share)
         database = SearchDatabase(folder, plan)
         database.add(ledger.records)  # a kill may have come between record and database
         search = StudySearch(plan, ledger, database, commit)
@@ -122,19 +123,18 @@ def check_address(address: str) -> None:
         raise StudyError(f"--address must be {allowed}; {address} does not answer ({error})") from None
 
 
-def places(workers: int) -> tuple[int, Any]:
-    """How many trials fit at once, and what one asks for: a core a worker, and a GPU where there are any.
+def places(has: dict[str, float], workers: int, share: int) -> tuple[int, Any]:
+    """How many trials fit at once, and what one asks for: a core a worker, and where there are GPUs one a worker, or a share of one.
 
     Raises:
         StudyError: not even one fits.
     """
-    has = ray.cluster_resources()
     gpus, cpus = has.get("GPU", 0.0), has.get("CPU", 0.0)
-    slots = math.floor(min(cpus, gpus) if gpus else cpus) // workers
+    slots = math.floor(min(cpus, gpus * share) if gpus else cpus) // workers
     if slots < 1:
         raise StudyError(
             f"a trial of {workers} workers needs {workers} cores{' and GPUs' if gpus else ''}; the cluster has {cpus:g} cores and {gpus:g} GPUs"
         )
     if workers > 1:  # the driver takes no core, else drivers could hold the cores that their workers wait for
         return slots, tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
-    return slots, {"cpu": 1, "gpu": 1 if gpus else 0}
+    return slots, {"cpu": 1, "gpu": 1 / share if gpus else 0}

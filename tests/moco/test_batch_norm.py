@@ -1,10 +1,13 @@
 """Split batch norm: each group is normalised as a device of its own would."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from moco.batch_norm import SplitBatchNorm2d
+from moco.encoder import build_encoder
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -55,3 +58,16 @@ def test_shuffling_with_one_group_would_do_nothing_and_with_two_does():
 def test_a_batch_that_does_not_divide_is_refused():
     with pytest.raises(ValueError, match="3 equal groups; got 8 images"):
         SplitBatchNorm2d(2, 3).train()(torch.randn(8, 2, 2, 2))
+
+
+@pytest.mark.parametrize("kind", ["shuffle", "plain"])
+def test_an_encoder_gives_the_same_when_compiled(config, kind):
+    images = torch.rand(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    encoders = [build_encoder(replace(config, batch_norm=kind), 3) for _ in range(2)]
+    encoders[1].compile(backend="aot_eager", dynamic=False, fullgraph=True)
+    found = []
+    for encoder in encoders:
+        (encoder(images) ** 2).mean().backward()
+        found.append((encoder.state_dict(), [parameter.grad for parameter in encoder.parameters()]))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
+    torch._dynamo.reset()

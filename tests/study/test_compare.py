@@ -1,7 +1,6 @@
 """The statistics against numbers worked by hand, brute force, and simulated studies with a known truth."""
 
 import itertools
-import itertools
 import math
 
 import numpy as np

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from study.errors import StudyError
 from study.record import final_records, read_records
+from study.runner import places
 from study.stages import due
 
 SCRIPT = Path(__file__).with_name("toy_run.py")
@@ -94,3 +96,13 @@ def test_two_workers_run_a_trial_under_ray_train_and_the_first_ones_numbers_are_
     output, _ = process.communicate(timeout=60)
     record = read_records(folder)[0]
     assert (record.status, [row["epoch"] for row in record.curve]) == ("finished", [1, 2, 3]), output
+
+
+def test_trials_get_a_core_each_and_where_there_are_gpus_a_share_of_one():
+    assert places({"CPU": 4.0}, 1, 1) == (4, {"cpu": 1, "gpu": 0})
+    assert places({"CPU": 16.0, "GPU": 1.0}, 1, 1) == (1, {"cpu": 1, "gpu": 1})
+    assert places({"CPU": 16.0, "GPU": 2.0}, 1, 4) == (8, {"cpu": 1, "gpu": 0.25})
+    assert places({"CPU": 3.0, "GPU": 2.0}, 1, 4) == (3, {"cpu": 1, "gpu": 0.25})  # no more trials than cores
+    assert places({"CPU": 4.0}, 2, 1)[0] == 2
+    with pytest.raises(StudyError, match="needs 2 cores and GPUs; the cluster has 4 cores and 1 GPUs"):
+        places({"CPU": 4.0, "GPU": 1.0}, 2, 1)

@@ -1,0 +1,94 @@
+"""How the cost of a step grows with batch, queue, width and trials at once."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.growth import growth
+from benchmarks.ours import pretraining
+from benchmarks.rounds import timed_in_turn
+from benchmarks.table import Table
+from moco import data, sharing
+from moco.device import pick_device
+from moco.info_nce import info_nce
+
+ROUNDS, STEPS = 5, 4
+HEAD = ["", "ms a step", "rounds", "images/s"]
+
+
+def run() -> list[Table]:
+    """The tables; a study's narrow encoder on a CPU, the full one on a GPU."""
+    cuda = torch.cuda.is_available()
+    base: dict[str, Any] = {
+        "size": 32,
+        "batch_size": 512 if cuda else 128,
+        "queue_size": 4096,
+        "stem": "small" if cuda else "imagenet",
+        "width": 0.25,
+    }
+    if cuda:
+        base["width"] = 1.0
+    batches = (128, 256, 512, 1024) if cuda else (32, 64, 128, 256, 512)
+    return [
+        grown("batch", [{**base, "batch_size": batch} for batch in batches], "batch_size", batches),
+        grown("queue", [{**base, "queue_size": size} for size in QUEUES], "queue_size", QUEUES),
+        grown("width", [{**base, "width": width} for width in WIDTHS], "width", WIDTHS, [width**2 for width in WIDTHS]),
+        large_queue(),
+        at_once(),
+    ]
+
+
+QUEUES = (256, 1024, 4096, 16_384, 65_536)
+WIDTHS = (0.25, 0.5, 1.0, 2.0)
+
+
+def grown(title: str, settings: list[dict[str, Any]], field: str, sizes: Sequence[float], work: Sequence[float] = ()) -> Table:
+    """A step at each size, in turn; `work` is what the sizes make of the encoder's weights, where they are not proportional to it."""
+    runs = {str(size): pretraining({**one, "images": STEPS * one["batch_size"]}) for size, one in zip(sizes, settings, strict=True)}
+    seconds = timed_in_turn({name: training.train_epoch for name, training in runs.items()}, ROUNDS)
+    rows = [
+        [f"{field} {float(name):,g}", f"{1000 * side.median / STEPS:.1f}", side.spread, f"{STEPS * runs[name].config.batch_size / side.median:,.0f}"]
+        for name, side in seconds.items()
+    ]
+    fixed = {name: value for name, value in settings[0].items() if name not in (field, "size")}
+    medians = [side.median for side in seconds.values()]
+    said = f"Cost grows {growth(sizes, medians)} in {title}."
+    if work:
+        said += f" The encoder's weights grow with the square of it; in them the cost grows {growth(work, medians)}."
+    return Table(f"Cost against {title}", HEAD, rows, f"{said} ResNet-18 at 32 px; {', '.join(f'{name} {value}' for name, value in fixed.items())}.")
+
+
+def large_queue() -> Table:
+    """MoCo's own queue with the symmetric loss at batch 512: two matrices of 512 x 65,536 logits, one after the other."""
+    device = pick_device("auto")
+    training = pretraining(
+        {"images": 512, "size": 32, "batch_size": 512, "queue_size": 65_536, "stem": "imagenet", "loss": "symmetric_mean", "batch_norm_splits": 8}
+    )
+    draws = torch.Generator().manual_seed(0)
+    queries, keys = (torch.nn.functional.normalize(torch.randn(512, 128, generator=draws), dim=1).to(device) for _ in range(2))
+    seconds = timed_in_turn(
+        {
+            "step": training.train_epoch,
+            "two losses": lambda: [info_nce(queries, keys, training.moco.queue.keys_KC, 0.2) for _ in range(2)],
+        },
+        ROUNDS,
+    )
+    whole, losses = (1000 * seconds[name].median for name in ("step", "two losses"))
+    rows = [["whole step", f"{whole:,.0f}", ""], ["both losses and their gradients", f"{losses:,.0f}", f"{losses / whole:.0%}"]]
+    note = "ResNet-18 of full width, ImageNet stem, 32 px, batch 512, queue 65,536: a matrix of logits is 134 MB, and one is held at a time."
+    return Table("The largest queue", ["part", "ms", "share"], rows, note)
+
+
+def at_once() -> Table:
+    """Trials of the quick study that train at once on this device."""
+    values = {"dataset": "digits", "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 128, "stem": "small"}
+    with tempfile.TemporaryDirectory() as folder:
+        cached = data.prepare("digits", 16, Path(folder))
+        speeds = [sharing.images_per_second(values, cached, count) for count in sharing.COUNTS]
+    rows = [[str(count), f"{speed:,.0f}", f"{speed / speeds[0]:.2f}"] for count, speed in zip(sharing.COUNTS, speeds, strict=True)]
+    note = f"The quick study's trial, one thread each; {os.cpu_count()} cores. More trials than cores bring nothing on a CPU."
+    return Table("Trials at once", ["trials", "images/s, all together", "relative to one"], rows, note)
