@@ -16,6 +16,7 @@ from torch.amp import custom_fwd
 from torch.autograd.function import once_differentiable
 
 FEW = 4  # pixels; with more, torch's own convolution is as fast
+MANY = 65_536  # weights for each pixel; with fewer, the products are too small to be worth their calls
 ALL = slice(None)
 Index = tuple[slice | int, ...]
 
@@ -30,13 +31,13 @@ class Along:
 
 
 class Conv2d(nn.Conv2d):
-    """nn.Conv2d, with another way to the same numbers where the result has at most FEW pixels and lies on a CPU."""
+    """nn.Conv2d, with another way to the same numbers on a CPU where the result has FEW pixels and the kernel MANY weights for each."""
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         rows, columns = (Along(self.kernel_size[side], self.stride[side], int(self.padding[side])) for side in (0, 1))
         pixels = outputs(x_NCHW.shape[2], rows) * outputs(x_NCHW.shape[3], columns)
         general = self.groups > 1 or self.dilation != (1, 1) or self.bias is not None
-        if pixels > FEW or general or x_NCHW.device.type != "cpu" or torch.compiler.is_compiling():
+        if pixels > FEW or self.weight.numel() < MANY * pixels or general or x_NCHW.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x_NCHW)
         return FewPixels.apply(x_NCHW, self.weight, rows, columns)
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from moco.config import Config
-from moco.convolution import FEW, Along, Conv2d, FewPixels, outputs
+from moco.convolution import FEW, MANY, Along, Conv2d, FewPixels
 from moco.encoder import Encoder
 
 SHAPES = [
@@ -32,12 +32,12 @@ def test_every_shape_equals_torchs_convolution(shape):
 
 def test_in_bfloat16_it_is_as_near_to_the_truth_as_torchs():
     draws = torch.Generator().manual_seed(0)
-    weight = torch.randn(32, 32, 3, 3, generator=draws) / 17
-    x, gradient = (torch.randn(64, 32, 2, 2, generator=draws) for _ in range(2))
+    weight = torch.randn(256, 256, 3, 3, generator=draws) / 48
+    x, gradient = (torch.randn(64, 256, 2, 2, generator=draws) for _ in range(2))
     errors = {}
     truth = ()
     for kind, dtype in ((nn.Conv2d, torch.float64), (nn.Conv2d, torch.float32), (Conv2d, torch.float32)):
-        layer = kind(32, 32, 3, padding=1, bias=False).to(dtype)
+        layer = kind(256, 256, 3, padding=1, bias=False).to(dtype)
         layer.weight.data = weight.to(dtype)
         leaf = x.to(dtype, copy=True).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.float32):
@@ -51,13 +51,13 @@ def test_in_bfloat16_it_is_as_near_to_the_truth_as_torchs():
         assert 0 < ours < 1.5 * theirs
 
 
-@pytest.mark.parametrize(("size", "few"), [(4, False), (2, True), (1, True)])
-def test_it_serves_only_maps_of_few_pixels(size, few, monkeypatch):
-    layer = Conv2d(2, 2, 3, padding=1, bias=False)
+@pytest.mark.parametrize(("channels", "size", "few"), [(256, 4, False), (256, 2, True), (128, 2, False), (128, 1, True), (64, 1, False)])
+def test_it_serves_only_few_pixels_of_many_weights(channels, size, few, monkeypatch):
+    layer = Conv2d(channels, channels, 3, padding=1, bias=False)
     used = []
     monkeypatch.setattr(FewPixels, "apply", lambda *inputs: used.append(inputs))
-    layer(torch.zeros(2, 2, size, size))
-    assert bool(used) == few == (outputs(size, Along(3, 1, 1)) ** 2 <= FEW)
+    layer(torch.zeros(2, channels, size, size))
+    assert bool(used) == few == (size**2 <= FEW and 9 * channels**2 >= MANY * size**2)
 
 
 def test_every_convolution_of_an_encoder_is_one_and_keeps_torchvisions_names():
