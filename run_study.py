@@ -89,7 +89,7 @@ def study(command: Namespace, names: list[str]) -> int:
     plan, cached = plan_study(command, space, profile, sizes, overrides)
     own_data = command.dataset if command.dataset != sizes.dataset else None
     folder = Path(command.out) if command.out else default_folder(space.name, profile, own_data)
-    return show_plan(plan, folder, cached) if command.plan else run(plan, folder, cached, command)
+    return show_plan(plan, folder, cached, command) if command.plan else run(plan, folder, cached, command)
 
 
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
@@ -122,7 +122,7 @@ def task_of(cached: Path) -> Any:
     return partial(trial.run, cached=cached.resolve())
 
 
-def show_plan(plan: Plan, folder: Path, cached: Path) -> int:
+def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     """Prints what would be run; the cost is what a few steps of a trial took just now."""
     from moco.cost import seconds_of
     from moco.device import gpus
@@ -132,7 +132,7 @@ def show_plan(plan: Plan, folder: Path, cached: Path) -> int:
     from study.stages import due
 
     first = next(due(plan, {}))
-    places = gpus() or cores()
+    places = min(cores(), gpus() * max(1, command.trials_per_gpu)) if gpus() else cores()
     begun = (folder / "study.json").exists() and read_study(folder)["hash"] == plan.hash
     print(describe(plan, read_records(folder) if begun else [], seconds_of(first.config, cached), max(1, places // plan.workers)))
     return 0

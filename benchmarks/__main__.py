@@ -30,7 +30,6 @@ def main(words: list[str] | None = None) -> int:
     if unknown := [part for part in asked if part not in PARTS]:
         parser.error(f"a part is one of {', '.join(PARTS)}; got {', '.join(unknown)}")
     failed = [part for part in asked if not ran(part)]
-    results.write(list(PARTS))
     print(f"Written: {results.FILE}" + (f"; failed: {', '.join(failed)}" if failed else ""), flush=True)
     return 1 if failed else 0
 
@@ -44,7 +43,7 @@ def ran(part: str) -> bool:
     except Exception as problem:  # one machine lacks Ray, another a GPU: the other parts count all the same
         print(f"  not done: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
         return False
-    results.keep(part, tables, (time.perf_counter() - started) / 60)
+    results.keep(part, tables, (time.perf_counter() - started) / 60, list(PARTS))
     for table in tables:
         print(f"  {table.title}", *("    " + "   ".join(row) for row in [table.head, *table.rows]), f"  {table.note}", sep="\n", flush=True)
     return True

@@ -50,20 +50,21 @@ def encoders(settings: dict[str, Any]) -> Round:
 
     The batch is one group of batch norm; dtype and layout are the program's.
     """
-    return bare(settings, of_torch=False)
+    return bare(pretraining({**settings, "batch_norm": "plain"}))
 
 
 def floor(settings: dict[str, Any]) -> Round:
     """The same with torch's own layers throughout: torchvision's ResNet as it is."""
-    return bare(settings, of_torch=True)
-
-
-def bare(settings: dict[str, Any], *, of_torch: bool) -> Round:
     run = pretraining({**settings, "batch_norm": "plain"})
-    query: Encoder = run.moco.query_encoder
-    for module in query.modules() if of_torch else ():
+    for module in run.moco.query_encoder.modules():
         if isinstance(module, Conv2d):
             module.__class__ = nn.Conv2d  # type: ignore[assignment]
+    return bare(run)
+
+
+def bare(run: Pretraining) -> Round:
+    """The passes of a run's query encoder, and of a copy of it in the place of the key encoder."""
+    query: Encoder = run.moco.query_encoder
     key = copy.deepcopy(query).requires_grad_(False)
     views = run.batch(torch.arange(run.config.batch_size, device=run.device), chance(0)).views
 

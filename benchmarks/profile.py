@@ -55,7 +55,8 @@ def profiled(stem: str, width: float) -> Table:
     rows = [[name, f"{1000 * value:.2f}", f"{value / total:.0%}"] for name, value in medians.items()]
     title = f"Where a step's time goes: ResNet-18 of width {width:g}, {stem} stem, 32 px, batch {batch}"
     precision = str(moco.precision).removeprefix("torch.")
-    return Table(title, ["part", "ms", "share"], [*rows, ["all", f"{1000 * total:.1f}", ""]], f"{precision}, {moco.queue.keys_KC.shape[0]:,} keys.")
+    note = f"{precision}, {len(moco.queue.keys_KC):,} keys. Each part is waited for; a GPU otherwise makes the views while the step before runs."
+    return Table(title, ["part", "ms", "share"], [*rows, ["all", f"{1000 * total:.1f}", ""]], note)
 
 
 def keep(found: dict[str, Any], name: str, part: Callable[[], Any]) -> None:

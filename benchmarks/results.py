@@ -1,22 +1,20 @@
-"""RESULTS.md: one section a machine, made anew from what the parts left; sections of other machines stay as they are."""
+"""RESULTS.md: a section a machine, in it a piece a part; a part that ran replaces its piece."""
 
-import json
 import platform
 import re
 from pathlib import Path
-from typing import Any
 
 from benchmarks.rounds import ROOT
 from benchmarks.table import Table
 from moco.config import Config
 from moco.device import describe, pick_device, pick_precision
+from study.files import write_atomically
 from study.machine import commit, cores, now, versions
 
 FILE = ROOT / "benchmarks" / "RESULTS.md"
-KEPT = ROOT / "results" / "benchmarks"
 INTRODUCTION = """# Results
 
-Written by `make bench`; each machine's section is replaced when the benchmarks run there. Numbers are medians of rounds in which all sides
+Written by `make bench`; a part that runs replaces what it found on that machine before. Numbers are medians of rounds in which all sides
 take turns; “rounds” is the fastest and the slowest against the median. Nothing here is a test: a busy machine gives other numbers, the ratios
 less so.
 """
@@ -32,12 +30,37 @@ def machine() -> str:
     return f"{cores()} cores of {found[1] if found else platform.processor() or platform.machine()}"
 
 
-def keep(part: str, tables: list[Table], minutes: float) -> None:
-    """Leaves what a part found, with its date, versions and commit."""
-    folder = KEPT / re.sub(r"\W+", "-", machine())
-    folder.mkdir(parents=True, exist_ok=True)
-    about = {"date": now()[:10], "commit": commit(ROOT), "minutes": round(minutes, 1), "versions": versions(), "precision": precision()}
-    (folder / f"{part}.json").write_text(json.dumps({**about, "tables": [table._asdict() for table in tables]}, indent=1))
+def keep(part: str, tables: list[Table], minutes: float, order: list[str]) -> None:
+    """Puts what a part found in the place of what it found on this machine before; all else in the file stays."""
+    sections = read()
+    own = sections.setdefault(machine(), {})
+    own[part] = told(tables, minutes)
+    sections[machine()] = {name: own[name] for name in [*order, *own] if name in own}
+    lines = [INTRODUCTION]
+    for name, parts in sorted(sections.items()):
+        lines += [f"## {name}\n", *(f"<!-- {part} -->\n{text}" for part, text in parts.items())]
+    write_atomically(FILE, "\n".join(lines).rstrip() + "\n")
+
+
+def read() -> dict[str, dict[str, str]]:
+    """The file's texts by machine and part."""
+    found: dict[str, dict[str, str]] = {}
+    for section in re.split(r"(?m)^## ", FILE.read_text() if FILE.exists() else "")[1:]:
+        name, _, body = section.partition("\n")
+        pieces = re.split(r"(?m)^<!-- (\w+) -->\n", body)[1:]
+        found[name] = {part: text.rstrip() + "\n" for part, text in zip(pieces[::2], pieces[1::2], strict=True)}
+    return found
+
+
+def told(tables: list[Table], minutes: float) -> str:
+    """A part's tables in Markdown, each with its date, commit and versions."""
+    named = ("python", "torch", "torchvision", "ray", "numpy")
+    installed = ", ".join(f"{name} {version}" for name, version in versions().items() if name in named)
+    about = f"{now()[:10]}, commit {commit(ROOT) or 'unknown'}, {installed}; auto precision {precision()}; {minutes:.1f} min."
+    lines: list[str] = []
+    for table in tables:
+        lines += [f"### {table.title}\n", *markdown(table), f"\n{table.note}\n" if table.note else "", f"<sub>{about}</sub>\n"]
+    return "\n".join(lines)
 
 
 def precision() -> str:
@@ -45,31 +68,9 @@ def precision() -> str:
     return str(pick_precision(Config(), pick_device("auto"), 32)).removeprefix("torch.")
 
 
-def write(parts: list[str]) -> None:
-    """Replaces this machine's section by what is kept of the parts, in their order."""
-    folder = KEPT / re.sub(r"\W+", "-", machine())
-    found = [json.loads((folder / f"{part}.json").read_text()) for part in parts if (folder / f"{part}.json").exists()]
-    text = FILE.read_text() if FILE.exists() else INTRODUCTION
-    head = f"## {machine()}\n"
-    others = [section for section in re.split(r"(?m)^(?=## )", text)[1:] if not section.startswith(head)]
-    FILE.write_text("\n".join([INTRODUCTION, *sorted([section(head, found), *others])]).rstrip() + "\n")
-
-
-def section(head: str, found: list[dict[str, Any]]) -> str:
-    """A machine's section."""
-    named = ("python", "torch", "torchvision", "ray", "numpy")
-    lines = [head]
-    for part in found:
-        told = ", ".join(f"{name} {part['versions'][name]}" for name in named if name in part["versions"])
-        said = f"{part['date']}, commit {part['commit'] or 'unknown'}, {told}; auto precision {part['precision']}; {part['minutes']:g} min."
-        for table in part["tables"]:
-            lines += [f"### {table['title']}\n", *markdown(table), f"\n{table['note']}\n" if table["note"] else "", f"<sub>{said}</sub>\n"]
-    return "\n".join(lines)
-
-
-def markdown(table: dict[str, Any]) -> list[str]:
-    """The rows as Markdown; nothing where there are none."""
-    if not table["rows"]:
+def markdown(table: Table) -> list[str]:
+    """The rows; nothing where there are none."""
+    if not table.rows:
         return []
-    sides = ["---" if k == 0 else "---:" for k in range(len(table["head"]))]
-    return ["| " + " | ".join(row) + " |" for row in [table["head"], sides, *table["rows"]]]
+    sides = ["---" if k == 0 else "---:" for k in range(len(table.head))]
+    return ["| " + " | ".join(row) + " |" for row in [table.head, sides, *table.rows]]

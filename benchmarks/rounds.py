@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
-ROUNDS = 7
+ROUNDS = 5
 
 
 class Side(NamedTuple):

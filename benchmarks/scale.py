@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from benchmarks.growth import growth
-from benchmarks.ours import pretraining
+from benchmarks.ours import made_up, pretraining
 from benchmarks.rounds import timed_in_turn
 from benchmarks.table import Table
 from moco import data, sharing
 from moco.device import pick_device
+from moco.folders import Raw
 from moco.info_nce import info_nce
 
 ROUNDS, STEPS = 5, 4
@@ -38,7 +39,7 @@ def run() -> list[Table]:
         grown("queue", [{**base, "queue_size": size} for size in QUEUES], "queue_size", QUEUES),
         grown("width", [{**base, "width": width} for width in WIDTHS], "width", WIDTHS, [width**2 for width in WIDTHS]),
         large_queue(),
-        at_once(),
+        at_once(base),
     ]
 
 
@@ -83,12 +84,18 @@ def large_queue() -> Table:
     return Table("The largest queue", ["part", "ms", "share"], rows, note)
 
 
-def at_once() -> Table:
-    """Trials of the quick study that train at once on this device."""
-    values = {"dataset": "digits", "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 128, "stem": "small"}
+def at_once(base: dict[str, Any]) -> Table:
+    """Trials that train at once on this device, each in its process: on a CPU with one thread."""
+    values = {**base, "dataset": "noise", "image_size": base["size"], "validation_share": 0.1}
+    del values["size"]
     with tempfile.TemporaryDirectory() as folder:
-        cached = data.prepare("digits", 16, Path(folder))
+        cached = Path(folder) / "noise"
+        images, labels = (part.numpy() for part in made_up(8 * base["batch_size"], base["size"]).train)
+        raw = Raw(tuple(str(k) for k in range(10)), (images, labels), (images[:100], labels[:100]))
+        data.write_cache(cached, {"name": "noise", "title": "noise", "bundled": True, "views": "moco_v2", "extra_name": ""}, raw)
         speeds = [sharing.images_per_second(values, cached, count) for count in sharing.COUNTS]
-    rows = [[str(count), f"{speed:,.0f}", f"{speed / speeds[0]:.2f}"] for count, speed in zip(sharing.COUNTS, speeds, strict=True)]
-    note = f"The quick study's trial, one thread each; {os.cpu_count()} cores. More trials than cores bring nothing on a CPU."
+    rows = [[str(count), f"{speed:,.0f}", f"{speed / max(speeds[0], 1e-9):.2f}"] for count, speed in zip(sharing.COUNTS, speeds, strict=True)]
+    seconds = [count / max(speed, 1e-9) for count, speed in zip(sharing.COUNTS, speeds, strict=True)]
+    grows = growth(sharing.COUNTS, seconds)
+    note = f"{os.cpu_count()} cores. The time until each trial has seen an image grows {grows} with the trials; 0 images/s: they did not fit."
     return Table("Trials at once", ["trials", "images/s, all together", "relative to one"], rows, note)

@@ -1,9 +1,7 @@
 """Views on one core against torchvision's transforms of PIL images."""
 
-import sys
-
 from benchmarks.rounds import ROUNDS, Side, in_turn
-from benchmarks.step import PEERS
+from benchmarks.step import peers_python
 from benchmarks.table import Table
 
 IMAGES = 2048
@@ -12,10 +10,9 @@ IMAGES = 2048
 def run() -> list[Table]:
     """One table; the tests hold each transform and the drawn parameters against torchvision's."""
     settings = {"images": IMAGES, "size": 32, "batch_size": 128, "device": "cpu"}
-    python = str(PEERS) if PEERS.exists() else sys.executable
     sides = {
         "ours, batches of 128 images": Side("benchmarks.ours", "views", settings, threads=1),
-        "torchvision's on PIL images": Side("benchmarks.peers", "pil_views", settings, python, threads=1),
+        "torchvision's on PIL images": Side("benchmarks.peers", "pil_views", settings, peers_python(), threads=1),
     }
     seconds = in_turn(sides)
     ours = next(iter(seconds.values())).median

@@ -1,8 +1,10 @@
 """How many trials should train at once on one device: measured, since memory and launch overhead differ by encoder and machine."""
 
+import itertools
 import multiprocessing
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from queue import Empty
@@ -14,13 +16,14 @@ from moco import data
 from moco.config import Config
 from moco.seed import Source, generator
 from moco.splits import carve
-from moco.training import Chance
+from moco.training import Batch, Chance, Training, ahead
 from moco.trial import METHODS
 
 COUNTS = (1, 2, 4, 8)
 GAIN = 1.1  # doubling the trials must make them together faster by this, else the fewer are better: each then ends sooner
 SECONDS = 3.0  # of training that are measured
-TOGETHER = 4  # steps between two looks at the clock
+TOGETHER = 16  # steps between two looks at the clock
+FULL = 0.8  # share of a GPU's memory; evaluation takes more than training
 PATIENCE = 180.0  # seconds until every process must be warm
 
 
@@ -31,7 +34,7 @@ def trials_a_gpu(values: dict[str, Any], cached: Path) -> int:
         values: the fields of a trial.
         cached: a dataset as `moco.data.prepare` left it.
     """
-    return enough((count, images_per_second(values, cached, count)) for count in COUNTS)
+    return enough((trials, images_per_second(values, cached, trials)) for trials in COUNTS)
 
 
 def enough(speeds: Iterable[tuple[int, float]]) -> int:
@@ -52,28 +55,40 @@ def images_per_second(values: dict[str, Any], cached: Path, trials: int, threads
     for process in processes:
         process.start()
     try:
-        return max(0.0, sum(told.get(timeout=PATIENCE + seconds) for _ in processes))
-    except Empty:
-        return 0.0
+        found = list(answers(told, processes, time.perf_counter() + PATIENCE + seconds))
     finally:
         for process in processes:
             process.terminate()
             process.join()
+    fits = len(found) == trials and all(used <= FULL for _, used in found)
+    return sum(speed for speed, _ in found) if fits else 0.0
+
+
+def answers(told: Any, processes: Sequence[BaseProcess], deadline: float) -> Iterator[tuple[float, float]]:
+    """What the processes tell, until one of them died without a word or the time is over."""
+    for _ in processes:
+        while True:
+            try:
+                yield told.get(timeout=1.0)
+                break
+            except Empty:
+                if time.perf_counter() > deadline or any(process.exitcode for process in processes):
+                    return
 
 
 def trial(values: dict[str, Any], cached: Path, threads: int, seconds: float, gate: Barrier, told: Any) -> None:
-    """Trains until the time is over, and tells its images a second; begins when all are warm."""
+    """Trains from when all are warm until the time is over; tells its images a second, and the share of the GPU's memory that all of them hold."""
     torch.set_num_threads(threads)
     try:
         config = Config.of(values)
         dataset = data.load(cached)
         run = METHODS[config.method](config, dataset, carve(dataset, config))
-        chance = Chance(*(generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE)))
-        images = torch.arange(config.batch_size, device=run.device)
+        batches = endless(run)
 
         def some() -> None:
-            losses = [run.train_step(run.batch(images, chance), chance)[0] for _ in range(TOGETHER)]
-            float(losses[-1])  # waits for the device
+            for batch, chance in itertools.islice(batches, TOGETHER):
+                numbers = run.train_step(batch, chance)
+            float(numbers[0])  # waits for the device
 
         some()
         gate.wait(PATIENCE)
@@ -81,7 +96,23 @@ def trial(values: dict[str, Any], cached: Path, threads: int, seconds: float, ga
         while (passed := time.perf_counter() - started) < seconds:
             some()
             steps += TOGETHER
-        told.put(steps * config.batch_size / passed)
+        told.put((steps * config.batch_size / passed, memory_used(run.device)))
     except Exception:
         gate.abort()
-        told.put(-float("inf"))
+        raise
+
+
+def endless(run: Training) -> Iterator[tuple[Batch, Chance]]:
+    """Epoch after epoch of batches as training makes them: on a GPU ahead of the step."""
+    for epoch in itertools.count(1):
+        chance = Chance(*(generator(run.config.seed, source, epoch) for source in (Source.VIEWS, Source.SHUFFLE)))
+        for batch in ahead(run.batches(chance), run.device):
+            yield batch, chance
+
+
+def memory_used(device: torch.device) -> float:
+    """The share of a GPU's memory that is taken, by whomever; 0 on a CPU."""
+    if device.type != "cuda":
+        return 0.0
+    free, total = torch.cuda.mem_get_info(device)
+    return 1 - free / total

@@ -22,6 +22,6 @@ def written_atomically(path: Path) -> Iterator[TextIO]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a whole text so."""
+    """Writes a whole text in one step."""
     with written_atomically(path) as file:
         file.write(text)

@@ -97,7 +97,8 @@ class Ledger:
                 file.truncate(size)  # half a line in the middle would spoil all that follow
                 raise
         self.records.append(record)
-        self._final |= {record.trial} if record.is_final else set()
+        if record.is_final:
+            self._final.add(record.trial)
 
     def close(self) -> None:
         """Lets another process write."""

@@ -27,7 +27,7 @@ Records = dict[str, Record]  # the final record of each trial
 
 
 def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any], values: dict[str, Any], why: str = "") -> Trial:
-    """A trial of an arm at a point; `values` are what its stage sets, and go before --set, which is in the base."""
+    """A trial of an arm at a point; `values` are what its stage sets, always the same ones, and go before --set, which is in the base."""
     key = (stage, arm.name, seed, *point.items(), why)
     if key not in plan.made:
         config = {**plan.base, **values, **arm.values, **point, "seed": seed}

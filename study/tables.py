@@ -40,7 +40,7 @@ def write_flat(folder: Path, records: list[Record]) -> None:
             pd.DataFrame(columns=columns).to_csv(file, index=False)
             for some in batched(records, 50):
                 rows = [row for record in some for row in rows_of(record)]
-                pd.DataFrame(rows, columns=columns).to_csv(file, index=False, header=False)
+                pd.DataFrame(rows, columns=columns, dtype=object).to_csv(file, index=False, header=False)
 
 
 def batched(records: list[Record], size: int) -> Iterator[list[Record]]:

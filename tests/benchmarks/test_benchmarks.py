@@ -28,8 +28,8 @@ def sleepers(monkeypatch):
 def test_sides_run_in_turn_and_are_timed_apart(sleepers):
     seconds = in_turn({"long": sleepers("sleeper", 0.2), "short": sleepers("sleeper", 0.05), "chatty": sleepers("chatty")}, rounds=3)
     assert [len(side.rounds) for side in seconds.values()] == [3, 3, 3]
-    assert 0.2 <= seconds["long"].median < 0.3
-    assert 0.05 <= seconds["short"].median < 0.15
+    assert min(seconds["long"].rounds) >= 0.2
+    assert min(seconds["short"].rounds) >= 0.05
     assert re.fullmatch(r"[-+]\d+% to \+\d+%", seconds["long"].spread)
 
 
@@ -46,20 +46,22 @@ def test_growth_is_named_by_the_largest_two(costs, word):
     assert growth([10, 100], costs).startswith(f"{word} (")
 
 
-def test_a_machines_section_is_replaced_and_those_of_others_stay(tmp_path, monkeypatch):
-    file = tmp_path / "RESULTS.md"
-    file.write_text(results.INTRODUCTION + "\n## An older machine\n\n### Views\n\n| side |\n| --- |\n| kept |\n")
-    monkeypatch.setattr(results, "FILE", file)
-    monkeypatch.setattr(results, "KEPT", tmp_path / "kept")
-    for number in ("1", "2"):
-        results.keep("views", [Table("Views", ["side", "views/s"], [["ours", number]], "A note.")], 0.1)
-        results.write(list(PARTS))
-    text = file.read_text()
+def test_a_part_replaces_what_it_found_before_and_all_else_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FILE", tmp_path / "RESULTS.md")
+    machines = ["An older machine", "This machine"]
+    for machine, part, number in ((0, "views", "1"), (1, "views", "2"), (1, "step", "3"), (1, "views", "4")):
+        monkeypatch.setattr(results, "machine", lambda name=machines[machine]: name)
+        results.keep(part, [Table("A title", ["side", "views/s"], [["ours", number]], "A note.")], 0.1, list(PARTS))
+    found = results.read()
+    assert list(found) == machines
+    assert [*found["This machine"]] == ["step", "views"]
+    assert "| ours | 1 |" in found["An older machine"]["views"]
+    assert "| ours | 4 |" in found["This machine"]["views"]
+    text = results.FILE.read_text()
     assert text.startswith(results.INTRODUCTION)
-    assert text.count("## An older machine") == text.count(f"## {results.machine()}") == 1
-    assert "| kept |" in text
-    assert "| ours | 2 |" in text
-    assert "| ours | 1 |" not in text
+    assert "| ours | 2 |" not in text
+    results.keep("views", [Table("A title", ["side", "views/s"], [["ours", "4"]], "A note.")], 0.1, list(PARTS))
+    assert results.FILE.read_text() == text
 
 
 def test_every_part_is_a_module_that_runs_and_an_unknown_one_is_refused(capsys):
@@ -82,7 +84,7 @@ def test_the_parts_about_training_run_where_ray_is_not():
     names = subprocess.run(
         [sys.executable, "-c", f"{code}; print(*sys.modules)"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"ray", "optuna", "plotly", "pandas"} & set(names)
+    assert not {"ray", "optuna", "plotly", "pandas", "scipy", "sklearn"} & set(names)
 
 
 @pytest.mark.parametrize("name", SIDES)
