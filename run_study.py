@@ -98,8 +98,12 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overr
 
     if command.workers < 1:
         raise StudyError(f"--workers must be 1 or more; got {command.workers}")
-    if command.trials_per_gpu < 0 or (command.trials_per_gpu > 1 and command.workers > 1):
-        raise StudyError(f"--trials-per-gpu must be 1 or more, and 1 where a trial has several workers; got {command.trials_per_gpu}")
+    if command.trials_per_gpu is not None and command.trials_per_gpu < 1:
+        raise StudyError(f"--trials-per-gpu must be 1 or more; got {command.trials_per_gpu}")
+    if (command.trials_per_gpu or 1) > 1 and command.workers > 1:
+        raise StudyError(
+            f"--trials-per-gpu must be 1 where a trial has several workers; got {command.trials_per_gpu} with --workers {command.workers}"
+        )
     if not 0 <= command.max_hours < math.inf:
         raise StudyError(f"--max-hours must be 0 (no limit) or more; got {command.max_hours}")
     wish = {**space.fixed, **sizes.values, **overrides}
@@ -132,7 +136,7 @@ def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int
     from study.stages import due
 
     first = next(due(plan, {}))
-    places = min(cores(), gpus() * max(1, command.trials_per_gpu)) if gpus() else cores()
+    places = min(cores(), gpus() * (command.trials_per_gpu or 1)) if gpus() else cores()
     begun = (folder / "study.json").exists() and read_study(folder)["hash"] == plan.hash
     print(describe(plan, read_records(folder) if begun else [], seconds_of(first.config, cached), max(1, places // plan.workers)))
     return 0

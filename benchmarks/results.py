@@ -34,6 +34,8 @@ def keep(part: str, tables: list[Table], minutes: float, order: list[str]) -> No
     """Puts what a part found in the place of what it found on this machine before; all else in the file stays."""
     sections = read()
     own = sections.setdefault(machine(), {})
+    if part in own and not any(table.rows for table in tables):
+        return  # it was not run this time
     own[part] = told(tables, minutes)
     sections[machine()] = {name: own[name] for name in [*order, *own] if name in own}
     lines = [INTRODUCTION]

@@ -1,6 +1,7 @@
 """What a trial will cost, measured by a few steps of it."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        config = Config.of(values)
+        config = replace(Config.of(values), compile="off")  # that would cost more than all else here
         dataset = data.load(cached)
         splits = carve(dataset, config)
         run = METHODS[config.method if config.method in METHODS else "supervised"](config, dataset, splits)

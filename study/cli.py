@@ -29,7 +29,7 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     option("--out", metavar="DIR", help="the study's folder (default: results/<space>-<profile>, with the name of your own dataset behind it)")
     option("--address", metavar="ADDR", default="", help="an existing Ray cluster (default: this machine)")
     option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
-    option("--trials-per-gpu", metavar="N", type=int, default=0, help="trials that share each GPU (default: measured before the first trial)")
+    option("--trials-per-gpu", metavar="N", type=int, help="trials that share each GPU (default: measured before the first trial)")
     option(
         "--set",
         metavar="KEY=VALUE",

@@ -138,7 +138,7 @@ def record_of(line: bytes, names: set[str], place: str) -> Record:
         if not all(isinstance(values[name], kind) for name, kind in KINDS.items()):
             raise TypeError("a field has the wrong type")
     except (ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{place} must be a trial's record; it is not ({error!r})") from None
+        raise StudyError(f"{place} must be a trial's record; it is not ({error!r}). Delete that line, and its trial runs again") from None
     return Record(**known, extra={name: value for name, value in values.items() if name not in names})
 
 
