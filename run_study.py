@@ -14,7 +14,7 @@ import search_spaces
 from study import cli
 from study.errors import StudyError
 from study.machine import commit, now, versions
-from study.plan import Plan, fix_plan, make_plan, read_study
+from study.plan import Plan, make_plan, read_study
 from study.space import Space
 
 SOURCE = Path(__file__).resolve().parent
@@ -158,14 +158,12 @@ def share_of_gpu(plan: Plan, cached: Path, command: Namespace) -> int:
 
 def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     """Runs what the folder still lacks, then writes the report."""
-    from study.record import Ledger, final_records
+    from study.folder import open_study
+    from study.record import final_records
     from study.stages import due
 
-    fix_plan(folder, plan, {"command": sys.argv[1:], "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()})
-    try:
-        ledger = Ledger(folder)
-    except BlockingIOError:
-        raise StudyError(f"{folder} is being written by another run; wait for it, or name another folder with --out") from None
+    about = {"command": sys.argv[1:], "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()}
+    plan, ledger = open_study(folder, plan, about)
     with closing(ledger):
         done = final_records(ledger.records)
         complete = all(trial.id in done for trial in due(plan, done))

@@ -6,7 +6,7 @@ from study.panel import short
 from study.plan import Plan
 from study.record import Record, final_records
 from study.sentences import detectable_words
-from study.stages import expected_trials
+from study.stages import expected_trials, standing
 from study.verdict import delta_of, verdicts
 
 
@@ -17,7 +17,7 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
         seconds: what one trial takes.
         slots: trials that run at once.
     """
-    final = final_records(records)
+    final = standing(plan, final_records(records))
     expected = expected_trials(plan)
     lines = [f"Plan {plan.hash} of {plan.space}, profile {plan.profile}", "", f"{'stage':10}{'trials':>8}{'done':>8}"]
     for stage, count in expected.items():
@@ -50,7 +50,7 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
 
 def paired_sd(plan: Plan, records: list[Record]) -> float:
     """The primary claim's sd of differences as far as it was measured; NaN before."""
-    primary = next((verdict for verdict in verdicts(plan, final_records(records)) if verdict.claim.role == "primary"), None)
+    primary = next((verdict for verdict in verdicts(plan, standing(plan, final_records(records))) if verdict.claim.role == "primary"), None)
     return primary.result.sd if primary else math.nan
 
 

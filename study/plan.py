@@ -15,6 +15,7 @@ from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
 SEARCH_SEED = 0
 MOST_TRIALS = 10_000
 FIRST_SEED = {"replica": 1, "confirm": 21, "final": 101}
+BUDGETS = {"sizes.search_trials": "--trials", "sizes.final_seeds": "--seeds"}  # what may be raised later, and how
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Plan:
     overrides: dict[str, Any]  # what --set changed
     data: dict[str, Any]  # facts of the dataset, with its `fingerprint`
     workers: int  # data-parallel workers of a trial
+    looks: int = 1  # at the final results: one more whenever the budget was raised after some had been seen
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
@@ -136,25 +138,52 @@ def read_study(folder: Path) -> dict[str, Any]:
         raise StudyError(f"{path} must be the plan of a study of this version; it cannot be read ({error!r})") from None
 
 
-def fix_plan(folder: Path, plan: Plan, about: dict[str, Any]) -> None:
-    """Writes the plan into a new folder; in an old one checks that it is the same.
+def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False) -> Plan:
+    """Writes the plan into a new folder; in an old one checks that it is the same, or the same with a larger budget, which it then becomes.
+
+    Args:
+        seen: whether the folder holds final records: a larger budget then is another look at them, and looks share the error rate.
+
+    Returns:
+        The plan that counts from now on.
 
     Raises:
-        StudyError: the folder cannot be made, or its plan differs; the message names where.
+        StudyError: the folder cannot be written, or its plan differs; the message names where.
     """
     if not (folder / "study.json").exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / "study.json", json.dumps({"plan": asdict(plan), "hash": plan.hash, **about}, indent=1))
-        except OSError as error:
-            raise StudyError(f"{folder} must be a folder that can be written; it cannot ({error})") from None
-        return
-    old, new = read_study(folder)["plan"], json.loads(json.dumps(asdict(plan)))
-    if changed := differences(old, new):
+        write_study(folder, plan, about)
+        return plan
+    study = read_study(folder)
+    old = plan_of(study["plan"])
+    plan = replace(plan, looks=old.looks)
+    changed = differences(study["plan"], json.loads(json.dumps(asdict(plan))))
+    if not changed:
+        return plan
+    if refused := [line for line in changed if not line.startswith(tuple(f"{name} was" for name in BUDGETS))]:
         raise StudyError(
-            f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(changed[:3])}"
-            f"{f'; and {len(changed) - 3} more' if len(changed) > 3 else ''}. Name another folder with --out, or give the command that began it"
+            f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(refused[:3])}"
+            f"{f'; and {len(refused) - 3} more' if len(refused) > 3 else ''}. Name another folder with --out, or give the command that began it"
         )
+    for name, option in BUDGETS.items():
+        was, now = (getattr(sizes, name.removeprefix("sizes.")) for sizes in (old.sizes, plan.sizes))
+        if now < was:
+            raise StudyError(f"{folder} holds a study with {option} {was}, and a budget is only ever raised; got {now}. Say {option} {was} or more")
+    plan = replace(plan, looks=old.looks + seen)
+    write_study(folder, plan, {**study, "changes": [*study.get("changes", []), {"when": about.get("created", ""), "what": changed}]})
+    return plan
+
+
+def write_study(folder: Path, plan: Plan, about: dict[str, Any]) -> None:
+    """Leaves study.json.
+
+    Raises:
+        StudyError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "study.json", json.dumps({**about, "plan": asdict(plan), "hash": plan.hash}, indent=1))
+    except OSError as error:
+        raise StudyError(f"{folder} must be a folder that can be written; it cannot ({error})") from None
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:

@@ -21,6 +21,7 @@ from study.plan import Plan, plan_of, read_study
 from study.record import Record, final_records, read_records
 from study.report_cards import card_groups, cards, ways
 from study.sentences import answer, published_sentence, replica_sentence
+from study.stages import standing
 from study.tables import write_flat
 from study.verdict import LABELS, Verdict, verdicts
 
@@ -59,7 +60,7 @@ def write_report(folder: Path) -> Written:
     """
     study = read_study(folder)
     plan, records = plan_of(study["plan"]), read_records(folder)
-    found = verdicts(plan, final_records(records))
+    found = verdicts(plan, standing(plan, final_records(records)))
     page = folder / "report.html"
     text = render(plan, study, records, found)
     try:
@@ -77,7 +78,7 @@ def primary_of(found: list[Verdict]) -> Verdict | None:
 
 def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list[Verdict]) -> str:
     """The page as text."""
-    final = final_records(records)
+    final = standing(plan, final_records(records))
     by_role = {verdict.claim.role: verdict for verdict in found}
     shown = {role: with_markup(group) for role, group in cards(plan, found).items()}
     sections = {
@@ -108,7 +109,7 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
         cards=shown,
         card_groups=card_groups(plan, shown),
         threats=report_ends.threats(plan, records, found),
-        deviations=report_ends.deviations(plan, records),
+        deviations=report_ends.deviations(plan, study, records),
         provenance=report_ends.provenance(plan, study, records),
         runs=report_ends.runs(plan, records),
         command=shlex.join(study.get("command", [])),

@@ -106,13 +106,14 @@ def ways(plan: Plan, verdicts: list[Verdict]) -> dict[str, Any] | None:
             }
         )  # fmt: skip
     n = max(verdict.result.n for verdict in chosen)
+    level = " and ".join(f"{100 * value:.3g}" for value in sorted({verdict.result.level for verdict in chosen}))
     loss, score = plan.metric(chosen[0].claim.metric), plan.metric(chosen[-1].claim.metric)
     caption = (
         f"Difference on the same seed, turned so that a positive number favours {better}: {than}’s {loss.title} less {better}’s, {better}’s {score.title} less {than}’s. "
         "Dotted: −δ and +δ. The zeros are aligned; the two scales are not comparable."
     )
-    figure = {"id": "four", "title": four_title(chosen), "sub": f"{better} against {than}. 95 % paired t intervals, n = {chosen[1].result.n} to {n} pairs; the first row is one pair."
-              if chosen[1].result.n != n else f"{better} against {than}. 95 % paired t intervals, n = {n} pairs; the first row is one pair.",
+    figure = {"id": "four", "title": four_title(chosen), "sub": f"{better} against {than}. {level} % paired t intervals, n = {chosen[1].result.n} to {n} pairs; the first row is one pair."
+              if chosen[1].result.n != n else f"{better} against {than}. {level} % paired t intervals, n = {n} pairs; the first row is one pair.",
               "caption": caption, "table": pair_table(plan, chosen[1:], better, than)}  # fmt: skip
     return {"rows": rows, "better": better, "than": than, "figure": figure, "label": f"The claim, {better} beats {than}, tested four ways"}
 

@@ -11,7 +11,7 @@ from study.panel import number, short
 from study.plan import SEARCH_SEED, Plan
 from study.record import Record, final_records
 from study.sentences import detectable_words
-from study.stages import expected_trials
+from study.stages import expected_trials, standing
 from study.verdict import Verdict
 
 
@@ -51,7 +51,7 @@ def remarks(plan: Plan, records: list[Record]) -> list[str]:
     """What the task itself said of its final runs, counted by arm."""
     said = []
     for arm in plan.arms:
-        ended = [record for record in final_records(records).values() if (record.stage, record.arm) == ("final", arm.name)]
+        ended = [record for record in standing(plan, final_records(records)).values() if (record.stage, record.arm) == ("final", arm.name)]
         spoken = [record for record in ended if record.result.get("remarks")]
         if spoken:
             first = spoken[0].result["remarks"][0]
@@ -59,10 +59,11 @@ def remarks(plan: Plan, records: list[Record]) -> list[str]:
     return said
 
 
-def deviations(plan: Plan, records: list[Record]) -> list[str]:
+def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list[str]:
     """Where the run departed from the plan, counted from the records."""
-    said = []
-    final = final_records(records)
+    ended = final_records(records)
+    final = standing(plan, ended)
+    said = enlarged(plan, study, len(ended) - len(final))
     added = Counter(record.arm for record in final.values() if record.stage == "added")
     said += [
         f"{count} search points were added for {plan.arm(arm).title} by the boundary rule, which the plan foresees." for arm, count in added.items()
@@ -92,7 +93,20 @@ def deviations(plan: Plan, records: list[Record]) -> list[str]:
             + ", ".join(f"{name} = {value}" for name, value in plan.overrides.items())
             + "."
         )
-    said.append("No claim was added after the plan was fixed, and no seed after the results were seen: either would change the plan’s hash.")
+    if not study.get("changes"):
+        said.append("No claim was added after the plan was fixed, and no seed after the results were seen: either would change the plan’s hash.")
+    return said
+
+
+def enlarged(plan: Plan, study: dict[str, Any], aside: int) -> list[str]:
+    """What was added to the budget after the study began, and what that costs; `aside` records count no longer."""
+    said = [f"The budget was raised {change.get('when', '')}: {'; '.join(change['what'])}." for change in study.get("changes", [])]
+    if plan.looks > 1:
+        said.append(
+            f"The budget was raised after final results had been seen ({plan.looks} looks in all): the tests of the final stage share the error rate, so that its intervals are {100 - 5 / plan.looks:.3g} % and p must be at most {0.05 / plan.looks:.3g}."
+        )
+    if aside:
+        said.append(f"{aside} runs belong to points that the longer search no longer chooses. They are in the table of all runs and in no mean.")
     return said
 
 

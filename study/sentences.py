@@ -39,7 +39,7 @@ def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     better, than = titles(plan, verdict)
     r = verdict.result
     size, bounds = f"{abs(r.mean):.{digits(metric)}f} {metric.unit} of {metric.title}", interval(verdict, metric)
-    pairs = f"95 % interval, n = {r.n} pairs on the same seeds"
+    pairs = f"{100 * r.level:.3g} % interval, n = {r.n} pairs on the same seeds"
     effect = f"{signed(r.mean, metric)} {metric.unit} of {metric.title} {bounds}" if r.n > 1 else f"{signed(r.mean, metric)} {metric.unit}, one pair"
     said = {
         "supported": (f"Yes, by {size} {bounds},", f"once each has its own learning rate ({pairs})."),
@@ -119,9 +119,10 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
         said.insert(0, f"It becomes supported, small if δ is set above {abs(r.mean):.{digits(metric)}f} {metric.unit}.")
     if verdict.label == "undecided":
         least = 2 / 2**r.n * verdict.family
-        if verdict.family > 1 and least > ALPHA:
+        if least > verdict.alpha:
             said.insert(
-                0, f"With n = {r.n} no claim in a family of {verdict.family} can reach p = {ALPHA:g} (the least is {least:.2f}); more seeds can."
+                0,
+                f"With n = {r.n} no claim{f' in a family of {verdict.family}' if verdict.family > 1 else ''} can reach p = {verdict.alpha:g} (the least is {least:.2f}); more seeds can.",
             )
         elif pairs_needed(r, verdict.delta) > r.n:
             said.insert(0, f"More seeds: about {pairs_needed(r, verdict.delta)} pairs bring the interval to ±δ; this study has {r.n}.")

@@ -51,6 +51,12 @@ def due(plan: Plan, records: Records) -> Iterator[Trial]:
                 yield make_trial(plan, "final", arm, seed, point, plan.stages["final"])
 
 
+def standing(plan: Plan, records: Records) -> Records:
+    """The records that count: those of trials that are due. A longer search may choose another point; the old one stands aside."""
+    known = {trial.id for trial in due(plan, records)}
+    return {id: record for id, record in records.items() if id in known}
+
+
 def replica_trials(plan: Plan) -> Iterator[Trial]:
     """The report's arms at the report's setting."""
     for seed in plan.seeds("replica"):

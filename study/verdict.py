@@ -28,6 +28,7 @@ class Verdict(NamedTuple):
     label: str  # a key of LABELS
     result: Paired  # in the metric's unit; positive favours the claim
     p: float  # after Holm in a family; NaN for one pair
+    alpha: float  # the error rate of this test: ALPHA, less where the budget was raised after a look
     family: int  # claims that share the error rate
     delta: float  # the smallest difference that matters, in the metric's unit
     gates: tuple[Gate, ...]
@@ -64,19 +65,20 @@ def verdicts(plan: Plan, records: Records) -> list[Verdict]:
     found = []
     for claim in plan.claims:
         size = len(family) if claim.role == "family" else 1
-        result = difference(plan, claim, records, 1 - ALPHA / size)
+        alpha = ALPHA / plan.looks if claim.stage == "final" else ALPHA  # looks share the rate (Bonferroni)
+        result = difference(plan, claim, records, 1 - alpha / size)
         p = adjusted.get(claim.name, result.p)
         delta = delta_of(plan, records, plan.metric(claim.metric))
         gates = tuple(gates_of(plan, claim, records))
-        found.append(Verdict(claim, label_of(result, p, delta, gates), result, p, size, delta, gates))
+        found.append(Verdict(claim, label_of(result, p, delta, gates, alpha), result, p, alpha, size, delta, gates))
     return found
 
 
-def label_of(result: Paired, p: float, delta: float, gates: tuple[Gate, ...]) -> str:
+def label_of(result: Paired, p: float, delta: float, gates: tuple[Gate, ...], alpha: float = ALPHA) -> str:
     """The first rule that fits, in the order of LABELS."""
     if any(gate.state == "failed" for gate in gates) or result.n < 2:
         return "untestable"
-    if result.low > 0 and p <= ALPHA:
+    if result.low > 0 and p <= alpha:
         return "supported" if result.mean >= delta else "small"
     if result.high < 0:
         return "contradicted"

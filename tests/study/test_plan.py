@@ -6,6 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from study.errors import StudyError
+from study.folder import open_study
 from study.plan import fix_plan, plan_of, read_study
 
 
@@ -20,10 +21,38 @@ def test_the_same_command_finds_its_folder_and_another_is_refused_with_the_diffe
     fix_plan(tmp_path, toy.plan(), {"command": []})
     fix_plan(tmp_path, toy.plan(), {"command": ["again"]})
     assert read_study(tmp_path)["command"] == []
-    with pytest.raises(StudyError, match=r"holds a study with another plan.*sizes\.final_seeds was 7 and is now 9"):
-        fix_plan(tmp_path, toy.plan(final_seeds=9), {})
+    with pytest.raises(StudyError, match=r"holds a study with another plan.*sizes\.confirm_seeds was 2 and is now 3"):
+        fix_plan(tmp_path, toy.plan(confirm_seeds=3), {})
+    with pytest.raises(StudyError, match=r"holds a study with --seeds 7, and a budget is only ever raised; got 6"):
+        fix_plan(tmp_path, toy.plan(final_seeds=6), {})
     with pytest.raises(StudyError, match=r"overrides\.epochs was null and is now 5"):
         fix_plan(tmp_path, toy.plan(overrides={"epochs": 5}), {})
+
+
+def test_a_larger_budget_extends_the_plan_and_after_a_look_shares_the_error_rate(toy, tmp_path):
+    fix_plan(tmp_path, toy.plan(), {"command": ["first"], "created": "then"})
+    assert fix_plan(tmp_path, toy.plan(search_trials=6), {"created": "now"}).looks == 1
+    larger = fix_plan(tmp_path, toy.plan(search_trials=6, final_seeds=9), {"created": "later"}, seen=True)
+    assert (larger.looks, larger.sizes.final_seeds) == (2, 9)
+    study = read_study(tmp_path)
+    assert (study["command"], study["hash"]) == (["first"], larger.hash)
+    assert [change["what"] for change in study["changes"]] == [
+        ["sizes.search_trials was 5 and is now 6"],
+        ["sizes.final_seeds was 7 and is now 9"],
+    ]
+    assert fix_plan(tmp_path, toy.plan(search_trials=6, final_seeds=9), {}, seen=True) == larger, "the same command again is no look"
+
+
+def test_a_folder_that_another_run_writes_to_is_named(toy, tmp_path):
+    plan, ledger = open_study(tmp_path, toy.plan(), {})
+    with pytest.raises(StudyError, match="is being written by another run"):
+        open_study(tmp_path, toy.plan(), {})
+    ledger.close()
+    with pytest.raises(StudyError, match="another plan"):
+        open_study(tmp_path, toy.plan(confirm_seeds=3), {})
+    again, ledger = open_study(tmp_path, toy.plan(), {})
+    ledger.close()
+    assert again == plan, "a refusal lets go of the folder"
 
 
 def test_a_folder_without_a_study_is_named(tmp_path):

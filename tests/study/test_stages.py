@@ -8,7 +8,7 @@ from toy import run_all
 from study.proposals import propose
 from study.record import final_records
 from study.space import LogRange
-from study.stages import added_trials, chosen_point, due, edge_of, expected_trials
+from study.stages import added_trials, chosen_point, due, edge_of, expected_trials, standing
 
 
 def test_every_arm_gets_the_same_points_seeds_and_budget(finished, toy):
@@ -111,3 +111,18 @@ def test_proposals_cover_the_range_and_repeat():
     assert points[:5] == [p["lr"] for p in propose({"lr": LogRange(1e-3, 1.0)}, 5)]
     cells = sorted(int((math.log10(lr) + 3) / 3 * 8) for lr in points)
     assert cells == list(range(8)), "eight Sobol points fall one into each eighth"
+
+
+def test_more_trials_and_seeds_keep_what_was_done_and_the_runs_of_a_point_no_longer_chosen_stand_aside(finished, toy):
+    _, records = finished
+    done = final_records(records)
+    more_seeds = toy.plan(final_seeds=9)
+    missing = [trial for trial in due(more_seeds, done) if trial.id not in done]
+    assert {(trial.stage, trial.seed) for trial in missing} == {("final", 108), ("final", 109)}
+    assert standing(more_seeds, done) == done
+    more_trials = toy.plan(search_trials=9)
+    missing = [trial for trial in due(more_trials, done) if trial.id not in done]
+    assert {trial.stage for trial in missing} == {"search"}
+    assert len(missing) == 12
+    aside = {record.stage for id, record in done.items() if id not in standing(more_trials, done)}
+    assert aside == {"confirm", "final"}, "until the longer search has ended nothing is chosen"

@@ -1,0 +1,28 @@
+"""A study's folder: one writer at a time, and never two plans."""
+
+from pathlib import Path
+from typing import Any
+
+from study.errors import StudyError
+from study.plan import Plan, fix_plan
+from study.record import Ledger, final_records
+
+
+def open_study(folder: Path, plan: Plan, about: dict[str, Any]) -> tuple[Plan, Ledger]:
+    """The plan as it stands in the folder, and its records, locked until they are closed.
+
+    Raises:
+        StudyError: the folder cannot be written, another run writes to it, or it holds another plan.
+    """
+    try:
+        ledger = Ledger(folder)
+    except BlockingIOError:
+        raise StudyError(f"{folder} is being written by another run; wait for it, or name another folder with --out") from None
+    except OSError as error:
+        raise StudyError(f"{folder} must be a folder that can be written; it cannot ({error})") from None
+    try:
+        seen = any(record.stage == "final" for record in final_records(ledger.records).values())
+        return fix_plan(folder, plan, about, seen), ledger
+    except BaseException:
+        ledger.close()
+        raise
