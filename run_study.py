@@ -1,8 +1,8 @@
 """Runs or resumes the study of one search space and writes its report: look the space up, plan, run, report."""
 
 import importlib
-import math
 import pkgutil
+import signal
 import sys
 from argparse import Namespace
 from contextlib import closing
@@ -15,13 +15,16 @@ from study import cli
 from study.errors import StudyError
 from study.machine import commit, now, versions
 from study.plan import Plan, make_plan, read_study
+from study.record import Ledger
 from study.space import Space
 
 SOURCE = Path(__file__).resolve().parent
+PACKAGES = ("moco", "study", "search_spaces")
 
 
 def main(words: list[str] | None = None) -> int:
     """Exit code: 0 complete, 2 the command or the data is wrong, 130 interrupted, 1 anything else."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # preemption is an interrupt
     names = sorted(module.name for module in pkgutil.iter_modules(search_spaces.__path__))
     command = cli.parser(names).parse_args(words)
     try:
@@ -96,21 +99,12 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overr
     """The plan, and the cache of its dataset."""
     from moco.facts import check_place, complete, facts_of, prepare
 
-    if command.workers < 1:
-        raise StudyError(f"--workers must be 1 or more; got {command.workers}")
-    if command.trials_per_gpu is not None and command.trials_per_gpu < 1:
-        raise StudyError(f"--trials-per-gpu must be 1 or more; got {command.trials_per_gpu}")
-    if (command.trials_per_gpu or 1) > 1 and command.workers > 1:
-        raise StudyError(
-            f"--trials-per-gpu must be 1 where a trial has several workers; got {command.trials_per_gpu} with --workers {command.workers}"
-        )
-    if not 0 <= command.max_hours < math.inf:
-        raise StudyError(f"--max-hours must be 0 (no limit) or more; got {command.max_hours}")
+    cli.check_numbers(command)
     wish = {**space.fixed, **sizes.values, **overrides}
     try:
         cached = prepare(command.dataset or sizes.dataset, wish, Path(command.data_dir))
         data = facts_of(cached, wish)
-        check_place(wish, command.workers)
+        check_place(wish, command.workers, here=not command.address)
     except (ValueError, OSError, RuntimeError, MemoryError) as problem:  # wrong fields and wrong data: a sentence each
         raise StudyError(str(problem)) from None
     for sentence in data["warnings"]:
@@ -127,53 +121,78 @@ def task_of(cached: Path) -> Any:
 
 
 def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
-    """Prints what would be run; the cost is what a few steps of a trial took just now."""
-    from moco.cost import seconds_of
-    from moco.device import gpus
+    """Prints what would be run, and with --out leaves it there as data."""
     from study.cost import describe
-    from study.machine import cores
-    from study.record import read_records
-    from study.stages import due
+    from study.export import export
+    from study.record import final_records, read_records
 
-    first = next(due(plan, {}))
-    places = min(cores(), gpus() * (command.trials_per_gpu or 1)) if gpus() else cores()
-    begun = (folder / "study.json").exists() and read_study(folder)["hash"] == plan.hash
-    print(describe(plan, read_records(folder) if begun else [], seconds_of(first.config, cached), max(1, places // plan.workers)))
+    if not command.out:
+        begun = (folder / "study.json").exists() and read_study(folder)["hash"] == plan.hash
+        print(describe(plan, read_records(folder) if begun else [], *cost_of(plan, cached, command)))
+        return 0
+    plan, ledger = opened(plan, folder, command)
+    with closing(ledger):
+        print(describe(plan, ledger.records, *cost_of(plan, cached, command)))
+        path, count = export(plan, final_records(ledger.records), folder)
+    print(f"{count} trials can run now: {path}. Elsewhere: python -m moco --trials {path.name} --records more.jsonl; then here: --adopt more.jsonl")
     return 0
 
 
-def share_of_gpu(plan: Plan, cached: Path, command: Namespace) -> int:
-    """How many trials run at once on each GPU: the command's number, else what brings most on a GPU of this machine."""
+def opened(plan: Plan, folder: Path, command: Namespace) -> tuple[Plan, Ledger]:
+    """The study's plan as it stands in its folder, and its records with those that the command adopts."""
+    from study.export import adopt
+    from study.folder import open_study
+
+    about = {"command": sys.argv[1:], "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()}
+    plan, ledger = open_study(folder, plan, about)
+    try:
+        for file in command.adopt:
+            print(adopt(plan, ledger, Path(file)).words(Path(file)), flush=True)
+    except BaseException:
+        ledger.close()
+        raise
+    return plan, ledger
+
+
+def cost_of(plan: Plan, cached: Path, command: Namespace) -> tuple[float, int]:
+    """Seconds of a trial by a few steps of it just now, and how many fit on this machine at once."""
+    from moco.cost import seconds_of
+    from moco.device import gpus
+    from study.machine import cores
+
+    config = {**plan.base, **plan.stages["final"], **plan.arms[0].values, **plan.arms[0].default}
+    room = cores() // command.cores
+    places = min(room, int(gpus() // (command.gpus or 1))) if gpus() and command.gpus != 0 else room
+    return seconds_of(config, cached, command.cores), max(1, places // plan.workers)
+
+
+def gpus_of(plan: Plan, cached: Path, command: Namespace) -> float | None:
+    """GPUs of a worker: the command's number, else the share that brings most on a GPU of this machine."""
     from moco.device import gpus
     from moco.sharing import trials_a_gpu
     from study.stages import due
 
-    if command.trials_per_gpu or command.workers > 1 or command.address or not gpus():
-        return command.trials_per_gpu or 1
-    print("Measuring how many trials should share a GPU; --trials-per-gpu N skips that.", flush=True)
+    if command.gpus is not None or command.workers > 1 or command.address or not gpus():
+        return command.gpus
+    print("Measuring how many trials should share a GPU; --gpus skips that.", flush=True)
     share = trials_a_gpu(next(due(plan, {})).config, cached)
     print(f"{share} at once on each GPU.", flush=True)
-    return share
+    return 1 / share
 
 
 def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     """Runs what the folder still lacks, then writes the report."""
-    from study.folder import open_study
     from study.record import final_records
-    from study.stages import due
+    from study.stages import is_finished
 
-    about = {"command": sys.argv[1:], "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()}
-    plan, ledger = open_study(folder, plan, about)
+    plan, ledger = opened(plan, folder, command)
     with closing(ledger):
         done = final_records(ledger.records)
-        complete = all(trial.id in done for trial in due(plan, done))
+        complete = is_finished(plan, done)
         if not complete:
-            from study.runner import Cluster, run_trials
-
             if done:
                 print(f"{len(done)} trials are done already; going on.", flush=True)
-            cluster = Cluster(command.address, share=share_of_gpu(plan, cached, command), hours=command.max_hours)
-            complete = run_trials(plan, folder, ledger, task_of(cached), cluster, commit(SOURCE))
+            complete = run_missing(plan, folder, cached, command, ledger)
     report(folder)
     if not complete:
         print("stopped before the end; what is done is kept, and the same command goes on", file=sys.stderr)
@@ -182,6 +201,22 @@ def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     if failed:
         print(f"{len(failed)} trials failed, the report says how; the same command tries them again", file=sys.stderr)
     return 1 if failed else 0
+
+
+def run_missing(plan: Plan, folder: Path, cached: Path, command: Namespace, ledger: Ledger) -> bool:
+    """Runs it on Ray; whether all of it ran."""
+    from study.runner_settings import settle
+
+    settle(command.address)  # before Ray is imported
+    from study.cost import forecast
+    from study.runner import run_trials
+    from study.runner_cluster import Cluster
+
+    if not command.address:
+        print("\n".join(forecast(plan, ledger.records, *cost_of(plan, cached, command))), flush=True)
+    share = gpus_of(plan, cached, command)
+    cluster = Cluster(command.address, cores=command.cores, gpus=share, hours=command.max_hours, code=tuple(SOURCE / name for name in PACKAGES))
+    return run_trials(plan, folder, ledger, task_of(cached), cluster, commit(SOURCE))
 
 
 def report(folder: Path) -> int:

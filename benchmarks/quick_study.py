@@ -16,7 +16,7 @@ from study.machine import cores
 def run() -> list[Table]:
     """Runs the study in a fresh folder."""
     with tempfile.TemporaryDirectory() as name:
-        words = ["--space", "optimizers", "--profile", "quick", "--out", name, "--data-dir", f"{name}/data", "--trials-per-gpu", "1"]
+        words = ["--space", "optimizers", "--profile", "quick", "--out", name, "--data-dir", f"{name}/data", *(["--gpus", "1"] if gpus() else [])]
         started = time.perf_counter()
         subprocess.run([sys.executable, "run_study.py", *words], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         wall = time.perf_counter() - started

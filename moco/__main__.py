@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 
 from moco import cli, data, facts, trial, workers
+from moco.batch import run_batch
 from moco.config import Config
 from moco.data import Dataset
 from moco.device import describe, pick_device, pick_precision
@@ -45,13 +46,26 @@ def main(words: list[str] | None = None) -> int:
     try:
         if "TORCHELASTIC_RUN_ID" in os.environ:
             join_workers()
-        return checked(command)
+        return batch(command) if command.trials else checked(command)
     except KeyboardInterrupt:
         print("\ninterrupted; what is done is kept, and the same command goes on", file=sys.stderr)
         return 130
     finally:
         if workers.count() > 1:
             dist.destroy_process_group()
+
+
+def batch(command: Namespace) -> int:
+    """Runs a study's trials; a sentence for what is wrong."""
+    try:
+        failed = run_batch(command)
+    except ValueError as problem:
+        complain(str(problem))
+        return 2
+    except OSError as problem:
+        complain(sentence_of(problem))
+        return 1
+    return 1 if failed else 0
 
 
 def join_workers() -> None:

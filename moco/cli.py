@@ -23,7 +23,8 @@ ABOUT = """Trains and evaluates one encoder, without a study and without Ray. Th
   python -m moco --dataset cifar10 --epochs 200                       MoCo, then kNN and linear probe on the validation split
   python -m moco --method frozen --weights runs/x/encoder.pt          kNN and linear probe alone
   python -m moco --method supervised --score-split test               the ceiling: trained on labels
-  torchrun --nproc-per-node 2 -m moco --dataset data/photos           two data-parallel workers"""
+  torchrun --nproc-per-node 2 -m moco --dataset data/photos           two data-parallel workers
+  python -m moco --trials trials.jsonl --records more.jsonl           trials of a study, on a machine without Ray"""
 TABLES: dict[str, Iterable[str]] = {
     **CHOICES,
     "dataset": [*DATASETS, "a folder of train/<class>/* and test/<class>/*"],
@@ -46,6 +47,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data-dir", default="data", metavar="DIR", help="downloads, and every dataset decoded, yours too (default: data)")
     made.add_argument("--out", metavar="DIR", help="checkpoint, encoder and results (default: runs/<dataset>-<hash of fields and data>)")
     made.add_argument("--until", type=int, default=0, metavar="EPOCH", help="stop after this epoch of the schedule; a later command goes on")
+    trials = made.add_argument_group("trials of a study, in place of one run")
+    trials.add_argument(
+        "--trials", metavar="FILE", help="trials.jsonl as run_study.py --plan --out DIR writes it; of the fields only --dataset serves"
+    )
+    trials.add_argument("--records", metavar="FILE", help="takes a record of each; the same command goes on, run_study.py --adopt FILE takes it in")
+    trials.add_argument("--at-once", type=int, default=1, metavar="N", help="trials that run side by side, on one GPU say (default: 1)")
+    trials.add_argument("--threads", type=int, default=1, metavar="N", help="of each trial on a CPU; a study gives each core a trial (default: 1)")
     group = made.add_argument_group("fields of the run")
     for field in fields(Config):
         allowed = ", ".join(TABLES.get(field.name, ()))

@@ -36,14 +36,15 @@ def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
     return config.to_dict()
 
 
-def check_place(values: dict[str, Any], workers: int) -> None:
-    """That a trial can run on this machine's devices, divided over so many workers.
+def check_place(values: dict[str, Any], workers: int, here: bool = True) -> None:
+    """That a trial can be divided over so many workers, and where it is to run `here` that this machine has its device.
 
     Raises:
         ValueError: no such device, or batch and batch-norm groups do not divide: each worker normalises whole groups of its own.
     """
     config = Config.of(values)
-    pick_device(config.device)
+    if here:
+        pick_device(config.device)
     groups = config.splits if config.splits > 1 else workers
     for name, value in (("batch_size", config.batch_size), ("batch_norm_splits", groups)):
         if value % workers:

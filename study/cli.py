@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -27,9 +28,11 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     )
     option("--data-dir", metavar="DIR", default="data", help="downloads and decoded images (default: data)")
     option("--out", metavar="DIR", help="the study's folder (default: results/<space>-<profile>, with the name of your own dataset behind it)")
-    option("--address", metavar="ADDR", default="", help="an existing Ray cluster (default: this machine)")
+    option("--address", metavar="ADDR", default="", help="an existing Ray cluster: auto, HOST:PORT or ray://HOST:PORT (default: this machine)")
     option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
-    option("--trials-per-gpu", metavar="N", type=int, help="trials that share each GPU (default: measured before the first trial)")
+    option("--cores", metavar="N", type=int, default=1, help="CPU cores of each worker (default: 1)")
+    shares = "GPUs of each worker: 1, a share such as 0.25 for four trials at once on each, or 0"
+    option("--gpus", metavar="X", type=float, help=f"{shares} (default: what a measurement before the first trial says, 0 without one)")
     option(
         "--set",
         metavar="KEY=VALUE",
@@ -40,7 +43,8 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     option("--trials", metavar="N", type=int, help="search trials of each arm")
     option("--seeds", metavar="N", type=int, help="final seeds of each arm")
     option("--max-hours", metavar="H", type=float, default=0.0, help="wall time after which the study stops, to be resumed")
-    option("--plan", action="store_true", help="print the trials, the cost and the detectable difference; run nothing")
+    option("--plan", action="store_true", help="print trials, cost and detectable difference, with --out leave trials.jsonl there; run nothing")
+    option("--adopt", metavar="FILE", action="append", default=[], help="take in records of trials that ran elsewhere; repeatable")
     option("--report", action="store_true", help="redraw the report from the records; run nothing")
     option("--list", action="store_true", help="the spaces and their questions")
     return words
@@ -79,3 +83,20 @@ def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) 
         if count is not None and count < 1:
             raise StudyError(f"{word} must be 1 or more; got {count}")
     return replace(sizes, search_trials=trials or sizes.search_trials, final_seeds=seeds or sizes.final_seeds)
+
+
+def check_numbers(command: argparse.Namespace) -> None:
+    """That the options which are no part of the plan can be meant.
+
+    Raises:
+        StudyError: one cannot.
+    """
+    for name in ("workers", "cores"):
+        if getattr(command, name) < 1:
+            raise StudyError(f"--{name} must be 1 or more; got {getattr(command, name)}")
+    if command.gpus is not None and not (0 <= command.gpus <= 1):
+        raise StudyError(f"--gpus must lie in [0, 1], since a worker uses one GPU at most; got {command.gpus:g}")
+    if command.gpus not in (None, 0, 1) and command.workers > 1:
+        raise StudyError(f"--gpus must be 0 or 1 where a trial has several workers; got {command.gpus:g} with --workers {command.workers}")
+    if not 0 <= command.max_hours < math.inf:
+        raise StudyError(f"--max-hours must be 0 (no limit) or more; got {command.max_hours}")

@@ -3,9 +3,10 @@
 import math
 
 from study.panel import short
-from study.plan import Plan
+from study.plan import Plan, tuned
 from study.record import Record, final_records
 from study.sentences import detectable_words
+from study.space import By, Choice, OneMinus, Span
 from study.stages import expected_trials, standing
 from study.verdict import delta_of, verdicts
 
@@ -33,19 +34,37 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
     lines += ["", f"{plan.scientific:12}{'search':30}{'trials':>8}{'confirm':>9}{'final seeds':>13}"]
     for arm in plan.arms:
         ranges = ", ".join(f"{name} {short(span.low)} to {short(span.high)}" for name, span in arm.search.items())
-        confirm = f"{plan.sizes.confirm_points} x {plan.sizes.confirm_seeds}"
+        searched = bool(tuned(plan, arm))
+        confirm = f"{plan.sizes.confirm_points} x {plan.sizes.confirm_seeds}" if searched else "–"
         reference = "  (reference)" if arm.name == plan.reference else "" if arm.in_report else "  (not in the report)"
-        lines.append(f"{arm.title:12}{ranges:30}{plan.sizes.search_trials:8d}{confirm:>9}{plan.sizes.final_seeds:13d}{reference}")
-    total = sum(count for stage, count in expected.items() if stage != "added")
+        lines.append(f"{arm.title:12}{ranges:30}{plan.sizes.search_trials if searched else 0:8d}{confirm:>9}{plan.sizes.final_seeds:13d}{reference}")
+    if plan.explore:
+        lines += ["", f"{plan.arm(plan.explore.arm).title} is searched adaptively for {' and '.join(name for name, _ in plan.explore.objectives)}:"]
+        lines += [f"  {name:15}{span_words(span)}" for name, span in plan.explore.search.items()]
+    lines += ["", *forecast(plan, records, seconds, slots), "Claims:", *(f"  {claim.role:10} {claim.words}" for claim in plan.claims)]
+    return "\n".join(lines)
+
+
+def forecast(plan: Plan, records: list[Record], seconds: float, slots: int) -> list[str]:
+    """What is left, how long it takes and what difference it can detect; the arguments are those of `describe`."""
+    final = standing(plan, final_records(records))
+    total = sum(count for stage, count in expected_trials(plan).items() if stage != "added")
     left = max(0, total - sum(record.stage != "added" for record in final.values()))
-    lines += [
-        "",
-        f"Cost: {left} of {total} trials are left, about {seconds:.1f} s each; {slots} at once: about {duration(left * seconds / slots)}.",
-        "Claims:",
-        *(f"  {claim.role:10} {claim.words}" for claim in plan.claims),
+    ended = [record.seconds for record in final.values() if record.status == "finished"]
+    each, known = (sum(ended) / len(ended), "as those that ended") if ended else (seconds, "by a few steps just now, the probe not counted")
+    return [
+        f"Cost: {left} of {total} trials are left, about {each:.1f} s each ({known}); {slots} at once: about {duration(left * each / slots)}.",
         f"Detectable: {detectable_words(plan, paired_sd(plan, records), delta_of(plan, final, plan.metrics[0]))}",
     ]
-    return "\n".join(lines)
+
+
+def span_words(span: Span) -> str:
+    """What a parameter is searched over."""
+    if isinstance(span, Choice):
+        return ", ".join(str(value) for value in span.among)
+    if isinstance(span, By):
+        return "; ".join(f"{name}: {short(own.low)} to {short(own.high)}" for name, own in span.spans.items())
+    return f"1 − {short(span.high)} to 1 − {short(span.low)}" if isinstance(span, OneMinus) else f"{short(span.low)} to {short(span.high)}"
 
 
 def paired_sd(plan: Plan, records: list[Record]) -> float:

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from study.plan import Plan
+from study.plan import Plan, tuned
 from study.record import Record
 from study.space import Claim
 from study.stages import EDGE, Records, chosen_point
@@ -143,7 +143,7 @@ def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     configs: list[dict[str, Any]] = []
     for name in (claim.better, claim.than):
         arm = plan.arm(name)
-        own |= set(arm.values) | set(arm.search)
+        own |= {*arm.values, *arm.default, *tuned(plan, arm)}
         configs += [record.config for record in of_stage(records, name, claim.stage)]
     differing = sorted({key for config in configs for key in config if key not in own and config[key] != configs[0].get(key)})
     if differing:

@@ -10,7 +10,7 @@ from typing import Any
 
 from study.errors import StudyError
 from study.files import write_atomically
-from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
+from study.space import Arm, Claim, Explore, LogRange, Metric, Profile, Replica, Space, span_of
 
 SEARCH_SEED = 0
 MOST_TRIALS = 10_000
@@ -40,6 +40,7 @@ class Plan:
     overrides: dict[str, Any]  # what --set changed
     data: dict[str, Any]  # facts of the dataset, with its `fingerprint`
     workers: int  # data-parallel workers of a trial
+    explore: Explore | None = None
     looks: int = 1  # at the final results: one more whenever the budget was raised after some had been seen
 
     def arm(self, name: str) -> Arm:
@@ -90,7 +91,7 @@ def make_plan(
     if sizes.search_trials > MOST_TRIALS:
         raise StudyError(f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}")
     for name in overrides:
-        own = any(name in arm.values or name in arm.search for arm in space.arms)
+        own = any(name in tuned(space, arm) or name in arm.values for arm in space.arms)
         if own or any(name in fields for fields in space.stages.values()) or name in ("seed", "dataset"):
             raise StudyError(f"--set {name} is not free: the study itself sets it for each arm, stage, trial or command")
     try:
@@ -102,8 +103,13 @@ def make_plan(
         raise StudyError(str(error)) from None
     return Plan(
         space.name, space.question, space.scientific, space.rows, profile, space.reference, space.arms, base, space.stages, space.replica,
-        space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers,
+        space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers, space.explore,
     )  # fmt: skip
+
+
+def tuned(of: Space | Plan, arm: Arm) -> list[str]:
+    """The fields that a search sets for an arm."""
+    return list(of.explore.search if of.explore and of.explore.arm == arm.name else arm.search)
 
 
 def plan_of(values: dict[str, Any]) -> Plan:
@@ -118,7 +124,17 @@ def plan_of(values: dict[str, Any]) -> Plan:
         sizes=Profile(**values["sizes"]),
         collapse=tuple(values["collapse"]),
         threats=tuple(values["threats"]),
+        explore=explore_of(values.get("explore")),
     )
+
+
+def explore_of(values: dict[str, Any] | None) -> Explore | None:
+    """The adaptive search likewise."""
+    if values is None:
+        return None
+    search = {name: span_of(span) for name, span in values["search"].items()}
+    objectives = tuple((name, higher) for name, higher in values["objectives"])
+    return Explore(**{**values, "search": search, "objectives": objectives, "known": tuple(values["known"])})
 
 
 def read_study(folder: Path) -> dict[str, Any]:
@@ -156,7 +172,7 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
     study = read_study(folder)
     old = plan_of(study["plan"])
     plan = replace(plan, looks=old.looks)
-    changed = differences(study["plan"], json.loads(json.dumps(asdict(plan))))
+    changed = differences(*(json.loads(json.dumps(asdict(which))) for which in (old, plan)))
     if not changed:
         return plan
     if refused := [line for line in changed if not line.startswith(tuple(f"{name} was" for name in BUDGETS))]:

@@ -1,4 +1,4 @@
-"""Optuna proposes the points of a search, and keeps what came of them in optuna.db."""
+"""Optuna proposes the points of an even search, and keeps what came of all searches in optuna.db."""
 
 import math
 import warnings
@@ -10,6 +10,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
 from study.plan import SEARCH_SEED, Plan
+from study.proposals_adaptive import Explorer
 from study.record import Record
 from study.space import LogRange
 
@@ -48,18 +49,23 @@ class SearchDatabase:
         self.metric = metric.name
         self.spans = {arm.name: distributions(arm.search) for arm in plan.arms}
         self.storage = optuna.storages.RDBStorage(f"sqlite:///{folder.resolve() / 'optuna.db'}")
+        self.explorer = Explorer(self.storage, plan, plan.explore) if plan.explore else None
         direction = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
         self.studies = {
             arm.name: optuna.create_study(storage=self.storage, study_name=f"{plan.space} {arm.name}", direction=direction, load_if_exists=True)
             for arm in plan.arms
+            if arm.search
         }
         self.held = {trial.user_attrs.get("record") for study in self.studies.values() for trial in study.get_trials(deepcopy=False)}
 
     def add(self, records: list[Record]) -> None:
-        """Adds the records of the search that it lacks."""
+        """Adds the records of the search that it lacks; tells an adaptive search what came of its points."""
         for record in records:
+            if self.explorer and (record.arm, record.stage) == (self.explorer.explore.arm, "search"):
+                self.explorer.tell(record)
+                continue
             key = f"{record.trial} {record.ended}"
-            if record.stage in ("search", "added", "beside") and key not in self.held:
+            if record.stage in ("search", "added", "beside") and record.arm in self.studies and key not in self.held:
                 self.held.add(key)
                 self.studies[record.arm].add_trial(as_optuna(record, key, self.spans[record.arm], self.metric))
 

@@ -145,3 +145,9 @@ def record_of(line: bytes, names: set[str], place: str) -> Record:
 def final_records(records: Iterable[Record]) -> dict[str, Record]:
     """The one record that counts of each trial: the final one, by trial."""
     return {record.trial: record for record in records if record.is_final}
+
+
+def last_line(error: str) -> str:
+    """What an error says."""
+    lines = error.strip().splitlines()
+    return lines[-1].rstrip(".") if lines else "no message"

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import shlex
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -160,3 +161,7 @@ def rounded(value: Any) -> Any:
 def packed_plotly() -> str:
     """plotly.js, gzipped and in base64: 2 MB in place of 5; the page's script inflates it."""
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
+
+
+if __name__ == "__main__":
+    write_report(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ from typing import Any
 from study.drawings import digits
 from study.panel import number, short
 from study.plan import SEARCH_SEED, Plan
-from study.record import Record, final_records
+from study.record import Record, final_records, last_line
 from study.sentences import detectable_words
 from study.stages import expected_trials, standing
 from study.verdict import Verdict
@@ -108,12 +108,6 @@ def enlarged(plan: Plan, study: dict[str, Any], aside: int) -> list[str]:
     if aside:
         said.append(f"{aside} runs belong to points that the longer search no longer chooses. They are in the table of all runs and in no mean.")
     return said
-
-
-def last_line(error: str) -> str:
-    """What an error says."""
-    lines = error.strip().splitlines()
-    return lines[-1].rstrip(".") if lines else "no message"
 
 
 def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list[tuple[str, str]]:

@@ -17,8 +17,8 @@ from study.stages import expected_trials
 class Progress(tune.Callback):
     """Follows Tune's loop; draws what runs, what ended last, and when all of it will have ended."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, search: StudySearch, slots: int) -> None:
-        self.plan, self.ledger, self.search, self.slots = plan, ledger, search, slots
+    def __init__(self, plan: Plan, ledger: Ledger, search: StudySearch) -> None:
+        self.plan, self.ledger, self.search = plan, ledger, search
         self.console = Console()
         self.live: Live | None = None
         self.told = len(ledger.records)
@@ -46,6 +46,8 @@ class Progress(tune.Callback):
             if self.live is None:
                 left = f"  [{self.eta()} left]" if self.told % 10 == 0 else ""
                 self.console.print(f"{self.told:4d}/{self.total()}  {line(record, self.plan)}{left}", highlight=False, soft_wrap=True, markup=False)
+        while self.search.notes:
+            self.console.print(self.search.notes.pop(0), highlight=False, soft_wrap=True, markup=False)
         if self.live is not None:
             self.live.update(self.table())
 
@@ -71,7 +73,7 @@ class Progress(tune.Callback):
         left = max(0, self.total() - len(self.ledger.records))
         if not seconds or not left:
             return "an unknown time"
-        minutes = sum(seconds) / len(seconds) * left / self.slots / 60
+        minutes = sum(seconds) / len(seconds) * left / max(1, self.search.places.now()) / 60
         return f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute"
 
     def table(self) -> Group:
@@ -86,7 +88,8 @@ class Progress(tune.Callback):
             row = self.epochs.get(tune_id, {})
             table.add_row(*cells(trial.id, trial.stage, self.plan.arm(trial.arm).title, trial.seed, row), "running")
         minutes = (time.monotonic() - self.started) / 60
-        head = f"{len(self.ledger.records)} of {self.total()} trials ended, {minutes:.1f} min so far, {self.eta()} left"
+        stopping = "Stopping after the running epochs. " if self.search.stop.wanted else ""
+        head = f"{stopping}{len(self.ledger.records)} of {self.total()} trials ended, {minutes:.1f} min so far, {self.eta()} left"
         return Group(head, table)
 
 

@@ -29,13 +29,86 @@ class LogRange:
 
 
 @dataclass(frozen=True)
+class OneMinus:
+    """A parameter near 1, as a moving average's momentum: its distance from 1 is searched evenly in the logarithm."""
+
+    low: float  # of the distance
+    high: float
+    kind: str = field(default="one minus", init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high < 1:
+            raise ValueError(f"a distance from 1 needs 0 < low < high < 1; got {self.low} to {self.high}")
+
+
+@dataclass(frozen=True)
+class Powers:
+    """A whole power of two."""
+
+    low: int
+    high: int
+    kind: str = field(default="power", init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high or any(value & (value - 1) for value in (self.low, self.high)):
+            raise ValueError(f"powers of two need two of them, the lower first; got {self.low} to {self.high}")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several words or numbers without an order."""
+
+    among: tuple[Any, ...]
+    kind: str = field(default="choice", init=False)
+
+
+@dataclass(frozen=True)
+class By:
+    """A parameter whose range depends on what another one is: to a search these are different parameters that share a field."""
+
+    parameter: str  # a Choice
+    spans: dict[str, LogRange]  # by its value
+    kind: str = field(default="by", init=False)
+
+
+Span = LogRange | OneMinus | Powers | Choice | By
+SPANS: dict[str, Any] = {"one minus": OneMinus, "power": Powers, "choice": Choice, "by": By}
+
+
+def span_of(values: dict[str, Any]) -> Span:
+    """The span that `dataclasses.asdict` and JSON made these values of."""
+    kind, rest = values.get("kind", ""), {name: value for name, value in values.items() if name != "kind"}
+    if kind == "by":
+        return By(rest["parameter"], {name: LogRange(**span) for name, span in rest["spans"].items()})
+    return Choice(tuple(rest["among"])) if kind == "choice" else SPANS.get(kind, LogRange)(**rest)
+
+
+@dataclass(frozen=True)
+class Explore:
+    """How one arm's parameters are searched together: adaptively, so for finding a good point and not for comparing arms."""
+
+    arm: str
+    search: dict[str, Span]
+    objectives: tuple[tuple[str, bool], ...]  # a metric, or "seconds", and whether higher is better; the first is the plan's primary metric
+    known: tuple[dict[str, Any], ...] = ()  # points that are tried first
+    random: int = 10  # trials before the search adapts
+    judge: str = ""  # the epoch's number by which a run is stopped early, higher is better; empty: none is
+    grace: int = 1  # epochs before the first such decision
+    reduction: int = 3  # one of so many goes on
+
+    def __post_init__(self) -> None:
+        if not self.objectives or self.reduction < 2 or self.grace < 1:
+            raise ValueError(f"a search needs an objective, a grace of 1 epoch and a reduction of 2 or more; got {self}")
+
+
+@dataclass(frozen=True)
 class Arm:
     """One value of the scientific parameter."""
 
     name: str  # short, lower case
     title: str  # for people
     values: dict[str, Any]  # the fields that make this arm
-    search: dict[str, LogRange]  # its nuisance parameters
+    search: dict[str, LogRange]  # its nuisance parameters; none: it is run at its default point
     default: dict[str, Any]  # its library's default point, shown beside the search
     in_report: bool = True  # whether the replica includes it
     ledger: dict[str, str] = field(default_factory=dict)  # ledger rows in which arms differ by nature; {field} is filled in
@@ -116,3 +189,4 @@ class Space:
     claims: tuple[Claim, ...]
     profiles: dict[str, Profile]
     threats: tuple[str, ...]  # what a result of this space is not; {field} is filled in
+    explore: Explore | None = None  # one arm is searched adaptively; None: all are, evenly

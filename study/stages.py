@@ -1,4 +1,4 @@
-"""The stages of a fair study: which trials are due, given the records that exist. A function of plan and records, nothing else.
+"""The stages of a study: which trials are due, given the records that exist. A function of plan and records, nothing else.
 
 replica   the report's setting, shared by all arms, several seeds
 search    the same number of quasi-random points for every arm, one seed shared by all; beside it the library's default and the
@@ -6,6 +6,8 @@ search    the same number of quasi-random points for every arm, one seed shared 
 added     if an arm's best point lies at an edge of its range, points beyond that edge; the same allowance for every arm, once
 confirm   the best few of each arm on new seeds; the best mean is chosen
 final     the chosen point on fresh seeds, the same for all arms
+
+One arm may be searched adaptively instead (`Explore`): its search trials are then those that the search has made so far.
 """
 
 import math
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from study.plan import SEARCH_SEED, Plan
+from study.plan import SEARCH_SEED, Plan, tuned
 from study.proposals import propose
 from study.record import Record
 from study.space import Arm, LogRange
@@ -39,7 +41,7 @@ def due(plan: Plan, records: Records) -> Iterator[Trial]:
     """Every trial of the study that is known by now, finished ones included, in the order in which they should run."""
     yield from replica_trials(plan)
     for arm in plan.arms:
-        yield from search_trials(plan, arm)
+        yield from explored_trials(plan, arm, records) if is_explored(plan, arm) else search_trials(plan, arm)
     for arm in plan.arms:
         yield from added_trials(plan, arm, records)
     for arm in plan.arms:
@@ -67,14 +69,40 @@ def replica_trials(plan: Plan) -> Iterator[Trial]:
 
 
 def search_trials(plan: Plan, arm: Arm) -> Iterator[Trial]:
-    """The quasi-random points of an arm, then the points beside them."""
+    """The quasi-random points of an arm, then the points beside them; none for an arm without parameters."""
     values = plan.stages["search"]
+    if not arm.search:
+        return
     for point in points_of(plan, arm):
         yield make_trial(plan, "search", arm, SEARCH_SEED, point, values)
     yield make_trial(plan, "beside", arm, SEARCH_SEED, arm.default, values, "default")
     if arm.in_report:
         reported = {name: plan.replica.values[name] for name in arm.search}
         yield make_trial(plan, "beside", arm, SEARCH_SEED, reported, values, "as reported")
+
+
+def is_explored(plan: Plan, arm: Arm) -> bool:
+    """Whether the arm's points come from an adaptive search."""
+    return plan.explore is not None and plan.explore.arm == arm.name
+
+
+def explored_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
+    """What an adaptive search has tried so far; what it tries next it decides from these."""
+    for record in records.values():
+        if (record.stage, record.arm) == ("search", arm.name):
+            yield make_trial(plan, "search", arm, SEARCH_SEED, record.point, plan.stages["search"])
+
+
+def to_explore(plan: Plan, records: Records) -> int:
+    """How many trials the adaptive search may still make."""
+    if plan.explore is None:
+        return 0
+    return max(0, plan.sizes.search_trials - len(list(explored_trials(plan, plan.arm(plan.explore.arm), records))))
+
+
+def is_finished(plan: Plan, records: Records) -> bool:
+    """Whether nothing is left to run."""
+    return is_complete(list(due(plan, records)), records) and not to_explore(plan, records)
 
 
 def points_of(plan: Plan, arm: Arm) -> list[dict[str, float]]:
@@ -96,9 +124,16 @@ def score(plan: Plan, record: Record) -> float:
 
 def ranked(plan: Plan, arm: Arm, records: Records, stages: tuple[str, ...]) -> list[Record]:
     """The arm's records of these stages, best first; of equals the earlier in the plan."""
-    order = {trial.id: i for i, trial in enumerate([*search_trials(plan, arm), *added_trials(plan, arm, records)])}
+    order = {trial.id: i for i, trial in enumerate(searched(plan, arm, records))}
     mine = [record for record in records.values() if record.arm == arm.name and record.stage in stages and record.trial in order]
     return sorted(mine, key=lambda record: (-score(plan, record), order[record.trial]))
+
+
+def searched(plan: Plan, arm: Arm, records: Records) -> list[Trial]:
+    """The trials among which the arm's points are chosen."""
+    if is_explored(plan, arm):
+        return list(explored_trials(plan, arm, records))
+    return [trial for trial in [*search_trials(plan, arm), *added_trials(plan, arm, records)] if trial.stage != "beside"]
 
 
 def is_complete(trials: list[Trial], records: Records) -> bool:
@@ -117,12 +152,12 @@ def edge_of(span: LogRange, best: float, tried: list[float]) -> int:
 
 def added_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
     """Points beyond the edge at which the arm's best search point lies, one mean distance between search points apart and at most half a decade."""
-    searched = [trial for trial in search_trials(plan, arm) if trial.stage == "search"]
-    if not arm.search or not is_complete(searched, records) or not plan.sizes.added_trials:
+    tried_trials = [trial for trial in search_trials(plan, arm) if trial.stage == "search"]
+    if not arm.search or not is_complete(tried_trials, records) or not plan.sizes.added_trials:
         return
-    best = max(searched, key=lambda trial: score(plan, records[trial.id]))
+    best = max(tried_trials, key=lambda trial: score(plan, records[trial.id]))
     for name, span in arm.search.items():
-        tried = [trial.point[name] for trial in searched]
+        tried = [trial.point[name] for trial in tried_trials]
         side = edge_of(span, best.point[name], tried)
         step = 10 ** (side * min(span.decades / plan.sizes.search_trials, MAX_STEP))
         start = min(span.low, *tried) if side < 0 else max(span.high, *tried)
@@ -133,8 +168,7 @@ def added_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
 
 def confirm_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
     """The arm's best points of search and extension on new seeds, once all of those have ended."""
-    trials = [trial for trial in [*search_trials(plan, arm), *added_trials(plan, arm, records)] if trial.stage in ("search", "added")]
-    if not is_complete(trials, records):
+    if not is_complete(searched(plan, arm, records), records) or (is_explored(plan, arm) and to_explore(plan, records)):
         return
     for record in ranked(plan, arm, records, ("search", "added"))[: plan.sizes.confirm_points]:
         for seed in plan.seeds("confirm"):
@@ -142,7 +176,9 @@ def confirm_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
 
 
 def chosen_point(plan: Plan, arm: Arm, records: Records) -> dict[str, Any] | None:
-    """The point with the best mean over the confirm seeds; None until all of them have ended."""
+    """The point with the best mean over the confirm seeds; None until all of them have ended. An arm without parameters has its default."""
+    if not tuned(plan, arm):
+        return arm.default
     trials = list(confirm_trials(plan, arm, records))
     if not trials or not is_complete(trials, records):
         return None
@@ -155,12 +191,13 @@ def chosen_point(plan: Plan, arm: Arm, records: Records) -> dict[str, Any] | Non
 
 def expected_trials(plan: Plan) -> dict[str, int]:
     """How many trials each stage has, before any ran; the added ones are an allowance that need not be used."""
-    arms, reported, sizes = len(plan.arms), sum(arm.in_report for arm in plan.arms), plan.sizes
+    evenly, reported, sizes = [arm for arm in plan.arms if arm.search], [arm for arm in plan.arms if arm.in_report], plan.sizes
+    arms = len(evenly) + (plan.explore is not None)
     return {
-        "replica": reported * sizes.replica_seeds,
+        "replica": len(reported) * sizes.replica_seeds,
         "search": arms * sizes.search_trials,
-        "beside": arms + reported,
-        "added": arms * sizes.added_trials,
+        "beside": len(evenly) + sum(bool(arm.search) for arm in reported),
+        "added": len(evenly) * sizes.added_trials,
         "confirm": arms * sizes.confirm_points * sizes.confirm_seeds,
-        "final": arms * sizes.final_seeds,
+        "final": len(plan.arms) * sizes.final_seeds,
     }

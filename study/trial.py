@@ -36,3 +36,8 @@ def trial_id(config: dict[str, Any], fingerprint: str, seed: int) -> str:
     """Ten hexadecimal digits: the same for the same configuration, data and seed on every machine."""
     text = json.dumps([config, fingerprint, seed], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def title(space: str, trial: Trial) -> str:
+    """A trial's name for people."""
+    return f"{space} {trial.arm} {trial.stage} seed {trial.seed} {trial.id}"

@@ -1,0 +1,212 @@
+"""Runs trials that a study left as lines of a file, and leaves their records as lines of another: python -m moco --trials."""
+
+import fcntl
+import json
+import math
+import multiprocessing
+import os
+import platform
+import subprocess
+import time
+import traceback
+from argparse import Namespace
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from moco import data, trial
+from moco.config import Config
+
+LINE = {"trial": str, "stage": str, "arm": str, "seed": int, "point": dict, "why": str, "config": dict, "fingerprint": str}
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
+
+Line = dict[str, Any]
+
+
+def run_batch(command: Namespace) -> int:
+    """Runs what the records still lack, one trial after the other or several at once; how many failed.
+
+    A trial that was begun goes on from its last epoch; failed ones are run again.
+
+    Raises:
+        ValueError: the files, the data or an option are wrong.
+        OSError: a file cannot be read or written.
+    """
+    if not command.records:
+        raise ValueError("--trials needs --records: the file that takes what came of them")
+    for name in ("at_once", "threads"):
+        if getattr(command, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be 1 or more; got {getattr(command, name)}")
+    lines, records = lines_of(Path(command.trials)), Path(command.records)
+    folder = Path(command.out) if command.out else records.with_suffix("")
+    with written(records) as file:
+        done = ended(records)
+        left = [line for line in lines if line["trial"] not in done]
+        caches = cached(left, command.dataset, Path(command.data_dir))
+        print(f"{len(lines)} trials, {len(lines) - len(left)} of them done; {min(command.at_once, max(1, len(left)))} at once", flush=True)
+        failed = 0
+        for count, record in enumerate(results(left, caches, folder, command.at_once, command.threads), start=len(lines) - len(left) + 1):
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+            failed += record["status"] == "failed"
+            print(f"{count:4d}/{len(lines)}  {told(record)}", flush=True)
+    return failed
+
+
+def lines_of(path: Path) -> list[Line]:
+    """The trials of a file.
+
+    Raises:
+        ValueError: a line is no trial.
+    """
+    found = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            line = json.loads(text)
+            if not all(isinstance(line[name], kind) for name, kind in LINE.items()):
+                raise TypeError("a field has the wrong type")
+            Config.of(line["config"])
+        except (ValueError, KeyError, TypeError) as problem:
+            raise ValueError(
+                f"--trials must be a file that run_study.py --plan --out wrote; line {number} of {path} is no trial ({problem!r})"
+            ) from None
+        found.append(line)
+    return found
+
+
+@contextmanager
+def written(path: Path) -> Iterator[IO[str]]:
+    """The file of records, open to add to; half a line that a kill left is cut off first.
+
+    Raises:
+        ValueError: another run writes to it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"{path} is being written by another run; name another file with --records") from None
+        whole = path.read_bytes()
+        os.truncate(path, whole.rfind(b"\n") + 1)
+        yield file
+
+
+def ended(records: Path) -> set[str]:
+    """The trials that need no other run.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    try:
+        found = [json.loads(text) for text in records.read_text(encoding="utf-8").splitlines()]
+        return {record["trial"] for record in found if record["status"] != "failed"}
+    except (ValueError, KeyError, TypeError) as problem:
+        raise ValueError(f"--records must be a file of records, or a new one; {records} holds something else ({problem!r})") from None
+
+
+def cached(lines: list[Line], dataset: str | None, data_dir: Path) -> dict[str, Path]:
+    """The dataset's cache of every fingerprint among the trials.
+
+    Args:
+        dataset: where it is, if that is not the name in the trials: a folder of images has no other place.
+
+    Raises:
+        ValueError: the data are not those of the study.
+    """
+    found: dict[str, Path] = {}
+    for line in lines:
+        if line["fingerprint"] not in found:
+            config = Config.of(line["config"])
+            place = data.prepare(dataset or config.dataset, config.image_size, data_dir, config.pretrain_split).resolve()
+            if (ours := data.load(place).fingerprint) != line["fingerprint"]:
+                wanted = f"the study's images, fingerprint {line['fingerprint'][:16]}"
+                raise ValueError(f"{dataset or config.dataset} must hold {wanted}; its is {ours[:16]}. Name the right ones with --dataset")
+            found[line["fingerprint"]] = place
+    return found
+
+
+def results(lines: list[Line], caches: dict[str, Path], folder: Path, at_once: int, threads: int) -> Iterator[dict[str, Any]]:
+    """The records as trials end."""
+    work = [(line, folder / line["trial"], caches[line["fingerprint"]], threads) for line in lines]
+    if at_once == 1:
+        yield from (record_of(*one) for one in work)
+        return
+    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+        running = [pool.submit(record_of, *one) for one in work]
+        try:
+            for future in as_completed(running):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def record_of(line: Line, folder: Path, cached: Path, threads: int) -> dict[str, Any]:
+    """Runs a trial to its end; its record in the fields of a study's."""
+    torch.set_num_threads(threads)
+    started, clock, curve = now(), time.perf_counter(), []
+    status, result, error = "finished", {}, ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        epochs = trial.run(line["config"], folder, cached)
+        while status == "finished":
+            try:
+                curve.append(next(epochs))
+                status = "finished" if math.isfinite(curve[-1]["loss"]) else "diverged"
+            except StopIteration as end:
+                result = end.value
+                break
+        if any(isinstance(value, float) and not math.isfinite(value) for value in result.values()):
+            status = "diverged"
+    except Exception as problem:  # every trial ends as a record
+        status, error = "failed", "".join(traceback.format_exception(problem, limit=-3))[-2000:]
+    seconds = max(time.perf_counter() - clock, sum(row["seconds"] for row in curve))
+    return {
+        **{name: line[name] for name in ("trial", "stage", "arm", "seed", "config", "point", "why")}, "status": status, "curve": curve,
+        "result": result, "error": error, "seconds": round(seconds, 3), "device": str(result.get("device", "")), "versions": versions(),
+        "commit": commit(), "started": started, "ended": now(),
+    }  # fmt: skip
+
+
+def told(record: dict[str, Any]) -> str:
+    """A record in words."""
+    accuracy = f"probe accuracy {record['result']['probe_accuracy']:.1%}" if record["status"] == "finished" else record["status"]
+    if record["error"]:
+        accuracy += f": {record['error'].strip().splitlines()[-1]}"
+    return f"{record['trial']}  {record['stage']} {record['arm']} seed {record['seed']}  {accuracy}  ({record['seconds']:.1f} s)"
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def versions() -> dict[str, str]:
+    """The installed versions of what can change a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str:
+    """The git commit of this program, with "+changes" where its files differ from it; empty outside a repository."""
+
+    def git(*words: str) -> str:
+        place = ["git", "-C", str(Path(__file__).resolve().parent)]
+        return subprocess.run([*place, *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=10", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,102 @@
+"""Trials as data: those that are due, for another machine to run, and the records that it brings back."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+from study.errors import StudyError
+from study.files import write_atomically
+from study.plan import Plan
+from study.record import Ledger, Record, final_records, record_of
+from study.stages import Records, due
+from study.trial import trial_id
+
+
+def export(plan: Plan, records: Records, folder: Path) -> tuple[Path, int]:
+    """Writes trials.jsonl: every trial that is known by now and has not ended; the file and their number.
+
+    Later stages follow from the records of these. The points of an adaptive search are not among them, since each follows from the last.
+
+    Raises:
+        StudyError: the file cannot be written.
+    """
+    path = folder / "trials.jsonl"
+    lines = []
+    for trial in due(plan, records):
+        if trial.id not in records:
+            values = asdict(trial)
+            lines.append(json.dumps({"trial": values.pop("id"), **values, "fingerprint": plan.data["fingerprint"]}) + "\n")
+    try:
+        write_atomically(path, "".join(lines))
+    except OSError as error:
+        raise StudyError(f"{path} must be a file that can be written; it cannot ({error})") from None
+    return path, len(lines)
+
+
+class Adopted(NamedTuple):
+    """What became of foreign records."""
+
+    taken: list[str]  # ids
+    known: list[str]  # ended here already
+    refused: list[str]  # each with the reason
+
+    def words(self, path: Path) -> str:
+        """For the user."""
+        said = f"{path}: {len(self.taken)} records taken, {len(self.known)} known already"
+        return f"{said}, {len(self.refused)} refused: {'; '.join(self.refused)}" if self.refused else said
+
+
+def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
+    """Takes the records of a file whose trials the plan asks for; those of an early stage may let it ask for others in the same file.
+
+    Raises:
+        StudyError: the file cannot be read, or a line of it is no record.
+    """
+    foreign = foreign_records(path)
+    done = final_records(ledger.records)
+    known = [record.trial for record in foreign if record.trial in done]
+    left = [record for record in foreign if record.trial not in done]
+    taken: list[str] = []
+    while True:
+        asked = {trial.id: trial for trial in due(plan, done)}
+        fitting = [record for record in left if record.trial in asked and not misfit(plan, record, asked[record.trial].config) and record.is_final]
+        if not fitting:
+            break
+        for record in fitting:
+            trial = asked[record.trial]
+            if record.trial not in done:
+                own = Record(**{**vars(record), "stage": trial.stage, "arm": trial.arm, "seed": trial.seed, "point": trial.point, "why": trial.why})
+                ledger.append(own)
+                done[own.trial] = own
+                taken.append(own.trial)
+        left = [record for record in left if record.trial not in done]
+    asked = {trial.id: trial for trial in due(plan, done)}
+    refused = [f"{record.trial} ({why_not(plan, record, record.trial in asked)})" for record in left]
+    return Adopted(taken, known, refused)
+
+
+def misfit(plan: Plan, record: Record, config: dict[str, object]) -> bool:
+    """Whether a record's configuration is not that of its trial."""
+    return record.config != config or trial_id(record.config, plan.data["fingerprint"], record.seed) != record.trial
+
+
+def why_not(plan: Plan, record: Record, asked: bool) -> str:
+    """Why a record is refused."""
+    if not record.is_final:
+        return "it failed"
+    return "its configuration is not that of the trial" if asked else "the plan asks for no such trial now"
+
+
+def foreign_records(path: Path) -> list[Record]:
+    """The records of a file.
+
+    Raises:
+        StudyError: it cannot be read, or a line of it is no record.
+    """
+    names = set(Record.__dataclass_fields__) - {"extra"}
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise StudyError(f"--adopt must name a file of records; {path} cannot be read ({error.strerror or error})") from None
+    return [record_of(line, names, f"line {number} of {path}") for number, line in enumerate(lines, start=1) if line.endswith(b"\n")]

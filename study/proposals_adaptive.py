@@ -1,0 +1,178 @@
+"""An adaptive search: Optuna's TPE over all parameters of one arm, its state in optuna.db.
+
+Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate and grouped by condition (Falkner et al. 2018; Optuna 5), one or
+several objectives (Ozaki et al. 2022). A proposal is a function of what was asked and told before and of the seed.
+"""
+
+import warnings
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.study import Study, StudyDirection
+from optuna.trial import TrialState, create_trial
+
+from study.plan import SEARCH_SEED, Plan
+from study.record import Record
+from study.space import By, Choice, Explore, LogRange, OneMinus, Powers, Span
+
+# a run that diverged ranks last, as one that was stopped does: as a failure the sampler would not learn from it
+STATES = {"finished": TrialState.COMPLETE, "stopped": TrialState.PRUNED, "diverged": TrialState.PRUNED, "failed": TrialState.FAIL}
+LEAST = 20  # finished trials, below which importances are noise
+
+Point = dict[str, Any]
+
+
+def distribution(span: Span) -> BaseDistribution:
+    """A parameter as Optuna has it; not of one that depends on another."""
+    if isinstance(span, Choice):
+        return CategoricalDistribution(span.among)
+    if isinstance(span, Powers):
+        return IntDistribution(span.low.bit_length() - 1, span.high.bit_length() - 1)
+    assert isinstance(span, LogRange | OneMinus)
+    return FloatDistribution(span.low, span.high, log=True)
+
+
+def named(name: str, span: Span, point: Point) -> tuple[str, Span]:
+    """Optuna's name of a field and its span: of one that depends on another, those that apply."""
+    if isinstance(span, By):
+        return f"{name} of {point[span.parameter]}", span.spans[point[span.parameter]]
+    return {OneMinus: f"1 - {name}", Powers: f"log2 {name}"}.get(type(span), name), span
+
+
+def value_of(span: Span, asked: Any) -> Any:
+    """A field's value: Optuna's, to four digits, and back from a distance or an exponent."""
+    if isinstance(span, Choice):
+        return asked
+    if isinstance(span, Powers):
+        return 2**asked
+    return float(f"{asked:.4g}") if isinstance(span, LogRange) else float(f"{1 - float(f'{asked:.3g}'):.10g}")
+
+
+def asked_of(span: Span, value: Any) -> Any:
+    """What Optuna would have asked for to give a field this value."""
+    return value.bit_length() - 1 if isinstance(span, Powers) else float(f"{1 - value:.10g}") if isinstance(span, OneMinus) else value
+
+
+def params_of(search: dict[str, Span], point: Point) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """A point's parameters by Optuna's names, and their distributions, made wider where the point lies outside."""
+    params, spans = {}, {}
+    for field, span in search.items():
+        name, own = named(field, span, point)
+        params[name] = asked_of(own, point[field])
+        spans[name] = holding(distribution(own), params[name])
+    return params, spans
+
+
+def holding(fits: BaseDistribution, value: Any) -> BaseDistribution:
+    """The distribution, made wider where it does not hold the value."""
+    if isinstance(fits, FloatDistribution):
+        return FloatDistribution(min(fits.low, value), max(fits.high, value), log=True)
+    return IntDistribution(min(fits.low, value), max(fits.high, value)) if isinstance(fits, IntDistribution) else fits
+
+
+def suggested(search: dict[str, Span], trial: optuna.Trial) -> Point:
+    """The point that Optuna proposes, a parameter after the other."""
+    point: Point = {}
+    for field, span in search.items():
+        name, own = named(field, span, point)
+        fits = distribution(own)
+        if isinstance(fits, FloatDistribution):
+            asked: Any = trial.suggest_float(name, fits.low, fits.high, log=True)
+        elif isinstance(fits, IntDistribution):
+            asked = trial.suggest_int(name, fits.low, fits.high)
+        else:
+            asked = trial.suggest_categorical(name, own.among)  # type: ignore[union-attr]
+        point[field] = value_of(own, asked)
+    return point
+
+
+class Explorer:
+    """Asks for points and tells what came of them. Points that were asked for and have not ended are asked for again after a restart."""
+
+    def __init__(self, storage: optuna.storages.BaseStorage, plan: Plan, explore: Explore) -> None:
+        self.explore, self.metrics = explore, [name for name, _ in explore.objectives]
+        directions = [StudyDirection.MAXIMIZE if higher else StudyDirection.MINIMIZE for _, higher in explore.objectives]
+        name = f"{plan.space} {explore.arm}"
+        self.study: Study = optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+        self.open: dict[str, optuna.Trial] = {}  # asked for and not ended, by point
+        self.waiting: list[Point] = []  # of those the ones that are not running
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if point := trial.user_attrs.get("point"):
+                self.open[key_of(point)] = optuna.Trial(self.study, trial._trial_id)
+                self.waiting.append(point)
+            else:  # a kill came while it was being proposed
+                self.study.tell(trial.number, state=TrialState.FAIL)
+        self.held = {trial.user_attrs["record"] for trial in self.study.trials if "record" in trial.user_attrs}
+        for point in explore.known:
+            self._enqueue(params_of(explore.search, point)[0])
+
+    def _enqueue(self, params: dict[str, Any]) -> None:
+        """Asks for a known point first, once."""
+        for trial in self.study.trials:
+            if params == trial.system_attrs.get("fixed_params", trial.params) and (trial.state != TrialState.FAIL or "record" in trial.user_attrs):
+                return
+        self.study.enqueue_trial(params)
+
+    def propose(self) -> Point:
+        """The next point: one that waits, a known one, or TPE's."""
+        if self.waiting:
+            return self.waiting.pop(0)
+        number = len(self.study.get_trials(deepcopy=False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of `group`
+            self.study.sampler = optuna.samplers.TPESampler(
+                seed=100_003 * SEARCH_SEED + number, n_startup_trials=self.explore.random, multivariate=True, group=True, constant_liar=True
+            )
+        trial = self.study.ask()
+        point = suggested(self.explore.search, trial)
+        trial.set_user_attr("point", point)
+        self.open[key_of(point)] = trial
+        return point
+
+    def again(self, point: Point) -> None:
+        """The point's run failed and is tried once more."""
+        self.waiting.append(point)
+
+    def tell(self, record: Record) -> None:
+        """How a point's run ended; one that was not asked for here, after a loss of the database say, is added."""
+        key = f"{record.trial} {record.ended}"
+        if key in self.held or not set(self.explore.search) <= set(record.point):
+            return
+        self.held.add(key)
+        state, asked = STATES[record.status], self.open.pop(key_of(record.point), None)
+        values = [record.seconds if name == "seconds" else record.metric(name) for name in self.metrics] if state == TrialState.COMPLETE else None
+        about = {"record": key, "trial": record.trial, "stage": record.stage, "status": record.status}
+        if asked is None:
+            params, spans = params_of(self.explore.search, record.point)
+            attributes = {**about, "point": record.point}
+            self.study.add_trial(create_trial(state=state, values=values, params=params, distributions=spans, user_attrs=attributes))
+            return
+        for name, value in about.items():
+            asked.set_user_attr(name, value)
+        self.study.tell(asked, values, state)
+
+
+def key_of(point: Point) -> str:
+    """A point as a key."""
+    return repr(sorted(point.items()))
+
+
+def importances(explore: Explore, records: list[Record], metric: str, higher_is_better: bool) -> dict[str, float]:
+    """Each parameter's share of what decides whether a trial is among the best fifth, largest first (PED-ANOVA, Watanabe et al. 2023).
+
+    Empty for fewer than LEAST finished trials. It depends on the ranges, and says nothing outside them.
+    """
+    finished = [record for record in records if record.status == "finished"]
+    if len(finished) < LEAST:
+        return {}
+    study = optuna.create_study()
+    for record in finished:
+        params, spans = params_of(explore.search, record.point)
+        value = record.metric(metric)
+        study.add_trial(create_trial(params=params, distributions=spans, value=-value if higher_is_better else value))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a parameter of one trial only has no importance to speak of
+        found = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=0.2))
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
