@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from study.plan import Plan, tuned
 from study.record import Record
 from study.space import Claim
-from study.stages import EDGE, Records, chosen_point
+from study.stages import EDGE, Records, chosen_point, to_explore
 
 MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
 
@@ -31,6 +31,8 @@ def gates_of(plan: Plan, claim: Claim, records: Records) -> list[Gate]:
     seeds, task, stability = seeds_gate(plan, claim, records), task_gate(plan, claim, records), stability_gate(plan, claim, records)
     if claim.stage == "replica":
         return [seeds, task, stability]
+    if plan.explore:
+        return [search_gate(plan, records), seeds, splits_gate(plan, records), stability, task]
     return [budget_gate(plan, records), range_gate(plan, claim, records), seeds, splits_gate(plan, records), stability, task]
 
 
@@ -44,6 +46,20 @@ def published_gates(plan: Plan, claim: Claim) -> list[Gate]:
         Gate("Metric", "failed", f"the {metric.title}; no accuracy was measured"),
         Gate("Task", "unknown", "momentum, batch and queue size are not stated"),
     ]
+
+
+def search_gate(plan: Plan, records: Records) -> Gate:
+    """The adaptive search had its whole budget, and its best points were run again on new seeds before one was chosen."""
+    left, sizes = to_explore(plan, records), plan.sizes
+    chosen = plan.explore is not None and chosen_point(plan, plan.arm(plan.explore.arm), records) is not None
+    told = f"{sizes.search_trials - left} of {sizes.search_trials} trials searched"
+    if left or not chosen:
+        return Gate("Search", "failed", f"{told}, nothing chosen yet")
+    return Gate(
+        "Search",
+        "passed",
+        f"{told}, the best {sizes.confirm_points} run again on {sizes.confirm_seeds} new seeds; the recipe is fixed and was not tuned",
+    )
 
 
 def budget_gate(plan: Plan, records: Records) -> Gate:
@@ -148,5 +164,7 @@ def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     differing = sorted({key for config in configs for key in config if key not in own and config[key] != configs[0].get(key)})
     if differing:
         return Gate("Task", "failed", f"the runs also differ in {', '.join(differing)}")
+    if plan.explore:
+        return Gate("Task", "passed", "data, encoder, epochs and evaluation are the same; they differ in what was searched")
     shared = "one shared setting, as reported" if claim.stage == "replica" else f"all but the {plan.scientific} and its own rate is the same"
     return Gate("Task", "passed", shared)

@@ -133,8 +133,12 @@ def number(value: float, digits: int, signed: bool = False) -> str:
     return sign + text
 
 
-def short(value: float) -> str:
-    """A number to three digits, 3e-5 rather than 3e-05."""
+def short(value: float | str) -> str:
+    """A number to three digits, 3e-5 rather than 3e-05, and to more where it is near 1; a word or a whole number as it is."""
+    if isinstance(value, str | int):
+        return str(value)
+    if 0.99 < value < 1:
+        return f"{value:.6g}"
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
 
 

@@ -96,9 +96,9 @@ def make_plan(
             raise StudyError(f"--set {name} is not free: the study itself sets it for each arm, stage, trial or command")
     try:
         base = complete({**space.fixed, **sizes.values, **overrides})
-        for stage in ("replica", "search"):
+        for fields in space.stages.values():
             for arm in space.arms:
-                complete({**base, **space.stages[stage], **arm.values, **overrides})
+                complete({**base, **fields, **arm.values, **arm.default, **overrides})
     except ValueError as error:
         raise StudyError(str(error)) from None
     return Plan(

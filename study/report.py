@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from study import look, report_ends, report_sections, svg
+from study import look, report_ends, report_search, report_sections, svg
 from study.errors import StudyError
 from study.figures import figure
 from study.files import write_atomically
@@ -32,6 +32,7 @@ TITLES = {
     "four": "Four ways to ask",
     "then": "Then and now",
     "final": "Final result",
+    "search": "The search",
     "rate": "Learning rate",
     "fair": "Fairness ledger",
     "loss": "Loss and accuracy",
@@ -85,10 +86,11 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
     sections = {
         "ways": ways(plan, found), "then": report_sections.then(plan, final, found), "final": report_sections.final(plan, final, found),
         "rate": report_sections.rate(plan, final), "ledger": report_sections.ledger(plan, final), "loss": report_sections.loss(plan, final),
-        "budget": report_sections.budget(plan, final),
+        "budget": report_sections.budget(plan, final), "search": report_search.search(plan, final),
     }  # fmt: skip
-    titles = {id: title for id, title in TITLES.items() if id != "four" or sections["ways"]}
-    drawn = draw_panels(plan, [section for section in sections.values() if section and "panels" in section])
+    absent = absent_sections(plan, sections)
+    titles = {id: title for id, title in TITLES.items() if id not in absent}
+    drawn = draw_panels(plan, [section for id, section in sections.items() if section and "panels" in section and id not in absent])
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("report.html").render(
         plan=plan,
@@ -117,6 +119,14 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
         folder=shlex.quote(study.get("folder", "FOLDER")),
         **marked(sections),
     )
+
+
+def absent_sections(plan: Plan, sections: dict[str, Any]) -> set[str]:
+    """The parts that this study has no use for: of a fair comparison or of an adaptive search, of a replica or of none."""
+    absent = {"search"} if plan.explore is None else {"rate", "fair", "loss", "budget"}
+    if not sections["ways"]:
+        absent.add("four")
+    return absent if any(arm.in_report for arm in plan.arms) else absent | {"then"}
 
 
 def with_markup(found: list[Any]) -> list[Any]:

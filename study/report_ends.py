@@ -8,7 +8,7 @@ from typing import Any
 
 from study.drawings import digits
 from study.panel import number, short
-from study.plan import SEARCH_SEED, Plan
+from study.plan import SEARCH_SEED, Plan, tuned
 from study.record import Record, final_records, last_line
 from study.sentences import detectable_words
 from study.stages import expected_trials, standing
@@ -19,7 +19,8 @@ def meta(plan: Plan, records: list[Record]) -> list[tuple[str, str, str]]:
     """Data, encoder, budget, seeds, device and end."""
     about = [(str(term), str(first), str(second)) for term, first, second in plan.data.get("about", [])]
     epochs = f"{plan.base['epochs']} epochs a run" if "epochs" in plan.base else ""
-    about.append(("Budget", f"{plan.sizes.search_trials} search trials each", epochs))
+    each = "each" if plan.explore is None else "in one search"
+    about.append(("Budget", f"{plan.sizes.search_trials} search trials {each}", epochs))
     about.append(("Seeds", f"{plan.sizes.final_seeds} final, paired", "none seen in the search"))
     devices = ", ".join(sorted({record.device for record in records if record.device})) or "nothing ran yet"
     hours = sum(record.seconds for record in records) / 3600
@@ -115,7 +116,8 @@ def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
     counts = plan.data.get("counts", {})
     commits = sorted({record.commit for record in records if record.commit}) or [study.get("commit", "")]
     versions = records[-1].versions if records else study.get("versions", {})
-    confirm, final, replica = (plan.seeds(stage) for stage in ("confirm", "final", "replica"))
+    stages = [(stage, plan.seeds(stage)) for stage in ("replica", "confirm", "final")]
+    seeds = "; ".join(f"{stage} {found[0]} to {found[-1]}" for stage, found in stages if found)
     precision = sorted({str(record.result["precision"]) for record in records if "precision" in record.result})
     return [
         ("Plan", f"fixed {study.get('created', '')}, before the first trial; hash {study['hash']}"),
@@ -123,7 +125,7 @@ def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
         ("Data", f"{plan.data.get('name', '')}, fingerprint sha256:{plan.data['fingerprint'][:16]}…; " + ", ".join(f"{count:,} {split}" for split, count in counts.items())
          + f"; {len(plan.data.get('classes', []))} classes; {plan.data.get('duplicates', 0)} exact duplicates between train and test"),
         ("Views", f"{plan.data.get('views', '')}, each image with random parameters of its own"),
-        ("Seeds", f"search {SEARCH_SEED}; replica {replica[0]} to {replica[-1]}; confirm {confirm[0]} to {confirm[-1]}; final {final[0]} to {final[-1]}"),
+        ("Seeds", f"search {SEARCH_SEED}; {seeds}"),
         ("Software", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("Device", f"{', '.join(sorted({r.device for r in records if r.device})) or 'none yet'}; encoder passes in {', '.join(precision) or '–'}; {plan.workers} worker{'s' if plan.workers > 1 else ''} a trial"),
         ("Time", f"first trial {min((r.started for r in records if r.started), default='–')}, last {max((r.ended for r in records), default='–')}; {sum(r.seconds for r in records) / 60:.0f} min of trial time"),
@@ -135,7 +137,7 @@ def runs(plan: Plan, records: list[Record]) -> dict[str, Any]:
     """Every record, none left out."""
     metrics = [metric for metric in plan.metrics if metric.name != "loss"]
     names = [f"{m.title}, %" if m.unit == "points" else m.title for m in metrics]
-    tuned = list(dict.fromkeys(name for arm in plan.arms for name in arm.search))
+    fields = list(dict.fromkeys(name for arm in plan.arms for name in tuned(plan, arm)))
     order = {stage: i for i, stage in enumerate(("final", "replica", "confirm", "search", "added", "beside"))}
     arms = [arm.name for arm in plan.arms]
     rows = []
@@ -143,7 +145,7 @@ def runs(plan: Plan, records: list[Record]) -> dict[str, Any]:
         scores = [number(r.metric(m.name) * m.scale, digits(m)) if r.status == "finished" else "–" for m in metrics]
         loss = f"{r.curve[-1]['loss']:.2f}" if r.curve and math.isfinite(r.curve[-1]["loss"]) else "–"
         rank = r.metric(plan.collapse[0])
-        point = [short(r.point[name]) if name in r.point else "–" for name in tuned]
+        point = [short(r.point[name]) if name in r.point else "–" for name in fields]
         rows.append(
             [
                 r.trial,
@@ -160,7 +162,7 @@ def runs(plan: Plan, records: list[Record]) -> dict[str, Any]:
         )
     statuses = Counter(record.status for record in records)
     told = ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none yet"
-    head = ["Trial", "Stage", plan.scientific.capitalize(), "Seed", *tuned, "Status", "Loss", *names, "Eff. rank", "Seconds"]
+    head = ["Trial", "Stage", plan.scientific.capitalize(), "Seed", *fields, "Status", "Loss", *names, "Eff. rank", "Seconds"]
     sub = f"Accuracies are of the test split in the stages final and replica, of the validation split otherwise. Eff. rank below {plan.collapse[1]:g} counts as collapsed. Median run {statistics.median([r.seconds for r in records]) if records else 0:.1f} s."
     return {"title": f"{len(records)} runs, none left out: {told}", "sub": sub, "head": head, "rows": rows}
 

@@ -9,7 +9,7 @@ from study.drawings import digits, final_panels, then_panels
 from study.drawings_tuning import budget_panels, loss_panels, rate_panels
 from study.fairness import fairness
 from study.panel import Panel, number, short
-from study.plan import Plan
+from study.plan import Plan, tuned
 from study.sentences import final_title, joined, then_title
 from study.space import Arm
 from study.stages import Records
@@ -89,7 +89,8 @@ def reference_pairs(plan: Plan, records: Records, results: list[ArmResult], verd
 def final_table(plan: Plan, results: list[ArmResult]) -> tuple[list[str], list[tuple[Arm, list[str]]]]:
     """Head and rows of the table of the final stage."""
     places, others = digits(plan.metrics[0]), plan.metrics[1:]
-    head = [plan.scientific.capitalize(), "Chosen " + ", ".join(plan.arms[0].search), "n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"]
+    fields = dict.fromkeys(name for arm in plan.arms for name in tuned(plan, arm))
+    head = [plan.scientific.capitalize(), "Chosen " + ", ".join(fields), "n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"]
     head += [f"{m.title}, %" if m.unit == "points" else m.title.capitalize() for m in others] + ["At default"]
     rows = []
     for r in results:
@@ -105,8 +106,13 @@ def final_caption(plan: Plan, delta: float, images: int) -> str:
     """How the final stage was computed."""
     metric, seeds = plan.metrics[0], plan.seeds("final")
     noise = f" One test image is {100 / images:.2g} points; δ is the larger of {metric.delta:g} points and the binomial sd at the reference’s mean, {delta:.1f} points."
+    chosen = (
+        "Each arm ran at the point chosen in the confirm stage"
+        if plan.explore is None
+        else "The recipe ran as it is, the other at the point chosen in the confirm stage"
+    )
     return (
-        f"Each arm ran at the point chosen in the confirm stage, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test split once. "
+        f"{chosen}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test split once. "
         f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in the {plan.scientific} alone."
         f"{noise if images and metric.share_of_images else ''} In the table the further metrics are means of the same runs; "
         "“at default” is the library’s default point, one seed, validation split."

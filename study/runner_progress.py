@@ -8,6 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from study.panel import short
 from study.plan import Plan
 from study.record import Ledger, Record
 from study.runner_search import StudySearch
@@ -110,8 +111,8 @@ def cells(trial: str, stage: str, arm: str, seed: int, row: dict[str, Any]) -> t
 def line(record: Record, plan: Plan) -> str:
     """One ended trial in words."""
     metric = plan.metrics[0]
-    point = ", ".join(f"{name} {value:g}" for name, value in record.point.items())
+    point = ", ".join(f"{name} {short(value)}" for name, value in record.point.items())
     told = f"{metric.title} {record.metric(metric.name) * metric.scale:.1f}" if record.status == "finished" else record.status
     if record.status == "failed":
         told += f": {record.error.strip().splitlines()[-1] if record.error.strip() else 'no message'}"
-    return f"{record.trial}  {record.stage:8}{plan.arm(record.arm).title:10}{point:14}seed {record.seed:<4d}{told}  ({record.seconds:.1f} s)"
+    return f"{record.trial}  {record.stage:8}{plan.arm(record.arm).title:10} {point:13} seed {record.seed:<4d}{told}  ({record.seconds:.1f} s)"

@@ -46,10 +46,11 @@ def halving_of(plan: Plan, records: list[Record]) -> AsyncHyperBandScheduler | N
     None where the plan has none. A run's last epoch is never judged, since its evaluation comes after it.
     """
     explore, epochs = plan.explore, plan.base.get("epochs", 0)
-    if explore is None or not explore.judge or epochs - 1 < explore.grace:
+    if explore is None or not explore.judge or epochs < 3:
         return None
+    grace = max(1, round(explore.grace * epochs))
     halving = AsyncHyperBandScheduler(
-        "epoch", explore.judge, "max", max_t=epochs - 1, grace_period=explore.grace, reduction_factor=explore.reduction, stop_last_trials=False
+        "epoch", explore.judge, "max", max_t=epochs - 1, grace_period=grace, reduction_factor=explore.reduction, stop_last_trials=False
     )
     controller: Any = None
     for record in records:

@@ -1,5 +1,6 @@
 """What looks on while a study runs: the page redrawn as trials end, TensorBoard's event files, other trackers."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -65,7 +66,7 @@ class EventFiles(tune.Callback):
             self.writers[trial.trial_id] = SummaryWriter(str(place), flush_secs=10)
         group, step = ("result", 0) if "outcome" in result else ("epoch", result["epoch"])
         for name, value in result.items():
-            if isinstance(value, int | float) and not isinstance(value, bool) and name not in TUNES_OWN:
+            if isinstance(value, int | float) and math.isfinite(value) and name not in TUNES_OWN:
                 self.writers[trial.trial_id].add_scalar(f"{group}/{name}", value, step)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

@@ -41,10 +41,12 @@ def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     size, bounds = f"{abs(r.mean):.{digits(metric)}f} {metric.unit} of {metric.title}", interval(verdict, metric)
     pairs = f"{100 * r.level:.3g} % interval, n = {r.n} pairs on the same seeds"
     effect = f"{signed(r.mean, metric)} {metric.unit} of {metric.title} {bounds}" if r.n > 1 else f"{signed(r.mean, metric)} {metric.unit}, one pair"
+    how = "once each has its own learning rate" if plan.explore is None else "at the setting that the search found"
+    even = "even at its own learning rate" if plan.explore is None else "though it was searched for"
     said = {
-        "supported": (f"Yes, by {size} {bounds},", f"once each has its own learning rate ({pairs})."),
+        "supported": (f"Yes, by {size} {bounds},", f"{how} ({pairs})."),
         "small": (f"Yes, but only by about {size} {bounds},", f"an estimate below the {verdict.delta:.{digits(metric)}f} that matter ({pairs})."),
-        "contradicted": (f"No, the opposite holds: {better} ends {size} below {than} {bounds},", f"even at its own learning rate ({pairs})."),
+        "contradicted": (f"No, the opposite holds: {better} ends {size} below {than} {bounds},", f"{even} ({pairs})."),
         "equivalent": (
             f"No: {better} and {than} are level, {effect},",
             f"within the ±{verdict.delta:.{digits(metric)}f} that do not matter ({pairs}).",
@@ -65,7 +67,9 @@ def failed_reasons(verdict: Verdict) -> str:
 
 
 def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:
-    """What the report's own setting gives with seeds."""
+    """What the report's own setting gives with seeds; empty where the report has none."""
+    if not any(arm.in_report for arm in plan.arms):
+        return ""
     if verdict is None or verdict.result.n < 2:
         return f"At the report’s shared {plan.replica.shown} too few runs have ended to say."
     metric = plan.metric(verdict.claim.metric)
@@ -166,7 +170,7 @@ def final_title(plan: Plan, results: list[ArmResult], verdicts: list[Verdict]) -
         return "The final stage has not ended"
     parts = [f"{joined(names)} {'ends' if len(names) == 1 else 'end'} {word} {reference}" if "above" in word or "below" in word
              else f"{joined(names)} {'is' if len(names) == 1 else 'are'} {word} {reference}" for word, names in groups.items()]  # fmt: skip
-    return "Each tuned: " + "; ".join(parts)
+    return ("Each tuned: " if plan.explore is None else "") + "; ".join(parts)
 
 
 def joined(names: list[str]) -> str:

@@ -93,12 +93,12 @@ class Explore:
     known: tuple[dict[str, Any], ...] = ()  # points that are tried first
     random: int = 10  # trials before the search adapts
     judge: str = ""  # the epoch's number by which a run is stopped early, higher is better; empty: none is
-    grace: int = 1  # epochs before the first such decision
+    grace: float = 0.25  # share of the epochs before the first such decision
     reduction: int = 3  # one of so many goes on
 
     def __post_init__(self) -> None:
-        if not self.objectives or self.reduction < 2 or self.grace < 1:
-            raise ValueError(f"a search needs an objective, a grace of 1 epoch and a reduction of 2 or more; got {self}")
+        if not self.objectives or self.reduction < 2 or not 0 < self.grace < 1:
+            raise ValueError(f"a search needs an objective, a grace between 0 and 1 and a reduction of 2 or more; got {self}")
 
 
 @dataclass(frozen=True)
