@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 import signal
 import sys
 from argparse import Namespace
@@ -14,6 +15,7 @@ import search_spaces
 from study import cli
 from study.errors import StudyError
 from study.machine import commit, now, versions
+from study.mirror import Mirror
 from study.plan import Plan, make_plan, read_study
 from study.record import Ledger
 from study.space import Space
@@ -72,7 +74,7 @@ def folder_of(command: Namespace) -> Path:
         StudyError: neither is given.
     """
     if command.out:
-        return Path(command.out)
+        return local(command.out)
     if not command.space:
         raise StudyError("--report needs --out, or --space and --profile: which study?")
     profiles = [command.profile] if command.profile else ["quick", "small", "full"]
@@ -91,8 +93,24 @@ def study(command: Namespace, names: list[str]) -> int:
     print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
     plan, cached = plan_study(command, space, profile, sizes, overrides)
     own_data = command.dataset if command.dataset != sizes.dataset else None
-    folder = Path(command.out) if command.out else default_folder(space.name, profile, own_data)
-    return show_plan(plan, folder, cached, command) if command.plan else run(plan, folder, cached, command)
+    folder = local(command.out) if command.out else default_folder(space.name, profile, own_data)
+    mirror = Mirror(url_of(command), folder) if url_of(command) else None
+    if mirror:
+        mirror.pull()
+    code = show_plan(plan, folder, cached, command) if command.plan else run(plan, folder, cached, command)
+    if mirror:
+        mirror.push()
+    return code
+
+
+def url_of(command: Namespace) -> str:
+    """The address that --out names; empty where it names a folder or nothing."""
+    return command.out if command.out and "://" in command.out else ""
+
+
+def local(out: str) -> Path:
+    """The folder that --out names: of an address one here that mirrors it."""
+    return Path("results") / re.sub(r"[^\w.-]+", "-", out.partition("://")[2]).strip("-") if "://" in out else Path(out)
 
 
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
@@ -113,11 +131,13 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overr
     return plan, cached
 
 
-def task_of(cached: Path) -> Any:
-    """MoCo's trial as a study's task."""
+def work_of(plan: Plan, cached: Path) -> Any:
+    """MoCo's trial as a study's work, with the files that it reads."""
     from moco import trial
+    from study.runner import Work
 
-    return partial(trial.run, cached=cached.resolve())
+    weights = {"weights": Path(plan.base["weights"])} if plan.base["weights"] else {}
+    return Work(trial.run, {"cached": cached.resolve(), **weights}, commit(SOURCE))
 
 
 def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
@@ -215,8 +235,15 @@ def run_missing(plan: Plan, folder: Path, cached: Path, command: Namespace, ledg
     if not command.address:
         print("\n".join(forecast(plan, ledger.records, *cost_of(plan, cached, command))), flush=True)
     share = gpus_of(plan, cached, command)
-    cluster = Cluster(command.address, cores=command.cores, gpus=share, hours=command.max_hours, code=tuple(SOURCE / name for name in PACKAGES))
-    return run_trials(plan, folder, ledger, task_of(cached), cluster, commit(SOURCE))
+    cluster = Cluster(
+        command.address,
+        cores=command.cores,
+        gpus=share,
+        hours=command.max_hours,
+        code=tuple(SOURCE / name for name in PACKAGES),
+        url=url_of(command),
+    )
+    return run_trials(plan, folder, ledger, work_of(plan, cached), cluster)
 
 
 def report(folder: Path) -> int:

@@ -23,7 +23,7 @@ METHODS = {
 }
 
 
-def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[str, Any], None, dict[str, Any]]:
+def run(values: dict[str, Any], folder: Path, cached: Path, weights: Path | None = None) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Yields one dict of numbers an epoch and returns the result; started again with the same folder it goes on where it was.
 
     Epochs that the checkpoint already holds are yielded again from it, so that the curve is always whole.
@@ -33,6 +33,7 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
         folder: keeps this trial's checkpoints, and after the end `encoder.pt` (the backbone by torchvision's names),
             `head.pt` and `evaluation.json` (accuracy by class, confusion).
         cached: a dataset as `moco.data.prepare` left it.
+        weights: where the file of that field is on this machine, if not where the field says.
 
     Returns:
         Accuracies on `score_split`, in [0, 1]: `knn_accuracy` and `knn_projection_accuracy` (MoCo only), `probe_accuracy`,
@@ -40,7 +41,7 @@ def run(values: dict[str, Any], folder: Path, cached: Path) -> Generator[dict[st
         `probe_lr` or `probe_l2` with `probe_at_edge`, `probe_validation_accuracy`, `effective_rank` of the training features,
         `encoder_sha256`, `device`, `precision`, `parameters`, `feature_size`, and `remarks`: sentences on what is plainly wrong.
     """
-    config = Config.of(values)
+    config = Config.of({**values, "weights": str(weights)} if weights else values)
     dataset = data.load(cached)
     splits = carve(dataset, config)
     keeper = Keeper(folder)

@@ -5,12 +5,15 @@
 
 import json
 import shutil
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray import tune
+from ray.air.execution._internal import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.train._internal import storage
 
 from study.errors import StudyError
@@ -18,17 +21,25 @@ from study.plan import Plan
 from study.proposals import SearchDatabase
 from study.record import Ledger
 from study.runner_cluster import Cluster, Places, start_ray
-from study.runner_files import Files
+from study.runner_files import delivered, files_of, forget
 from study.runner_progress import Progress
 from study.runner_schedule import Schedule
 from study.runner_search import StudySearch
 from study.runner_stop import Stop
 from study.runner_trial import Job, run_here, run_train
 from study.runner_watch import Redraw, watchers
-from study.trial import Task, Trial, title
+from study.trial import Trial, title
 
 
-def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cluster, commit: str) -> bool:
+class Work(NamedTuple):
+    """What a study's trials do."""
+
+    task: Any  # a study.trial.Task, given `reads` as keyword arguments besides
+    reads: dict[str, Path]  # files and folders that nodes without them are sent
+    commit: str
+
+
+def run_trials(plan: Plan, folder: Path, ledger: Ledger, work: Work, cluster: Cluster) -> bool:
     """Runs what the plan still lacks; whether nothing is left that could be run.
 
     Blocks. The first SIGINT, SIGTERM or SIGHUP, or the end of the time, lets running trials reach the end of their epoch.
@@ -46,18 +57,10 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
             places.check()
             print(f"Ray dashboard: {dashboard}" if dashboard else "Ray without a dashboard", flush=True)
             shutil.rmtree(scratch, ignore_errors=True)
-            database = SearchDatabase(folder, plan)
-            database.add(ledger.records)  # a kill may have come between record and database
-            search = StudySearch(plan, ledger, database, places, stop, commit)
-            job = Job(plan.space, task, Files(folder.resolve() / "trials"), commit, plan.workers, places.cores, places.gpus, not cluster.address)
-            redraw = Redraw(folder)
-            progress = Progress(plan, ledger, search)
-            try:
-                experiment(search, job, scratch, [progress, redraw, *watchers(folder, cluster, plan.space)])
-            finally:
-                progress.close()
-                redraw.close()
-                database.close()
+            with closing(SearchDatabase(folder, plan)) as database:
+                database.add(ledger.records)  # a kill may have come between record and database
+                search = StudySearch(plan, ledger, database, places, stop, work.commit)
+                conduct(search, folder, work, cluster)
             check(search, folder)
             return search.finished
         finally:
@@ -65,8 +68,22 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, task: Task, cluster: Cl
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def conduct(search: StudySearch, folder: Path, work: Work, cluster: Cluster) -> None:
+    """Runs the trials, with all who look on."""
+    files = files_of(folder.resolve() / "trials", cluster.address, cluster.url)
+    task = delivered(work.task, work.reads, pack=bool(cluster.address))
+    places = search.places
+    job = Job(search.plan.space, task, files, work.commit, places.workers, places.cores, places.gpus, not cluster.address)
+    with closing(Progress(search)) as progress, closing(Redraw(folder)) as redraw:
+        try:
+            experiment(search, job, folder.resolve() / ".tune", [progress, redraw, *watchers(folder, cluster, files, search)])
+        finally:
+            forget(files)
+
+
 def experiment(search: StudySearch, job: Job, scratch: Path, callbacks: list[tune.Callback]) -> None:
     """One Tune experiment over all that is due, its loop in this process even where Ray's client would move it into the cluster."""
+    survive_memory_kills()
     if ray.util.client.ray.is_connected():
         vars(storage)["_get_ray_train_session_dir"] = lambda: str(scratch)  # a client has no session folder of its own
     tune.run(
@@ -84,6 +101,19 @@ def experiment(search: StudySearch, job: Job, scratch: Path, callbacks: list[tun
         verbose=0,
         _remote=False,
     )
+
+
+def survive_memory_kills() -> None:
+    """Where Ray kills a process for want of memory, Tune 2.60 ends the whole experiment; to it that is now a death like any other."""
+    original = RayActorManager._actor_task_failed
+
+    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = RayActorError(error_msg=str(exception))
+        original(self, tracked_actor_task, exception)
+
+    if original.__name__ != "failed":
+        setattr(RayActorManager, "_actor_task_failed", failed)  # noqa: B010
 
 
 def named(space: str, trial: Any) -> str:

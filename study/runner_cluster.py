@@ -29,6 +29,9 @@ class Cluster(NamedTuple):
     gpus: float | None = None  # of each worker: 0, a share of one, or 1; None: 1 where there are any
     hours: float = 0.0  # wall time after which nothing new is begun and running trials stop after their epoch; 0: none
     code: tuple[Path, ...] = ()  # packages that nodes of a cluster are sent
+    url: str = ""  # the study's folder where that is an address
+    mlflow: str = ""  # a tracking URI
+    wandb: str = ""  # a project
 
 
 def start_ray(cluster: Cluster) -> str:
@@ -38,6 +41,7 @@ def start_ray(cluster: Cluster) -> str:
         StudyError: no cluster is there.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what became of a trial its record says
     warnings.filterwarnings("ignore", module="ray")
     quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     if not cluster.address:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from study.panel import short
 from study.plan import Plan
-from study.record import Ledger, Record
+from study.record import Record
 from study.runner_search import StudySearch
 from study.stages import expected_trials
 
@@ -18,11 +18,11 @@ from study.stages import expected_trials
 class Progress(tune.Callback):
     """Follows Tune's loop; draws what runs, what ended last, and when all of it will have ended."""
 
-    def __init__(self, plan: Plan, ledger: Ledger, search: StudySearch) -> None:
-        self.plan, self.ledger, self.search = plan, ledger, search
+    def __init__(self, search: StudySearch) -> None:
+        self.plan, self.ledger, self.search = search.plan, search.ledger, search
         self.console = Console()
         self.live: Live | None = None
-        self.told = len(ledger.records)
+        self.told = len(self.ledger.records)
         self.started = time.monotonic()
         self.epochs: dict[str, dict[str, Any]] = {}  # the last epoch of each running trial, by Tune's id
 

@@ -1,5 +1,8 @@
 """Which running trials go on: all, until the study is to stop; of an adaptive search the promising ones."""
 
+import re
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,8 +39,20 @@ class Schedule(FIFOScheduler):
             return self.halving.on_trial_result(tune_controller, trial, result)
         return TrialScheduler.CONTINUE
 
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Finds why the trial's process died, which Tune tells its search nothing of."""
+        with suppress(OSError, TypeError):
+            self.search.causes[trial.trial_id] = cause_in(Path(trial.error_file).read_text())
+
     def __getstate__(self) -> dict[str, Any]:
         return {}
+
+
+def cause_in(text: str) -> str:
+    """The sentence of Ray's message that names a cause."""
+    told = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines() if line.strip()]
+    telling = [line for line in told if re.search(r"memory|SIGKILL|exit|node|died|unexpected", line)]
+    return (telling or told or ["it was lost"])[0][:200].rstrip(".")
 
 
 def halving_of(plan: Plan, records: list[Record]) -> AsyncHyperBandScheduler | None:

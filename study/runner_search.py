@@ -1,6 +1,7 @@
 """Hands a study's due trials to Ray Tune, one after the other, and writes each one's record when it ends."""
 
 import json
+import time
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
@@ -18,6 +19,7 @@ from study.trial import Trial
 
 ATTEMPTS = 2  # at one trial within one run of the command, where the trial itself fails
 LOSSES = 4  # processes or nodes that a trial may lose within one run of the command
+QUIET = 5.0  # seconds after a loss in which nothing is begun: Ray takes some to notice that a node is gone, and would begin trials there
 ALIKE = 8  # failures one after the other, of several trials and none that ended otherwise: then all will fail
 
 
@@ -36,6 +38,7 @@ class StudySearch(Searcher):
         self.causes: dict[str, str] = {}  # why the process of a trial died, where it is known
         self.failures: Counter[str] = Counter()
         self.losses: Counter[str] = Counter()
+        self.quiet_until = 0.0  # after a loss, until when nothing is begun
         self.in_a_row: list[Record] = []  # failed ones since the last that ended otherwise
         self.notes: list[str] = []  # what the user should hear beside the records
         self.finished = False  # nothing is left that could be run
@@ -45,7 +48,7 @@ class StudySearch(Searcher):
         """The next trial; None while no place is free or later ones wait for running ones; FINISHED at the end, or when nothing may begin."""
         if self.broken or self.stop.wanted:
             return Searcher.FINISHED
-        if len(self.running) >= self.places.now():
+        if len(self.running) >= self.places.now() or time.monotonic() < self.quiet_until:
             return None
         trial = self.next_trial()
         if trial is not None:
@@ -115,6 +118,7 @@ class StudySearch(Searcher):
         """A process died: that is no fault of the trial, which goes on from its checkpoint, but not for ever."""
         self.losses[trial.id] += 1
         count = self.losses[trial.id]
+        self.quiet_until = time.monotonic() + QUIET
         if count < LOSSES:
             self.notes.append(f"{trial.id} lost its process and goes on from its last epoch ({cause})")
             if self.is_asked(trial) and self.database.explorer:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-import setproctitle
+import ray
 from ray import tune
 from ray.util.metrics import Gauge
 
@@ -60,8 +60,8 @@ def attempted(job: Job, trial: Trial, writes: bool = True) -> Generator[dict[str
     name = title(job.space, trial)
     gauges = {key: Gauge(f"study_{key}", f"{key} of a running trial", tag_keys=TAGS) for key in GAUGES} if writes else {}
     tags = dict(zip(TAGS, (job.space, trial.arm, trial.stage, str(trial.seed), trial.id), strict=True))
-    setproctitle.setproctitle(name)
-    folder = job.files.open(trial.id)
+    show(name)
+    folder = job.files.open(trial.id, writes)
     steps = attempt(job.task, trial, folder, job.commit, writes=writes)
     while True:
         try:
@@ -76,7 +76,13 @@ def attempted(job: Job, trial: Trial, writes: bool = True) -> Generator[dict[str
             if isinstance(row.get(key), int | float):
                 gauge.set(float(row[key]), tags)
         yield row
-        setproctitle.setproctitle(name)  # Ray sets its own with every call
+        show(name)  # Ray sets its own with every call
+
+
+def show(name: str) -> None:
+    """Puts the name into the list of processes, of top and of the dashboard's cluster page: Ray's own means, since it owns that place."""
+    if rename := getattr(ray._raylet, "setproctitle", None):
+        rename(f"ray::{name}")
 
 
 def run_train(config: dict[str, Any], job: Job) -> None:

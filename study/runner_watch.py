@@ -6,13 +6,20 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 from tensorboardX import SummaryWriter
 
+from study.errors import StudyError
+from study.mirror import Mirror
+from study.record import Ledger
 from study.runner_cluster import Cluster
+from study.runner_files import Files, unpack
+from study.runner_search import StudySearch
 
 EVERY = 20.0  # seconds at least between two drawings of the page
 SOURCE = Path(__file__).resolve().parents[1]
@@ -86,6 +93,44 @@ TUNES_OWN = (
 )  # fmt: skip
 
 
-def watchers(folder: Path, cluster: Cluster, project: str) -> list[tune.Callback]:
+class Send(tune.Callback):
+    """Sends the records of a study that is kept at an address, whenever one was added."""
+
+    def __init__(self, mirror: Mirror, ledger: Ledger) -> None:
+        self.mirror, self.ledger, self.sent = mirror, ledger, -1
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Sends what is new."""
+        if len(self.ledger.records) > self.sent:
+            self.sent = len(self.ledger.records)
+            with suppress(StudyError):  # the next one sends it again, and so does the end, aloud
+                self.mirror.push(("study.json", "records.jsonl", "optuna.db"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class Collect(tune.Callback):
+    """Brings a trial's files to a driver outside the cluster when the trial has ended."""
+
+    def __init__(self, files: Files, search: StudySearch) -> None:
+        self.files, self.search = files, search
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        """Fetches them with the last report."""
+        due = self.search.running.get(trial.trial_id)
+        if self.files.kept and due and "outcome" in result:
+            unpack(self.files.folder / due.id, self.files.kept.fetch(due.id))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+def watchers(folder: Path, cluster: Cluster, files: Files, search: StudySearch) -> list[tune.Callback]:
     """Those that this study has."""
-    return [EventFiles(folder.resolve())]
+    found: list[tune.Callback] = [EventFiles(folder.resolve())]
+    if cluster.url:
+        found.append(Send(Mirror(cluster.url, folder), search.ledger))
+    elif ray.util.client.ray.is_connected():
+        found.append(Collect(files, search))
+    return found

@@ -11,23 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import StudyError
 from study.record import final_records, read_records
-from study.runner import places
 from study.stages import due
 
 SCRIPT = Path(__file__).with_name("toy_run.py")
 ROOT = SCRIPT.parents[2]
 
 
-def start(folder, sizes, overrides):
+def start(folder, sizes, overrides, **options):
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{SCRIPT.parent}"}
-    words = [sys.executable, str(SCRIPT), str(folder), json.dumps(sizes), json.dumps(overrides)]
+    words = [sys.executable, str(SCRIPT), str(folder), json.dumps(sizes), json.dumps(overrides), json.dumps(options)]
     return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
-def whole(folder, sizes, overrides):
-    process = start(folder, sizes, overrides)
+def whole(folder, sizes, overrides, **options):
+    process = start(folder, sizes, overrides, **options)
     output, _ = process.communicate(timeout=240)
     return process.returncode, output
 
@@ -56,9 +54,54 @@ def test_a_study_survives_kills_of_everything_and_a_gentle_interrupt(toy, tmp_pa
         os.killpg(process.pid, stop)
         output, _ = process.communicate(timeout=60)
         assert len(read_records(folder)) >= before + 4, output
+        assert process.returncode == (-signal.SIGKILL if stop == signal.SIGKILL else 130), output
+    assert "running trials reach the end of their epoch" in output
     code, output = whole(folder, sizes, overrides)
     assert code == 0, output
     check_complete(toy, folder, sizes, overrides)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_path, number):
+    folder, sizes = tmp_path / "results", {"search_trials": 2, "final_seeds": 1, "replica_seeds": 1, "confirm_seeds": 1}
+    process = start(folder, sizes, {"sleep": 4.0})
+    rows = folder / "trials"
+    wait_for(lambda: len(list(rows.glob("*/metrics.jsonl"))) == 2, process)
+    time.sleep(1.0)
+    before = {path.parent.name: path.read_text().count("\n") for path in rows.glob("*/metrics.jsonl")}
+    os.killpg(process.pid, number)
+    began = time.monotonic()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    after = {path.parent.name: path.read_text().count("\n") for path in rows.glob("*/metrics.jsonl")}
+    assert after == {trial: count + 1 for trial, count in before.items()}, "each running trial ended the epoch it was in, and began no other"
+    assert not read_records(folder)
+    assert time.monotonic() - began < 15
+    folder = tmp_path / "impatient"
+    process = start(folder, sizes, {"sleep": 30.0})
+    wait_for(lambda: len(list((folder / "trials").glob("*/metrics.jsonl"))) >= 0 and list((folder / "trials").glob("*")), process)
+    os.killpg(process.pid, number)
+    time.sleep(1.0)
+    assert process.poll() is None
+    os.killpg(process.pid, number)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+
+
+def wait_for(holds, process, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_time_that_is_over_stops_a_study_after_the_running_epochs(tmp_path):
+    code, output = whole(tmp_path / "results", {"search_trials": 3}, {"sleep": 0.5}, hours=4 / 3600)
+    assert code == 130, output
+    assert 0 < len(read_records(tmp_path / "results")) < 20
 
 
 @pytest.mark.slow
@@ -96,13 +139,3 @@ def test_two_workers_run_a_trial_under_ray_train_and_the_first_ones_numbers_are_
     output, _ = process.communicate(timeout=60)
     record = read_records(folder)[0]
     assert (record.status, [row["epoch"] for row in record.curve]) == ("finished", [1, 2, 3]), output
-
-
-def test_trials_get_a_core_each_and_where_there_are_gpus_a_share_of_one():
-    assert places({"CPU": 4.0}, 1, 1) == (4, {"cpu": 1, "gpu": 0})
-    assert places({"CPU": 16.0, "GPU": 1.0}, 1, 1) == (1, {"cpu": 1, "gpu": 1})
-    assert places({"CPU": 16.0, "GPU": 2.0}, 1, 4) == (8, {"cpu": 1, "gpu": 0.25})
-    assert places({"CPU": 3.0, "GPU": 2.0}, 1, 4) == (3, {"cpu": 1, "gpu": 0.25})  # no more trials than cores
-    assert places({"CPU": 4.0}, 2, 1)[0] == 2
-    with pytest.raises(StudyError, match="needs 2 cores and GPUs; the cluster has 4 cores and 1 GPUs"):
-        places({"CPU": 4.0, "GPU": 1.0}, 2, 1)

@@ -1,24 +1,32 @@
-"""Runs the toy study under Ray in the folder given, as run_study.py runs a real one; exit code 0 when nothing is left."""
+"""Runs the toy study under Ray in the folder given, as run_study.py runs a real one; exit code 0 when nothing is left.
+
+Arguments: the folder; changes to the toy's sizes, fields that are set, and the options of a Cluster, each as JSON.
+"""
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import toy
 
-from study.plan import fix_plan
-from study.record import Ledger
+from study.errors import StudyError
+from study.folder import open_study
 from study.runner_settings import settle
 
-settle("")
-from study.runner import run_trials  # noqa: E402
-from study.runner_cluster import Cluster  # noqa: E402
-
 if __name__ == "__main__":
-    folder, changes, overrides = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
-    plan = toy.plan(overrides=overrides, **changes)
-    fix_plan(folder, plan, {"command": [], "folder": "toy", "versions": {}, "commit": "", "created": ""})
-    ledger = Ledger(folder)
-    sys.exit(
-        0 if run_trials(plan, folder, ledger, toy.task, Cluster(cpus=2, hours=float(sys.argv[4]) if len(sys.argv) > 4 else 0.0), "c0ffee") else 130
-    )
+    folder, (sizes, overrides, options) = Path(sys.argv[1]), map(json.loads, sys.argv[2:5])
+    settle(options.get("address", ""))
+    from study.runner import Work, run_trials
+    from study.runner_cluster import Cluster
+
+    about = {"command": [], "folder": "toy", "versions": {}, "commit": "", "created": ""}
+    plan, ledger = open_study(folder, toy.plan(overrides=overrides, **sizes), about)
+    with closing(ledger):
+        try:
+            code = (Path(__file__).parents[2] / "study",)
+            whole = run_trials(plan, folder, ledger, Work(toy.task, {}, "c0ffee"), Cluster(**{"cpus": 2, "code": code, **options}))
+        except StudyError as problem:
+            print(problem)
+            sys.exit(2)
+    sys.exit(0 if whole else 130)
