@@ -1,10 +1,11 @@
 # make study [ARGS="..."]   installs what is missing, then runs the study of the optimizers
 # make test                 installs what is missing, then lint, format, types and tests
+# make test-faults         the whole quick study killed ten times, half an hour; make test does it at a small size
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test bench install clean
+.PHONY: study test test-faults bench install clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed
@@ -15,6 +16,9 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
+
+test-faults: .venv/installed-test
+	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults -s $(ARGS)
 
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)
