@@ -67,7 +67,7 @@ def card_groups(plan: Plan, found: dict[str, list[Card]]) -> list[tuple[str, str
     words = {2: "two", 3: "three", 4: "four", 5: "five"}
     size = words.get(len(family), str(len(family)))
     return [
-        ("The same claim as the report put it, and on the loss alone", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
+        ("The same claim as the report put it, and on the loss alone" if plan.explore is None else "The same claim by another measure", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
         (f"The other {plan.scientific}s against {reference}, each tuned: a family of {size} claims",
          "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs in one of twenty.", family, "trio"),
     ]  # fmt: skip

@@ -65,7 +65,7 @@ def subtitle(plan: Plan, tried: list[Record]) -> str:
 def caption(explore: Explore, shares: dict[str, float], finished: int) -> str:
     """How the search was made."""
     aims = " and ".join(name.replace("_", " ") for name, _ in explore.objectives)
-    said = f"Optuna’s TPE, multivariate and grouped, for {aims}: {len(explore.known)} known points first, {explore.random} at random, the rest proposed from what was found. "
+    said = f"Optuna’s TPE, multivariate and grouped, for {aims}: {len(explore.known)} known point{'' if len(explore.known) == 1 else 's'} first, {explore.random} at random, the rest proposed from what was found. "
     said += "A value of this stage is the best of many and flatters; only the final stage, on fresh seeds, enters a claim. "
     if explore.judge:
         said += f"Runs are stopped early by asynchronous successive halving on {explore.judge.replace('_', ' ')}: about one of {explore.reduction} goes on. "

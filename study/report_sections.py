@@ -91,13 +91,14 @@ def final_table(plan: Plan, results: list[ArmResult]) -> tuple[list[str], list[t
     places, others = digits(plan.metrics[0]), plan.metrics[1:]
     fields = dict.fromkeys(name for arm in plan.arms for name in tuned(plan, arm))
     head = [plan.scientific.capitalize(), "Chosen " + ", ".join(fields), "n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"]
-    head += [f"{m.title}, %" if m.unit == "points" else m.title.capitalize() for m in others] + ["At default"]
+    has_default = any(not math.isnan(r.default) for r in results)
+    head += [f"{m.title}, %" if m.unit == "points" else m.title.capitalize() for m in others] + ["At default"] * has_default
     rows = []
     for r in results:
         values = list(r.by_seed.values())
         cells = [", ".join(short(v) for v in r.point.values()), str(len(values)), fmt(r.mean, places), fmt(r.sd, places)]
         cells += [f"{fmt(r.low, places)} to {fmt(r.high, places)}", fmt(r.iqm, places), fmt(min(values), places), fmt(max(values), places)]
-        cells += [fmt(r.others[m.name], digits(m)) for m in others] + [fmt(r.default, places)]
+        cells += [fmt(r.others[m.name], digits(m)) for m in others] + [fmt(r.default, places)] * has_default
         rows.append((r.arm, cells))
     return head, rows
 
@@ -114,8 +115,8 @@ def final_caption(plan: Plan, delta: float, images: int) -> str:
     return (
         f"{chosen}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test split once. "
         f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in the {plan.scientific} alone."
-        f"{noise if images and metric.share_of_images else ''} In the table the further metrics are means of the same runs; "
-        "“at default” is the library’s default point, one seed, validation split."
+        f"{noise if images and metric.share_of_images else ''} In the table the further metrics are means of the same runs"
+        + ("; “at default” is the library’s default point, one seed, validation split." if plan.explore is None else ".")
     )
 
 
