@@ -1,6 +1,6 @@
 # make study [ARGS="..."]   installs what is missing, then runs the study of the optimizers
 # make test                 installs what is missing, then lint, format, types and tests
-# make test-faults         the whole quick study killed ten times, half an hour; make test does it at a small size
+# make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,7 +18,7 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
 test-faults: .venv/installed-test
-	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults -s $(ARGS)
+	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/test_runner_sockets.py -s -m 'slow or faults' $(ARGS)
 
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-import re
 import signal
 import sys
 from argparse import Namespace
@@ -14,6 +13,7 @@ from typing import Any
 import search_spaces
 from study import cli
 from study.errors import StudyError
+from study.folder import address_of, default_folder, local_folder, open_study
 from study.machine import commit, now, versions
 from study.mirror import Mirror
 from study.plan import Plan, make_plan, read_study
@@ -62,11 +62,6 @@ def list_spaces(names: list[str]) -> int:
     return 0
 
 
-def default_folder(space: str, profile: str, dataset: str | None) -> Path:
-    """results/<space>-<profile>, and the dataset's name where the command chose one."""
-    return Path("results") / "-".join([space, profile, *([Path(dataset).absolute().name] if dataset else [])])
-
-
 def folder_of(command: Namespace) -> Path:
     """The study's folder: --out, or one named after space and profile.
 
@@ -74,7 +69,7 @@ def folder_of(command: Namespace) -> Path:
         StudyError: neither is given.
     """
     if command.out:
-        return local(command.out)
+        return local_folder(command.out)
     if not command.space:
         raise StudyError("--report needs --out, or --space and --profile: which study?")
     profiles = [command.profile] if command.profile else ["quick", "small", "full"]
@@ -93,24 +88,14 @@ def study(command: Namespace, names: list[str]) -> int:
     print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
     plan, cached = plan_study(command, space, profile, sizes, overrides)
     own_data = command.dataset if command.dataset != sizes.dataset else None
-    folder = local(command.out) if command.out else default_folder(space.name, profile, own_data)
-    mirror = Mirror(url_of(command), folder) if url_of(command) else None
+    folder = local_folder(command.out) if command.out else default_folder(space.name, profile, own_data)
+    mirror = Mirror(address_of(command.out), folder) if address_of(command.out) else None
     if mirror:
         mirror.pull()
     code = show_plan(plan, folder, cached, command) if command.plan else run(plan, folder, cached, command)
     if mirror:
         mirror.push()
     return code
-
-
-def url_of(command: Namespace) -> str:
-    """The address that --out names; empty where it names a folder or nothing."""
-    return command.out if command.out and "://" in command.out else ""
-
-
-def local(out: str) -> Path:
-    """The folder that --out names: of an address one here that mirrors it."""
-    return Path("results") / re.sub(r"[^\w.-]+", "-", out.partition("://")[2]).strip("-") if "://" in out else Path(out)
 
 
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
@@ -161,7 +146,6 @@ def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int
 def opened(plan: Plan, folder: Path, command: Namespace) -> tuple[Plan, Ledger]:
     """The study's plan as it stands in its folder, and its records with those that the command adopts."""
     from study.export import adopt
-    from study.folder import open_study
 
     about = {"command": sys.argv[1:], "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()}
     plan, ledger = open_study(folder, plan, about)
@@ -183,7 +167,10 @@ def cost_of(plan: Plan, cached: Path, command: Namespace) -> tuple[float, int]:
     config = {**plan.base, **plan.stages["final"], **plan.arms[0].values, **plan.arms[0].default}
     room = cores() // command.cores
     places = min(room, int(gpus() // (command.gpus or 1))) if gpus() and command.gpus != 0 else room
-    return seconds_of(config, cached, command.cores), max(1, places // plan.workers)
+    try:
+        return seconds_of(config, cached, command.cores), max(1, places // plan.workers)
+    except (RuntimeError, MemoryError) as problem:  # torch's own: for want of memory, say
+        raise StudyError(f"a trial must be able to take a few steps on this machine; it cannot: {str(problem).splitlines()[0]}") from None
 
 
 def gpus_of(plan: Plan, cached: Path, command: Namespace) -> float | None:
@@ -241,7 +228,9 @@ def run_missing(plan: Plan, folder: Path, cached: Path, command: Namespace, ledg
         gpus=share,
         hours=command.max_hours,
         code=tuple(SOURCE / name for name in PACKAGES),
-        url=url_of(command),
+        url=address_of(command.out),
+        mlflow=command.mlflow,
+        wandb=command.wandb,
     )
     return run_trials(plan, folder, ledger, work_of(plan, cached), cluster)
 

@@ -14,7 +14,7 @@ import torch
 import torch.distributed as dist
 
 from moco import cli, data, facts, trial, workers
-from moco.batch import run_batch
+from moco.batch import Batch, run_batch
 from moco.config import Config
 from moco.data import Dataset
 from moco.device import describe, pick_device, pick_precision
@@ -58,7 +58,11 @@ def main(words: list[str] | None = None) -> int:
 def batch(command: Namespace) -> int:
     """Runs a study's trials; a sentence for what is wrong."""
     try:
-        failed = run_batch(command)
+        if not command.records:
+            raise ValueError("--trials needs --records: the file that takes what came of them")
+        trials, records = Path(command.trials), Path(command.records)
+        folder = Path(command.out) if command.out else records.with_suffix("")
+        failed = run_batch(Batch(trials, records, folder, command.dataset, Path(command.data_dir), command.at_once, command.threads))
     except ValueError as problem:
         complain(str(problem))
         return 2

@@ -9,14 +9,13 @@ import platform
 import subprocess
 import time
 import traceback
-from argparse import Namespace
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import torch
 
@@ -29,29 +28,38 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
 Line = dict[str, Any]
 
 
-def run_batch(command: Namespace) -> int:
+class Batch(NamedTuple):
+    """Which trials to run, and how."""
+
+    trials: Path
+    records: Path
+    folder: Path  # of the trials' checkpoints
+    dataset: str | None  # where the images are, if that is not the name in the trials: a folder has no other place
+    data_dir: Path
+    at_once: int
+    threads: int  # of each trial on a CPU
+
+
+def run_batch(batch: Batch) -> int:
     """Runs what the records still lack, one trial after the other or several at once; how many failed.
 
     A trial that was begun goes on from its last epoch; failed ones are run again.
 
     Raises:
-        ValueError: the files, the data or an option are wrong.
+        ValueError: the files, the data or a number are wrong.
         OSError: a file cannot be read or written.
     """
-    if not command.records:
-        raise ValueError("--trials needs --records: the file that takes what came of them")
     for name in ("at_once", "threads"):
-        if getattr(command, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be 1 or more; got {getattr(command, name)}")
-    lines, records = lines_of(Path(command.trials)), Path(command.records)
-    folder = Path(command.out) if command.out else records.with_suffix("")
-    with written(records) as file:
-        done = ended(records)
+        if getattr(batch, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be 1 or more; got {getattr(batch, name)}")
+    lines = lines_of(batch.trials)
+    with written(batch.records) as file:
+        done = ended(batch.records)
         left = [line for line in lines if line["trial"] not in done]
-        caches = cached(left, command.dataset, Path(command.data_dir))
-        print(f"{len(lines)} trials, {len(lines) - len(left)} of them done; {min(command.at_once, max(1, len(left)))} at once", flush=True)
+        caches = cached(left, batch)
+        print(f"{len(lines)} trials, {len(lines) - len(left)} of them done; {min(batch.at_once, max(1, len(left)))} at once", flush=True)
         failed = 0
-        for count, record in enumerate(results(left, caches, folder, command.at_once, command.threads), start=len(lines) - len(left) + 1):
+        for count, record in enumerate(results(left, caches, batch), start=len(lines) - len(left) + 1):
             file.write(json.dumps(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -112,11 +120,8 @@ def ended(records: Path) -> set[str]:
         raise ValueError(f"--records must be a file of records, or a new one; {records} holds something else ({problem!r})") from None
 
 
-def cached(lines: list[Line], dataset: str | None, data_dir: Path) -> dict[str, Path]:
+def cached(lines: list[Line], batch: Batch) -> dict[str, Path]:
     """The dataset's cache of every fingerprint among the trials.
-
-    Args:
-        dataset: where it is, if that is not the name in the trials: a folder of images has no other place.
 
     Raises:
         ValueError: the data are not those of the study.
@@ -125,21 +130,22 @@ def cached(lines: list[Line], dataset: str | None, data_dir: Path) -> dict[str, 
     for line in lines:
         if line["fingerprint"] not in found:
             config = Config.of(line["config"])
-            place = data.prepare(dataset or config.dataset, config.image_size, data_dir, config.pretrain_split).resolve()
+            name = batch.dataset or config.dataset
+            place = data.prepare(name, config.image_size, batch.data_dir, config.pretrain_split).resolve()
             if (ours := data.load(place).fingerprint) != line["fingerprint"]:
                 wanted = f"the study's images, fingerprint {line['fingerprint'][:16]}"
-                raise ValueError(f"{dataset or config.dataset} must hold {wanted}; its is {ours[:16]}. Name the right ones with --dataset")
+                raise ValueError(f"{name} must hold {wanted}; its is {ours[:16]}. Name the right ones with --dataset")
             found[line["fingerprint"]] = place
     return found
 
 
-def results(lines: list[Line], caches: dict[str, Path], folder: Path, at_once: int, threads: int) -> Iterator[dict[str, Any]]:
+def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterator[dict[str, Any]]:
     """The records as trials end."""
-    work = [(line, folder / line["trial"], caches[line["fingerprint"]], threads) for line in lines]
-    if at_once == 1:
+    work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], batch.threads) for line in lines]
+    if batch.at_once == 1:
         yield from (record_of(*one) for one in work)
         return
-    with ProcessPoolExecutor(at_once, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(batch.at_once, multiprocessing.get_context("spawn")) as pool:
         running = [pool.submit(record_of, *one) for one in work]
         try:
             for future in as_completed(running):

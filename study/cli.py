@@ -43,6 +43,8 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     option("--trials", metavar="N", type=int, help="search trials of each arm")
     option("--seeds", metavar="N", type=int, help="final seeds of each arm")
     option("--max-hours", metavar="H", type=float, default=0.0, help="wall time after which the study stops, to be resumed")
+    option("--mlflow", metavar="URI", default="", help="tell an MLflow of each trial: sqlite:////abs/mlflow.db, http://...")
+    option("--wandb", metavar="PROJECT", default="", help="tell Weights & Biases of each trial; WANDB_MODE=offline keeps it here")
     option("--plan", action="store_true", help="print trials, cost and detectable difference, with --out leave trials.jsonl there; run nothing")
     option("--adopt", metavar="FILE", action="append", default=[], help="take in records of trials that ran elsewhere; repeatable")
     option("--report", action="store_true", help="redraw the report from the records; run nothing")

@@ -1,5 +1,6 @@
-"""A study's folder: one writer at a time, and never two plans."""
+"""A study's folder: where it is, one writer at a time, and never two plans."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,3 +27,18 @@ def open_study(folder: Path, plan: Plan, about: dict[str, Any]) -> tuple[Plan, L
     except BaseException:
         ledger.close()
         raise
+
+
+def default_folder(space: str, profile: str, dataset: str | None) -> Path:
+    """results/<space>-<profile>, and the dataset's name where the command chose one."""
+    return Path("results") / "-".join([space, profile, *([Path(dataset).absolute().name] if dataset else [])])
+
+
+def address_of(out: str | None) -> str:
+    """The address that --out names; empty where it names a folder or nothing."""
+    return out if out and "://" in out else ""
+
+
+def local_folder(out: str) -> Path:
+    """The folder that --out names: of an address one here that mirrors it."""
+    return Path("results") / re.sub(r"[^\w.-]+", "-", out.partition("://")[2]).strip("-") if "://" in out else Path(out)

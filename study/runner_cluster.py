@@ -111,8 +111,8 @@ class Places:
         """
         if self.now() >= 1:
             return
-        has = "; ".join(f"{node.get('CPU', 0):g} cores and {node.get('GPU', 0):g} GPUs" for node in self.resources()) or "nothing"
-        asked = f"{self.cores} cores" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
+        has = "; ".join(f"{counted(node.get('CPU', 0), 'core')} and {counted(node.get('GPU', 0), 'GPU')}" for node in self.resources()) or "nothing"
+        asked = counted(self.cores, "core") + (f" and {counted(self.gpus, 'GPU')}" if self.gpus else "")
         one = f"a trial of {self.workers} workers asks for {asked} each" if self.workers > 1 else f"a trial asks for {asked} on one node"
         raise StudyError(f"{one}, and the nodes have {has}; lower --cores, --gpus or --workers, or add a node")
 
@@ -122,6 +122,11 @@ class Places:
         if self.workers > 1:
             return tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
         return {"cpu": self.cores, "gpu": self.gpus}
+
+
+def counted(count: float, what: str) -> str:
+    """A number of things in words."""
+    return f"{count:g} {what}{'' if count == 1 else 's'}"
 
 
 def fitting(has: dict[str, float], cores: int, gpus: float) -> int:

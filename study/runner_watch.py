@@ -20,6 +20,7 @@ from study.record import Ledger
 from study.runner_cluster import Cluster
 from study.runner_files import Files, unpack
 from study.runner_search import StudySearch
+from study.runner_trackers import trackers
 
 EVERY = 20.0  # seconds at least between two drawings of the page
 SOURCE = Path(__file__).resolve().parents[1]
@@ -128,7 +129,7 @@ class Collect(tune.Callback):
 
 def watchers(folder: Path, cluster: Cluster, files: Files, search: StudySearch) -> list[tune.Callback]:
     """Those that this study has."""
-    found: list[tune.Callback] = [EventFiles(folder.resolve())]
+    found: list[tune.Callback] = [EventFiles(folder.resolve()), *trackers(cluster, search.plan.space)]
     if cluster.url:
         found.append(Send(Mirror(cluster.url, folder), search.ledger))
     elif ray.util.client.ray.is_connected():

@@ -6,6 +6,7 @@ import pytest
 
 import run_study
 from search_spaces.optimizers import SPACE
+from study.folder import default_folder
 from study.plan import make_plan
 from study.stages import expected_trials
 
@@ -45,8 +46,8 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--space", "nope"], "--space must be one of optimizers; got 'nope'"),
-        ([], "--space must be one of optimizers; got None"),
+        (["--space", "nope"], "--space must be one of joint, optimizers; got 'nope'"),
+        ([], "--space must be one of joint, optimizers; got None"),
         (["--space", "optimizers", "--dataset", "nope"], "dataset must be one of digits, cifar10, cifar100, stl10, svhn, or a folder"),
         (["--space", "optimizers", "--set", "nonsense=3"], "nonsense is no field of a trial"),
         (["--space", "optimizers", "--set", "epochs=many"], "epochs must be a whole number; got 'many'"),
@@ -84,8 +85,8 @@ def test_bad_input_ends_with_code_2_and_one_sentence(capsys, words, sentence):
 
 
 def test_a_study_of_ones_own_data_has_a_folder_of_its_own():
-    assert run_study.default_folder("optimizers", "quick", None) == Path("results/optimizers-quick")
-    assert run_study.default_folder("optimizers", "small", "data/my-images/") == Path("results/optimizers-small-my-images")
+    assert default_folder("optimizers", "quick", None) == Path("results/optimizers-quick")
+    assert default_folder("optimizers", "small", "data/my-images/") == Path("results/optimizers-small-my-images")
 
 
 def test_a_wrong_option_ends_with_code_2(capsys):

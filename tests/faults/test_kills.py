@@ -18,7 +18,7 @@ from study.record import final_records, read_records
 
 ROOT = Path(__file__).parents[2]
 WHOLE = os.environ.get("FAULT_STUDY") == "whole"
-KILLS = int(os.environ.get("FAULT_KILLS", "3"))
+KILLS = int(os.environ.get("FAULT_KILLS", "2"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 TIMES = ("seconds", "images_per_second")  # what differs between two runs of an epoch
 COMMAND = ["run_study.py", "--space", "optimizers", "--profile", "quick", "--out"] if WHOLE else [str(Path(__file__).with_name("run_small.py"))]
@@ -71,7 +71,7 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
     assert repeated <= 2 * kills, "of the two running trials at most one epoch each, a kill"
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_worker_killed_in_a_trial_of_two_makes_it_go_on_from_its_checkpoint(tmp_path):
     """The reader of `ps` sees the workers by the trial's name."""
     folder, data = tmp_path / "pair", tmp_path / "data"

@@ -51,9 +51,9 @@ def test_workers_of_one_trial_may_lie_on_several_nodes():
 @pytest.mark.parametrize(
     ("has", "asked", "workers", "sentence"),
     [
-        ([{"CPU": 4.0}], {"gpus": 1.0}, 1, "a trial asks for 1 cores and 1 GPUs on one node, and the nodes have 4 cores and 0 GPUs"),
+        ([{"CPU": 4.0}], {"gpus": 1.0}, 1, "a trial asks for 1 core and 1 GPU on one node, and the nodes have 4 cores and 0 GPUs"),
         ([{"CPU": 2.0}, {"CPU": 2.0}], {"cores": 3}, 1, "a trial asks for 3 cores on one node"),
-        ([{"CPU": 4.0, "GPU": 1.0}], {}, 2, "a trial of 2 workers asks for 1 cores and 1 GPUs each"),
+        ([{"CPU": 4.0, "GPU": 1.0}], {}, 2, "a trial of 2 workers asks for 1 core and 1 GPU each"),
         ([], {}, 1, "and the nodes have nothing"),
     ],
 )

@@ -1,0 +1,126 @@
+"""A study's trials without the study: the same records, resumable, and a sentence for what is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from moco import data
+from moco.__main__ import main
+from moco.config import Config
+
+FIELDS = {
+    "image_size": 8,
+    "width": 0.0625,
+    "batch_size": 64,
+    "batch_norm_splits": 2,
+    "queue_size": 64,
+    "epochs": 2,
+    "probe_epochs": 2,
+    "probe_batch_size": 512,
+}
+
+
+@pytest.fixture
+def lines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fingerprint = data.load(data.prepare("digits", 8, tmp_path / "data")).fingerprint
+    found = []
+    for seed in (1, 2):
+        config = Config.of({**FIELDS, "seed": seed}).to_dict()
+        found.append(
+            {
+                "trial": f"trial{seed}",
+                "stage": "final",
+                "arm": "sgd",
+                "seed": seed,
+                "point": {"lr": 0.03},
+                "why": "",
+                "config": config,
+                "fingerprint": fingerprint,
+            }
+        )
+    return found
+
+
+def write(lines):
+    with open("trials.jsonl", "w") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def records():
+    return {record["trial"]: record for record in map(json.loads, Path("records.jsonl").read_text().splitlines())}
+
+
+COMMAND = ["--trials", "trials.jsonl", "--records", "records.jsonl"]
+
+
+def same(record):
+    curve = [{name: value for name, value in row.items() if name not in ("seconds", "images_per_second")} for row in record["curve"]]
+    return curve, record["result"], record["config"], record["status"]
+
+
+def test_each_trial_leaves_a_record_once_and_at_once_gives_the_same_ones(lines, capsys):
+    write(lines[:1])
+    assert main(COMMAND) == 0
+    assert main(COMMAND) == 0
+    assert len(Path("records.jsonl").read_text().splitlines()) == 1
+    write(lines)
+    assert main([*COMMAND, "--at-once", "2"]) == 0
+    assert "2 trials, 1 of them done" in capsys.readouterr().out
+    first = records()
+    assert list(first) == ["trial1", "trial2"]
+    assert {record["status"] for record in first.values()} == {"finished"}
+    assert first["trial1"]["device"].startswith("cpu")
+    assert main(["--trials", "trials.jsonl", "--records", "other.jsonl"]) == 0
+    others = {record["trial"]: record for record in map(json.loads, Path("other.jsonl").read_text().splitlines())}
+    assert {id: same(record) for id, record in first.items()} == {id: same(record) for id, record in others.items()}
+
+
+def test_a_torn_line_is_cut_and_its_trial_goes_on(lines):
+    write(lines[:1])
+    assert main(COMMAND) == 0
+    with open("records.jsonl", "a") as file:
+        file.write('{"trial": "trial2", "sta')
+    write(lines)
+    assert main(COMMAND) == 0
+    assert list(records()) == ["trial1", "trial2"]
+
+
+def test_a_trial_that_fails_or_diverges_ends_as_a_record(lines, capsys):
+    lines[0]["config"] |= {"lr": 1e30}
+    lines[1]["config"] |= {"weights": "nowhere.pt"}
+    write(lines)
+    assert main(COMMAND) == 1
+    found = records()
+    assert {id: record["status"] for id, record in found.items()} == {"trial1": "diverged", "trial2": "failed"}
+    assert "nowhere.pt" in found["trial2"]["error"]
+    assert "failed: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--trials", "trials.jsonl"], "--trials needs --records"),
+        (["--trials", "nothing.jsonl", "--records", "r"], "nothing.jsonl cannot be used"),
+        ([*COMMAND, "--at-once", "0"], "--at-once must be 1 or more; got 0"),
+        (["--trials", "broken.jsonl", "--records", "r"], "line 1 of broken.jsonl is no trial"),
+        (["--trials", "trials.jsonl", "--records", "broken.jsonl"], "--records must be a file of records, or a new one"),
+        ([*COMMAND, "--dataset", "cifar10"], "cifar10"),
+    ],
+)
+def test_what_is_wrong_ends_in_a_sentence(lines, capsys, words, sentence):
+    write(lines)
+    with open("broken.jsonl", "w") as file:
+        file.write('{"trial": 1}\n')
+    assert main(words) in (1, 2)
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.startswith("python -m moco: ")
+
+
+def test_other_images_than_the_studys_are_refused(lines, capsys):
+    lines[0]["fingerprint"] = "0" * 64
+    write(lines)
+    assert main(COMMAND) == 2
+    assert "must hold the study's images, fingerprint 0000000000000000" in capsys.readouterr().err

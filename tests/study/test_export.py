@@ -1,0 +1,72 @@
+"""Trials as data: what is due goes out as lines, and records come back only where the plan asks for their trial."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from study.errors import StudyError
+from study.export import adopt, export
+from study.record import Ledger, final_records
+from study.stages import due, is_finished
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    found = Ledger(tmp_path / "study")
+    yield found
+    found.close()
+
+
+def written(path, records):
+    path.write_text("".join(json.dumps({name: value for name, value in asdict(record).items() if name != "extra"}) + "\n" for record in records))
+    return path
+
+
+def test_what_can_run_now_is_exported_and_nothing_that_ended(finished, tmp_path):
+    plan, records = finished
+    some = final_records(records[:4])
+    path, count = export(plan, some, tmp_path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert count == len(lines) == len([trial for trial in due(plan, some) if trial.id not in some])
+    assert {line["stage"] for line in lines} == {"replica", "search", "beside"}
+    assert all(line["fingerprint"] == plan.data["fingerprint"] for line in lines)
+    assert not {line["trial"] for line in lines} & set(some)
+
+
+def test_records_of_all_stages_are_adopted_from_one_file_in_any_order(finished, ledger, tmp_path):
+    plan, records = finished
+    found = adopt(plan, ledger, written(tmp_path / "more.jsonl", records[::-1]))
+    assert (len(found.taken), found.refused) == (len(records), [])
+    assert is_finished(plan, final_records(ledger.records))
+    again = adopt(plan, ledger, tmp_path / "more.jsonl")
+    assert (again.taken, len(again.known)) == ([], len(records))
+
+
+def test_what_the_plan_does_not_ask_for_is_refused_by_name(finished, ledger, tmp_path):
+    plan, records = finished
+    stranger = replace(records[0], trial="0123456789")
+    changed = replace(records[1], config={**records[1].config, "lr": 7.0})
+    failed = replace(records[2], status="failed")
+    found = adopt(plan, ledger, written(tmp_path / "more.jsonl", [stranger, changed, failed, records[3]]))
+    assert found.taken == [records[3].trial]
+    said = found.words(tmp_path / "more.jsonl")
+    assert "0123456789 (the plan asks for no such trial now)" in said
+    assert f"{changed.trial} (its configuration is not that of the trial)" in said
+    assert f"{failed.trial} (it failed)" in said
+
+
+def test_a_record_cannot_change_its_stage_or_arm_on_the_way(finished, ledger, tmp_path):
+    plan, records = finished
+    adopt(plan, ledger, written(tmp_path / "more.jsonl", [replace(records[0], stage="final", arm="blue", why="x")]))
+    own = final_records(ledger.records)[records[0].trial]
+    assert (own.stage, own.arm, own.why) == (records[0].stage, records[0].arm, records[0].why)
+
+
+@pytest.mark.parametrize("content", ["{}\n", "nonsense\n"])
+def test_a_file_that_holds_no_records_is_named(finished, ledger, tmp_path, content):
+    (tmp_path / "more.jsonl").write_text(content)
+    with pytest.raises(StudyError, match=r"line 1 of .*more\.jsonl must be a trial's record"):
+        adopt(finished[0], ledger, tmp_path / "more.jsonl")
+    with pytest.raises(StudyError, match="--adopt must name a file of records"):
+        adopt(finished[0], ledger, tmp_path / "nothing.jsonl")
