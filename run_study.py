@@ -58,7 +58,8 @@ def list_spaces(names: list[str]) -> int:
     """Prints each space with its question."""
     for name in names:
         space = space_of(name, names)
-        print(f"{name:12} {space.question}  (experiments {space.rows} of the report)")
+        about = f"experiments {space.rows} of the report" if space.rows else "not in the report"
+        print(f"{name:12} {space.question}  ({about})")
     return 0
 
 

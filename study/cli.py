@@ -27,7 +27,11 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
         help="digits (bundled), cifar10, or a folder of train/<class>/* and test/<class>/*. Default: the profile's",
     )
     option("--data-dir", metavar="DIR", default="data", help="downloads and decoded images (default: data)")
-    option("--out", metavar="DIR", help="the study's folder (default: results/<space>-<profile>, with the name of your own dataset behind it)")
+    option(
+        "--out",
+        metavar="DIR",
+        help="the study's folder, or an address such as s3://bucket/study (default: results/<space>-<profile>, your dataset's name behind it)",
+    )
     option("--address", metavar="ADDR", default="", help="an existing Ray cluster: auto, HOST:PORT or ray://HOST:PORT (default: this machine)")
     option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
     option("--cores", metavar="N", type=int, default=1, help="CPU cores of each worker (default: 1)")

@@ -1,6 +1,7 @@
 """Files between machines: what a task reads is brought to nodes that lack it, what a trial leaves is brought back to where it is kept."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import tempfile
@@ -25,14 +26,19 @@ class Parcel:
         self.path, self.is_folder = path.resolve(), path.is_dir()
         files = sorted(path.iterdir()) if self.is_folder else [path]
         self.sizes = {file.name: file.stat().st_size for file in files}
-        self.refs = {file.name: ray.put(np.memmap(file, np.uint8, "r") if self.sizes[file.name] else np.empty(0, np.uint8)) for file in files if pack}
+        self.refs: dict[str, Any] = {}
+        digest = hashlib.sha256()
+        for file in files if pack else ():
+            content = np.memmap(file, np.uint8, "r") if self.sizes[file.name] else np.empty(0, np.uint8)
+            digest.update(memoryview(content))
+            self.refs[file.name] = ray.put(content)
+        self.key = digest.hexdigest()[:16]  # the same content is unpacked once on a node, by whatever study
 
     def open(self) -> Path:
         """Where it is on this node."""
         if not self.refs or self.is_whole(self.path):
             return self.path
-        key = "-".join(f"{ref.hex()[:12]}" for ref in list(self.refs.values())[:1])
-        place = Path(tempfile.gettempdir()) / "study-parcels" / f"{self.path.name}-{key}"
+        place = Path(tempfile.gettempdir()) / "study-parcels" / f"{self.path.name}-{self.key}"
         place.parent.mkdir(parents=True, exist_ok=True)
         with open(place.with_name(f"{place.name}.lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # one process of the node unpacks
@@ -65,18 +71,25 @@ def delivered(task: Any, reads: dict[str, Path], pack: bool) -> Task:
 
 
 class Shelf:
-    """Keeps trials' files in a folder of its node: the driver's, or where the driver is outside the cluster one that outlives the trials' nodes."""
+    """Keeps trials' files in a folder of its node: the study's own where it sees that, else one from which the driver collects them."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="study-shelf-"))
+    def __init__(self, folder: str, token: str) -> None:
+        self.is_study = sees(Path(folder), token)
+        self.folder = Path(folder if self.is_study else tempfile.mkdtemp(prefix="study-shelf-"))
+
+    def keeps_itself(self) -> bool:
+        """Whether what is kept lies in the study's folder."""
+        return self.is_study
 
     def fetch(self, trial: str) -> dict[str, bytes]:
         """All files of a trial."""
         return contents(self.folder / trial)
 
-    def take(self, trial: str, files: dict[str, bytes]) -> None:
-        """Keeps these files of a trial."""
+    def take(self, trial: str, files: dict[str, bytes], gone: list[str]) -> None:
+        """Keeps these files of a trial, and those no longer."""
         unpack(self.folder / trial, files)
+        for name in gone:
+            (self.folder / trial / name).unlink(missing_ok=True)
 
 
 class Files:
@@ -89,8 +102,7 @@ class Files:
     @property
     def is_here(self) -> bool:
         """Whether this node sees the study's own folder."""
-        marker = self.folder / MARKER
-        return self.kept is None or (marker.is_file() and marker.read_text() == self.token)
+        return self.kept is None or sees(self.folder, self.token)
 
     def open(self, trial: str, writes: bool = True) -> Path:
         """The trial's folder on this node, with what was kept of it."""
@@ -108,8 +120,9 @@ class Files:
             return
         now = times(place)
         changed = {name: (place / name).read_bytes() for name, time in now.items() if self.sent.get(name) != time}
-        if changed:
-            self.kept.take(trial, changed)
+        gone = [name for name in self.sent if name not in now]
+        if changed or gone:
+            self.kept.take(trial, changed, gone)
         self.sent = now
 
     def scratch(self, name: str) -> Path:
@@ -118,25 +131,26 @@ class Files:
 
 
 class Kept:
-    """Where files are kept that nodes do not share: in the driver's folder, by an actor."""
+    """Where files are kept that nodes do not share: by an actor, on the driver's node if that is one of the cluster."""
 
     def __init__(self, shelf: Any) -> None:
         self.shelf = shelf
+        self.is_elsewhere = not ray.get(shelf.keeps_itself.remote())
 
     def fetch(self, trial: str) -> dict[str, bytes]:
         """All files of a trial."""
         return ray.get(self.shelf.fetch.remote(trial))
 
-    def take(self, trial: str, files: dict[str, bytes]) -> None:
-        """Keeps files of a trial; they are safe when this returns."""
-        ray.get(self.shelf.take.remote(trial, files))
+    def take(self, trial: str, files: dict[str, bytes], gone: list[str]) -> None:
+        """Keeps files of a trial, and those no longer that are gone; all is safe when this returns."""
+        ray.get(self.shelf.take.remote(trial, files, gone))
 
 
 class KeptAtUrl(Kept):
     """In an object store, or whatever fsspec reaches from every node."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
+        self.url, self.is_elsewhere = url.rstrip("/"), False
 
     def fetch(self, trial: str) -> dict[str, bytes]:
         """All files of a trial."""
@@ -144,12 +158,15 @@ class KeptAtUrl(Kept):
         names = store.ls(root, detail=False) if store.exists(root) else []
         return {Path(name).name: store.cat_file(name) for name in names if store.isfile(name)}
 
-    def take(self, trial: str, files: dict[str, bytes]) -> None:
-        """Keeps files of a trial."""
+    def take(self, trial: str, files: dict[str, bytes], gone: list[str]) -> None:
+        """Keeps files of a trial, and those no longer that are gone."""
         store, root = fsspec.core.url_to_fs(f"{self.url}/{trial}")
         store.makedirs(root, exist_ok=True)
         for name, data in files.items():
             store.pipe_file(f"{root}/{name}", data)
+        for name in gone:
+            if store.exists(f"{root}/{name}"):
+                store.rm_file(f"{root}/{name}")
 
 
 def files_of(folder: Path, address: str, url: str) -> Files:
@@ -162,10 +179,15 @@ def files_of(folder: Path, address: str, url: str) -> Files:
     if url:
         return Files(folder, token, KeptAtUrl(f"{url.rstrip('/')}/trials"))
     shelf: Any = ray.remote(num_cpus=0)(Shelf)
-    if ray.util.client.ray.is_connected():
-        return Files(folder, token, Kept(shelf.remote("")))
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return Files(folder, token, Kept(shelf.options(scheduling_strategy=here).remote(str(folder))))
+    if not ray.util.client.ray.is_connected():
+        shelf = shelf.options(scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False))
+    return Files(folder, token, Kept(shelf.remote(str(folder), token)))
+
+
+def sees(folder: Path, token: str) -> bool:
+    """Whether this node sees the study's folder."""
+    marker = folder / MARKER
+    return marker.is_file() and marker.read_text() == token
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from tensorboardX import SummaryWriter
 
@@ -112,7 +111,7 @@ class Send(tune.Callback):
 
 
 class Collect(tune.Callback):
-    """Brings a trial's files to a driver outside the cluster when the trial has ended."""
+    """Brings a trial's files to a driver whose disk the cluster does not see when the trial has ended."""
 
     def __init__(self, files: Files, search: StudySearch) -> None:
         self.files, self.search = files, search
@@ -132,6 +131,6 @@ def watchers(folder: Path, cluster: Cluster, files: Files, search: StudySearch) 
     found: list[tune.Callback] = [EventFiles(folder.resolve()), *trackers(cluster, search.plan.space)]
     if cluster.url:
         found.append(Send(Mirror(cluster.url, folder), search.ledger))
-    elif ray.util.client.ray.is_connected():
+    elif files.kept and files.kept.is_elsewhere:
         found.append(Collect(files, search))
     return found

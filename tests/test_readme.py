@@ -30,6 +30,7 @@ def test_every_space_is_listed_with_its_question(capsys):
 def test_every_option_that_it_names_exists():
     words = subprocess.run([sys.executable, "run_study.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     words += cli.parser().format_help() + "--nproc-per-node"  # torchrun's
+    words += "--head --port --address --generate --dashboard-host --logdir --nodes --gpus-per-node"  # of ray, tensorboard and sbatch
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README)):
         assert option in words, option
 

@@ -13,13 +13,15 @@ class Straight:
     """A shelf without an actor around it."""
 
     def __init__(self, folder):
-        self.shelf = Shelf(str(folder))
+        folder.mkdir()
+        (folder / MARKER).write_text("token")
+        self.shelf = Shelf(str(folder), "token")
 
     def fetch(self, trial):
         return self.shelf.fetch(trial)
 
-    def take(self, trial, files):
-        self.shelf.take(trial, files)
+    def take(self, trial, files, gone):
+        self.shelf.take(trial, files, gone)
 
 
 @pytest.mark.parametrize("kind", ["shelf", "url"])
@@ -35,15 +37,17 @@ def test_a_trial_goes_on_on_another_node_that_shares_no_disk(tmp_path, kind, mon
         assert (place / "checkpoint.pt").exists() == bool(number)
         (place / "checkpoint.pt").write_bytes(b"epoch" + bytes([number]))
         (place / ".lock").write_text("")
+        (place / f"draft{1 - number}").unlink(missing_ok=True)
+        (place / f"draft{number}").write_text("")
         files.keep("abc", place)
-    assert kept.fetch("abc") == {"checkpoint.pt": b"epoch\x01"}, "hidden files stay where they are"
+    assert kept.fetch("abc") == {"checkpoint.pt": b"epoch\x01", "draft1": b""}, "hidden files stay, and what is gone is gone"
 
 
 def test_only_what_changed_is_sent(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "node"))
     kept = Straight(tmp_path / "kept")
     sent = []
-    monkeypatch.setattr(kept, "take", lambda trial, files: sent.append(sorted(files)))
+    monkeypatch.setattr(kept, "take", lambda trial, files, gone: sent.append((sorted(files), gone)))
     files = Files(tmp_path / "elsewhere", "token", kept)
     place = files.open("abc")
     place.mkdir(parents=True, exist_ok=True)
@@ -52,8 +56,9 @@ def test_only_what_changed_is_sent(tmp_path, monkeypatch):
     files.keep("abc", place)
     (place / "b").write_text("more")
     files.keep("abc", place)
+    (place / "a").unlink()
     files.keep("abc", place)
-    assert sent == [["a", "b"], ["b"]]
+    assert sent == [(["a", "b"], []), (["b"], []), ([], ["a"])]
 
 
 def test_nodes_that_see_the_folder_work_in_it(tmp_path):
