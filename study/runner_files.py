@@ -30,7 +30,7 @@ class Parcel:
         digest = hashlib.sha256()
         for file in files if pack else ():
             content = np.memmap(file, np.uint8, "r") if self.sizes[file.name] else np.empty(0, np.uint8)
-            digest.update(memoryview(content))
+            digest.update(content.data)
             self.refs[file.name] = ray.put(content)
         self.key = digest.hexdigest()[:16]  # the same content is unpacked once on a node, by whatever study
 
