@@ -32,11 +32,7 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
         metavar="DIR",
         help="the study's folder, or an address such as s3://bucket/study (default: results/<space>-<profile>, your dataset's name behind it)",
     )
-    option("--address", metavar="ADDR", default="", help="an existing Ray cluster: auto, HOST:PORT or ray://HOST:PORT (default: this machine)")
-    option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
-    option("--cores", metavar="N", type=int, default=1, help="CPU cores of each worker (default: 1)")
-    shares = "GPUs of each worker: 1, a share such as 0.25 for four trials at once on each, or 0"
-    option("--gpus", metavar="X", type=float, help=f"{shares} (default: what a measurement before the first trial says, 0 without one)")
+    add_places(words)
     option(
         "--set",
         metavar="KEY=VALUE",
@@ -47,13 +43,23 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     option("--trials", metavar="N", type=int, help="search trials of each arm")
     option("--seeds", metavar="N", type=int, help="final seeds of each arm")
     option("--max-hours", metavar="H", type=float, default=0.0, help="wall time after which the study stops, to be resumed")
-    option("--mlflow", metavar="URI", default="", help="tell an MLflow of each trial: sqlite:////abs/mlflow.db, http://...")
-    option("--wandb", metavar="PROJECT", default="", help="tell Weights & Biases of each trial; WANDB_MODE=offline keeps it here")
     option("--plan", action="store_true", help="print trials, cost and detectable difference, with --out leave trials.jsonl there; run nothing")
     option("--adopt", metavar="FILE", action="append", default=[], help="take in records of trials that ran elsewhere; repeatable")
     option("--report", action="store_true", help="redraw the report from the records; run nothing")
     option("--list", action="store_true", help="the spaces and their questions")
     return words
+
+
+def add_places(words: argparse.ArgumentParser) -> None:
+    """Where trials run, what each gets, and who else hears of them: none of it is part of the plan but the number of workers."""
+    option = words.add_argument
+    option("--address", metavar="ADDR", default="", help="an existing Ray cluster: auto, HOST:PORT or ray://HOST:PORT (default: this machine)")
+    option("--workers", metavar="N", type=int, default=1, help="data-parallel Ray Train workers of each trial (default: 1)")
+    option("--cores", metavar="N", type=int, default=1, help="CPU cores of each worker (default: 1)")
+    shares = "GPUs of each worker: 1, a share such as 0.25 for four trials at once on each, or 0"
+    option("--gpus", metavar="X", type=float, help=f"{shares} (default: what a measurement before the first trial says, 0 without one)")
+    option("--mlflow", metavar="URI", default="", help="tell an MLflow of each trial: sqlite:////abs/mlflow.db, http://...")
+    option("--wandb", metavar="PROJECT", default="", help="tell Weights & Biases of each trial; WANDB_MODE=offline keeps it here")
 
 
 def overrides_of(pairs: list[str]) -> dict[str, Any]:

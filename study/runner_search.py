@@ -20,6 +20,7 @@ from study.trial import Trial
 ATTEMPTS = 2  # at one trial within one run of the command, where the trial itself fails
 LOSSES = 4  # processes or nodes that a trial may lose within one run of the command
 QUIET = 5.0  # seconds after a loss in which nothing is begun: Ray takes some to notice that a node is gone, and would begin trials there
+PROPOSALS = 100  # of an adaptive search in search of a point that is new
 ALIKE = 8  # failures one after the other, of several trials and none that ended otherwise: then all will fail
 
 
@@ -39,6 +40,7 @@ class StudySearch(Searcher):
         self.failures: Counter[str] = Counter()
         self.losses: Counter[str] = Counter()
         self.quiet_until = 0.0  # after a loss, until when nothing is begun
+        self.hopeless: set[str] = set()  # trials of an adaptive search that are tried no more; each has used its part of the budget
         self.in_a_row: list[Record] = []  # failed ones since the last that ended otherwise
         self.notes: list[str] = []  # what the user should hear beside the records
         self.finished = False  # nothing is left that could be run
@@ -77,12 +79,11 @@ class StudySearch(Searcher):
             return None
         arm = self.plan.arm(explore.arm)
         under_way = sum(self.is_asked(trial) for trial in self.running.values())
-        hopeless = sum(count >= ATTEMPTS for count in self.failures.values())
-        while under_way + hopeless < to_explore(self.plan, done):
+        for _ in range(PROPOSALS if under_way + len(self.hopeless) < to_explore(self.plan, done) else 0):
             trial = make_trial(self.plan, "search", arm, SEARCH_SEED, explorer.propose(), self.plan.stages["search"])
             if trial.id in done:  # the very point was run before
                 explorer.tell(done[trial.id])
-            elif trial.id not in busy:
+            elif trial.id not in busy and trial.id not in self.hopeless:
                 return trial
         return None
 
@@ -132,6 +133,8 @@ class StudySearch(Searcher):
         """Writes the record, and draws the conclusions."""
         failed = record.status == "failed"
         self.failures[trial.id] += failed
+        if self.failures[trial.id] >= ATTEMPTS and self.is_asked(trial):
+            self.hopeless.add(trial.id)
         self.in_a_row = [*self.in_a_row, record] if failed else []
         try:
             self.ledger.append(record)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from study.attempt import attempt
 from study.plan import make_plan
 from study.record import final_records
-from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
+from study.space import Arm, By, Choice, Claim, Explore, LogRange, Metric, Profile, Replica, Space
 from study.stages import due
 
 SPACE = Space(
@@ -36,6 +36,24 @@ SPACE = Space(
     profiles={"quick": Profile("none", {}, 5, 2, 2, 2, 7, 6, "a toy")},
     threats=("It is a toy.",),
 )
+EXPLORING = replace(
+    SPACE,
+    arms=(Arm("red", "Red", {"colour": "red"}, {}, {"lr": 0.5}, in_report=False), Arm("blue", "Blue", {"colour": "blue"}, {}, {}, in_report=False)),
+    explore=Explore(
+        "blue",
+        {"mode": Choice(("low", "high")), "lr": By("mode", {"low": LogRange(1e-3, 0.1), "high": LogRange(0.1, 1.0)})},
+        (("score", True), ("seconds", False)),
+        known=({"mode": "high", "lr": 0.5},),
+        random=4,
+        judge="knn_accuracy",
+        grace=0.3,
+        reduction=2,
+    ),
+    claims=(Claim("main", "blue", "red", "score", "final", "primary", "What was found scores higher than red"),),
+    replica=Replica("", "", {}, "red", ()),
+    stages={"search": {"split": "validation"}, "confirm": {"split": "validation"}, "final": {"split": "test"}},
+    profiles={"quick": Profile("none", {}, 12, 0, 2, 2, 7, 0, "a toy")},
+)
 DATA = {
     "fingerprint": "f" * 64,
     "name": "none",
@@ -45,7 +63,18 @@ DATA = {
     "warnings": [],
     "about": [["Data", "none", "at all"]],
 }
-DEFAULTS = {"epochs": 3, "colour": "red", "lr": 0.1, "split": "test", "seed": 0, "gain": 3.0, "sleep": 0.0, "best": 0.03, "limit": 0.95}
+DEFAULTS = {
+    "epochs": 3,
+    "colour": "red",
+    "lr": 0.1,
+    "split": "test",
+    "seed": 0,
+    "gain": 3.0,
+    "mode": "low",
+    "sleep": 0.0,
+    "best": 0.03,
+    "limit": 0.95,
+}
 
 
 def complete(values):
@@ -55,9 +84,10 @@ def complete(values):
     return {**DEFAULTS, **values}
 
 
-def plan(overrides=None, workers=1, **changes):
+def plan(overrides=None, workers=1, explore=False, **changes):
     """The toy's plan, with `changes` to its sizes."""
-    return make_plan(SPACE, "quick", replace(SPACE.profiles["quick"], **changes), overrides or {}, DATA, workers, complete)
+    space = EXPLORING if explore else SPACE
+    return make_plan(space, "quick", replace(space.profiles["quick"], **changes), overrides or {}, DATA, workers, complete)
 
 
 def task(config, folder):
@@ -68,7 +98,7 @@ def task(config, folder):
     for epoch in range(1, config["epochs"] + 1):
         time.sleep(config["sleep"])
         loss = math.nan if config["lr"] > config["limit"] else 2.0 / epoch + off - score
-        yield {"epoch": epoch, "step": epoch * 4, "loss": loss, "seconds": 0.01, "lr": config["lr"]}
+        yield {"epoch": epoch, "step": epoch * 4, "loss": loss, "seconds": 0.01, "lr": config["lr"], "knn_accuracy": score}
     return {"loss": loss, "score": score, "rank": 9.0, "device": "none", "precision": "none"}
 
 
