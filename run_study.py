@@ -13,10 +13,10 @@ from typing import Any
 import search_spaces
 from study import cli
 from study.errors import StudyError
-from study.folder import address_of, default_folder, local_folder, open_study
+from study.folder import address_of, default_folder, local_folder, open_study, reported_folder
 from study.machine import commit, now, versions
 from study.mirror import Mirror
-from study.plan import Plan, make_plan, read_study
+from study.plan import Plan, make_plan
 from study.record import Ledger
 from study.space import Space
 
@@ -33,7 +33,7 @@ def main(words: list[str] | None = None) -> int:
         if command.list:
             return list_spaces(names)
         if command.report:
-            return report(folder_of(command))
+            return redraw(command)
         return study(command, names)
     except StudyError as problem:  # a sentence for the user; anything else is our mistake and keeps its traceback
         print(f"run_study.py: {problem}", file=sys.stderr)
@@ -63,19 +63,18 @@ def list_spaces(names: list[str]) -> int:
     return 0
 
 
-def folder_of(command: Namespace) -> Path:
-    """The study's folder: --out, or one named after space and profile.
-
-    Raises:
-        StudyError: neither is given.
-    """
-    if command.out:
-        return local_folder(command.out)
-    if not command.space:
-        raise StudyError("--report needs --out, or --space and --profile: which study?")
-    profiles = [command.profile] if command.profile else ["quick", "small", "full"]
-    folders = [default_folder(command.space, profile, command.dataset) for profile in profiles]
-    return next((folder for folder in folders if (folder / "study.json").exists()), folders[0])
+def redraw(command: Namespace) -> int:
+    """The page again, from the records alone."""
+    if command.adopt or command.plan:
+        raise StudyError("--report goes with neither --adopt nor --plan: it only draws")
+    folder = reported_folder(command.out, command.space, command.profile, command.dataset)
+    mirror = Mirror(command.out, folder) if address_of(command.out) else None
+    if mirror:
+        mirror.pull()
+    code = report(folder)
+    if mirror:
+        mirror.push()
+    return code
 
 
 def study(command: Namespace, names: list[str]) -> int:
@@ -93,10 +92,11 @@ def study(command: Namespace, names: list[str]) -> int:
     mirror = Mirror(address_of(command.out), folder) if address_of(command.out) else None
     if mirror:
         mirror.pull()
-    code = show_plan(plan, folder, cached, command) if command.plan else run(plan, folder, cached, command)
-    if mirror:
-        mirror.push()
-    return code
+    try:
+        return show_plan(plan, folder, cached, command) if command.plan else run(plan, folder, cached, command)
+    finally:
+        if mirror:
+            mirror.push()
 
 
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
@@ -130,10 +130,11 @@ def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int
     """Prints what would be run, and with --out leaves it there as data."""
     from study.cost import describe
     from study.export import export
+    from study.folder import standing_plan
     from study.record import final_records, read_records
 
-    if not command.out:
-        begun = (folder / "study.json").exists() and read_study(folder)["hash"] == plan.hash
+    if not (command.out or command.adopt):
+        plan, begun = standing_plan(folder, plan)
         print(describe(plan, read_records(folder) if begun else [], *cost_of(plan, cached, command)))
         return 0
     plan, ledger = opened(plan, folder, command)
@@ -191,7 +192,7 @@ def gpus_of(plan: Plan, cached: Path, command: Namespace) -> float | None:
 def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     """Runs what the folder still lacks, then writes the report."""
     from study.record import final_records
-    from study.stages import is_finished
+    from study.stages import due, is_finished
 
     plan, ledger = opened(plan, folder, command)
     with closing(ledger):
@@ -205,7 +206,8 @@ def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     if not complete:
         print("stopped before the end; what is done is kept, and the same command goes on", file=sys.stderr)
         return 130
-    failed = {record.trial for record in ledger.records} - set(final_records(ledger.records))
+    ended = final_records(ledger.records)
+    failed = [trial.id for trial in due(plan, ended) if trial.id not in ended]
     if failed:
         print(f"{len(failed)} trials failed, the report says how; the same command tries them again", file=sys.stderr)
     return 1 if failed else 0

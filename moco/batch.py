@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -102,8 +103,8 @@ def written(path: Path) -> Iterator[IO[str]]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"{path} is being written by another run; name another file with --records") from None
-        whole = path.read_bytes()
-        os.truncate(path, whole.rfind(b"\n") + 1)
+        ended(path)  # nothing is cut off a file that holds something else
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
         yield file
 
 
@@ -114,7 +115,10 @@ def ended(records: Path) -> set[str]:
         ValueError: the file holds something else.
     """
     try:
-        found = [json.loads(text) for text in records.read_text(encoding="utf-8").splitlines()]
+        *lines, torn = records.read_text(encoding="utf-8").split("\n")
+        if torn and not torn.startswith('{"trial"'[: len(torn)]):
+            raise ValueError("its last line")
+        found = [json.loads(text) for text in lines]
         return {record["trial"] for record in found if record["status"] != "failed"}
     except (ValueError, KeyError, TypeError) as problem:
         raise ValueError(f"--records must be a file of records, or a new one; {records} holds something else ({problem!r})") from None
@@ -150,8 +154,14 @@ def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterato
         try:
             for future in as_completed(running):
                 yield future.result()
+        except BrokenProcessPool:
+            raise ValueError(
+                "a trial's process died, for want of memory say; lower --at-once. What is done is kept, the same command goes on"
+            ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
 
 
 def record_of(line: Line, folder: Path, cached: Path, threads: int) -> dict[str, Any]:

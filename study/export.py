@@ -10,7 +10,8 @@ from study.files import write_atomically
 from study.plan import Plan
 from study.record import Ledger, Record, final_records, record_of
 from study.stages import Records, due
-from study.trial import trial_id
+
+ENDS = ("finished", "diverged")  # of what ran elsewhere
 
 
 def export(plan: Plan, records: Records, folder: Path) -> tuple[Path, int]:
@@ -60,7 +61,7 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
     taken: list[str] = []
     while True:
         asked = {trial.id: trial for trial in due(plan, done)}
-        fitting = [record for record in left if record.trial in asked and not misfit(plan, record, asked[record.trial].config) and record.is_final]
+        fitting = [record for record in left if record.trial in asked and not misfit(record, asked[record.trial].config) and record.status in ENDS]
         if not fitting:
             break
         for record in fitting:
@@ -72,19 +73,19 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
                 taken.append(own.trial)
         left = [record for record in left if record.trial not in done]
     asked = {trial.id: trial for trial in due(plan, done)}
-    refused = [f"{record.trial} ({why_not(plan, record, record.trial in asked)})" for record in left]
+    refused = [f"{record.trial} ({why_not(record, record.trial in asked)})" for record in left]
     return Adopted(taken, known, refused)
 
 
-def misfit(plan: Plan, record: Record, config: dict[str, object]) -> bool:
+def misfit(record: Record, config: dict[str, object]) -> bool:
     """Whether a record's configuration is not that of its trial."""
-    return record.config != config or trial_id(record.config, plan.data["fingerprint"], record.seed) != record.trial
+    return record.config != config or record.seed != config.get("seed", record.seed)
 
 
-def why_not(plan: Plan, record: Record, asked: bool) -> str:
+def why_not(record: Record, asked: bool) -> str:
     """Why a record is refused."""
-    if not record.is_final:
-        return "it failed"
+    if record.status not in ENDS:
+        return f"it is {record.status}"
     return "its configuration is not that of the trial" if asked else "the plan asks for no such trial now"
 
 

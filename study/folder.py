@@ -1,11 +1,12 @@
 """A study's folder: where it is, one writer at a time, and never two plans."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.plan import Plan, fix_plan
+from study.plan import Plan, changes_of, fix_plan, plan_of, read_study
 from study.record import Ledger, final_records
 
 
@@ -34,6 +35,20 @@ def default_folder(space: str, profile: str, dataset: str | None) -> Path:
     return Path("results") / "-".join([space, profile, *([Path(dataset).absolute().name] if dataset else [])])
 
 
+def reported_folder(out: str | None, space: str | None, profile: str | None, dataset: str | None) -> Path:
+    """The folder whose report is wanted: --out, or the first of that space's that holds a study.
+
+    Raises:
+        StudyError: neither is given.
+    """
+    if out:
+        return local_folder(out)
+    if not space:
+        raise StudyError("--report needs --out, or --space and --profile: which study?")
+    folders = [default_folder(space, name, dataset) for name in ([profile] if profile else ["quick", "small", "full"])]
+    return next((folder for folder in folders if (folder / "study.json").exists()), folders[0])
+
+
 def address_of(out: str | None) -> str:
     """The address that --out names; empty where it names a folder or nothing."""
     return out if out and "://" in out else ""
@@ -42,3 +57,11 @@ def address_of(out: str | None) -> str:
 def local_folder(out: str) -> Path:
     """The folder that --out names: of an address one here that mirrors it."""
     return Path("results") / re.sub(r"[^\w.-]+", "-", out.partition("://")[2]).strip("-") if "://" in out else Path(out)
+
+
+def standing_plan(folder: Path, plan: Plan) -> tuple[Plan, bool]:
+    """The plan as it would stand in the folder, where nothing is changed, and whether the folder's records belong to it."""
+    if not (folder / "study.json").exists():
+        return plan, False
+    old = plan_of(read_study(folder)["plan"])
+    return replace(plan, looks=old.looks), not changes_of(old, plan)[1]

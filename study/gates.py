@@ -11,6 +11,11 @@ from study.stages import EDGE, Records, chosen_point, to_explore
 MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
 
 
+def least_seeds(plan: Plan, stage: str) -> int:
+    """Seeds below which the sign-flip p, 2 / 2^n at least, cannot reach the error rate of a test."""
+    return next(n for n in range(MIN_SEEDS, 64) if 2 / 2**n <= 0.05 / (plan.looks if stage == "final" else 1))
+
+
 class Gate(NamedTuple):
     """One condition and whether it holds."""
 
@@ -120,7 +125,8 @@ def seeds_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     if claim.stage == "final" and ours & used:
         return Gate("Seeds", "failed", f"seeds {sorted(ours & used)} were used to choose")
     fresh = ", none seen in the search" if claim.stage == "final" else ""
-    return Gate("Seeds", "passed" if count >= MIN_SEEDS else "failed", f"{count}, at least {MIN_SEEDS} needed; the same in both arms{fresh}")
+    least = least_seeds(plan, claim.stage)
+    return Gate("Seeds", "passed" if count >= least else "failed", f"{count}, at least {least} needed; the same in both arms{fresh}")
 
 
 def splits_gate(plan: Plan, records: Records) -> Gate:

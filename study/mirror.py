@@ -16,21 +16,28 @@ class Mirror:
         self.url, self.folder = url.rstrip("/"), folder
 
     def pull(self) -> None:
-        """Brings what is kept there, unless what lies here has as many records: then a run here was cut off before it could send them.
+        """Brings what is kept there, unless what lies here goes on from it: then a run here was cut off before it could send all.
 
         Raises:
-            StudyError: the address cannot be read.
+            StudyError: the address cannot be read, or here and there lie records of different runs.
         """
         try:
             store, root = fsspec.core.url_to_fs(self.url)
             self.folder.mkdir(parents=True, exist_ok=True)
-            mine = self.folder / "records.jsonl"
+            path = self.folder / "records.jsonl"
+            mine = path.read_bytes() if path.exists() else b""
             theirs = store.cat_file(f"{root}/records.jsonl") if store.exists(f"{root}/records.jsonl") else b""
-            if mine.exists() and mine.read_bytes().count(b"\n") >= theirs.count(b"\n"):
+            if mine and mine != theirs and mine.startswith(theirs):
                 return
+            if not theirs.startswith(mine):
+                raise StudyError(
+                    f"{self.url} and {self.folder}, where it is worked on, hold different records; move the folder away, or use it with --out"
+                )
             for name in FILES:
                 if store.exists(f"{root}/{name}"):
                     store.get_file(f"{root}/{name}", str(self.folder / name))
+        except StudyError:
+            raise
         except Exception as error:  # each store has errors of its own
             raise StudyError(f"--out must be a folder or an address that can be read; {self.url} cannot ({error})") from None
 

@@ -172,10 +172,10 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
     study = read_study(folder)
     old = plan_of(study["plan"])
     plan = replace(plan, looks=old.looks)
-    changed = differences(*(json.loads(json.dumps(asdict(which))) for which in (old, plan)))
+    changed, refused = changes_of(old, plan)
     if not changed:
         return plan
-    if refused := [line for line in changed if not line.startswith(tuple(f"{name} was" for name in BUDGETS))]:
+    if refused:
         raise StudyError(
             f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(refused[:3])}"
             f"{f'; and {len(refused) - 3} more' if len(refused) > 3 else ''}. Name another folder with --out, or give the command that began it"
@@ -187,6 +187,12 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
     plan = replace(plan, looks=old.looks + seen)
     write_study(folder, plan, {**study, "changes": [*study.get("changes", []), {"when": about.get("created", ""), "what": changed}]})
     return plan
+
+
+def changes_of(old: Plan, new: Plan) -> tuple[list[str], list[str]]:
+    """Where two plans differ, the number of looks aside, and of that what is more than another budget."""
+    changed = differences(*(json.loads(json.dumps(asdict(replace(which, looks=1)))) for which in (old, new)))
+    return changed, [line for line in changed if not line.startswith(tuple(f"{name} was" for name in BUDGETS))]
 
 
 def write_study(folder: Path, plan: Plan, about: dict[str, Any]) -> None:

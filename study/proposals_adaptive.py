@@ -127,9 +127,17 @@ class Explorer:
             )
         trial = self.study.ask()
         point = suggested(self.explore.search, trial)
+        if key_of(point) in self.open:  # the same again while it runs
+            self.study.tell(trial, state=TrialState.FAIL)
+            return self.propose()
         trial.set_user_attr("point", point)
         self.open[key_of(point)] = trial
         return point
+
+    def discard(self, point: Point) -> None:
+        """The point is not run: it was before, or runs now."""
+        if asked := self.open.pop(key_of(point), None):
+            self.study.tell(asked, state=TrialState.FAIL)
 
     def again(self, point: Point) -> None:
         """The point's run failed and is tried once more."""

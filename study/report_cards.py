@@ -69,7 +69,7 @@ def card_groups(plan: Plan, found: dict[str, list[Card]]) -> list[tuple[str, str
     return [
         ("The same claim as the report put it, and on the loss alone" if plan.explore is None else "The same claim by another measure", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
         (f"The other {plan.scientific}s against {reference}, each tuned: a family of {size} claims",
-         "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs in one of twenty.", family, "trio"),
+         "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs " + ("in one of twenty." if plan.looks == 1 else f"in {5 / plan.looks:.3g} % at this look."), family, "trio"),
     ]  # fmt: skip
 
 

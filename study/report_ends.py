@@ -11,7 +11,8 @@ from study.panel import number, short
 from study.plan import SEARCH_SEED, Plan, tuned
 from study.record import Record, final_records, last_line
 from study.sentences import detectable_words
-from study.stages import expected_trials, standing
+from study.space import By, Choice, OneMinus
+from study.stages import EDGE, Records, chosen_point, expected_trials, standing
 from study.verdict import Verdict
 
 
@@ -44,8 +45,26 @@ def threats(plan: Plan, records: list[Record], verdicts: list[Verdict]) -> list[
     primary = next((verdict for verdict in verdicts if verdict.claim.role == "primary"), None)
     if primary and primary.result.n > 1:
         said.append(detectable_words(plan, primary.result.sd, primary.delta))
+    said += at_edges(plan, standing(plan, final_records(records)))
     said += plan.data.get("warnings", [])
     return said + remarks(plan, records)
+
+
+def at_edges(plan: Plan, records: Records) -> list[str]:
+    """Parameters whose chosen value, of an adaptive search, lies in the outer tenth of its range: a wider one might hold better."""
+    explore = plan.explore
+    point = chosen_point(plan, plan.arm(explore.arm), records) if explore else None
+    if explore is None or point is None:
+        return []
+    near = []
+    for name, whole in explore.search.items():
+        span = whole.spans[point[whole.parameter]] if isinstance(whole, By) else whole
+        if isinstance(span, Choice):
+            continue
+        value = 1 - point[name] if isinstance(span, OneMinus) else point[name]
+        place = math.log(value / span.low) / math.log(span.high / span.low)
+        near += [f"{name} {short(point[name])}"] if not EDGE < place < 1 - EDGE else []
+    return [f"Chosen near an end of what was searched: {', '.join(near)}. A wider range might hold a better setting."] if near else []
 
 
 def remarks(plan: Plan, records: list[Record]) -> list[str]:
@@ -77,12 +96,13 @@ def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
             )
     failed = [record for record in records if record.status == "failed"]
     for record in failed:
-        again = "was run again with the same seed; both records are kept" if record.trial in final else "has not succeeded since"
+        again = "was run again with the same seed; both records are kept" if record.trial in ended else "has not succeeded since"
         said.append(f"Trial {record.trial} ({plan.arm(record.arm).title}, {record.stage}) failed and {again}: {last_line(record.error)}.")
     expected = expected_trials(plan)
     missing = {stage: count - sum(r.stage == stage for r in final.values()) for stage, count in expected.items() if stage not in ("added", "beside")}
     said += [f"{count} trials of the {stage} stage have not ended." for stage, count in missing.items() if count > 0]
-    software = {", ".join(f"{name} {version}" for name, version in r.versions.items()) for r in records}
+    shared = set.intersection(*(set(r.versions) for r in records)) if records else set()  # a machine without Ray names no version of it
+    software = {", ".join(f"{name} {version}" for name, version in r.versions.items() if name in shared) for r in records}
     if len(software) > 1:
         said.append(f"The records come from {len(software)} sets of software versions; each record names its own.")
     for what, values in (("commits", {r.commit for r in records}), ("devices", {r.device for r in records if r.device})):
@@ -103,11 +123,14 @@ def enlarged(plan: Plan, study: dict[str, Any], aside: int) -> list[str]:
     """What was added to the budget after the study began, and what that costs; `aside` records count no longer."""
     said = [f"The budget was raised {change.get('when', '')}: {'; '.join(change['what'])}." for change in study.get("changes", [])]
     if plan.looks > 1:
+        rates = [5 / look for look in range(1, plan.looks + 1)]
         said.append(
-            f"The budget was raised after final results had been seen ({plan.looks} looks in all): the tests of the final stage share the error rate, so that its intervals are {100 - 5 / plan.looks:.3g} % and p must be at most {0.05 / plan.looks:.3g}."
+            f"The budget was raised after final results had been seen. This is look {plan.looks}: its intervals are {100 - rates[-1]:.3g} %, and p must be at most {rates[-1] / 100:.3g}. The looks before were judged at {', '.join(f'{rate:.3g} %' for rate in rates[:-1])}, so that all together call a difference that is not there supported in up to {sum(rates):.3g} % of such studies, not in 5 %."
         )
     if aside:
-        said.append(f"{aside} runs belong to points that the longer search no longer chooses. They are in the table of all runs and in no mean.")
+        said.append(
+            f"{aside} runs belong to points that the longer search does not choose, or not yet. They are in the table of all runs and in no mean."
+        )
     return said
 
 

@@ -90,7 +90,7 @@ def experiment(search: StudySearch, job: Job, scratch: Path, callbacks: list[tun
         tune.with_resources(tune.with_parameters(run_train if job.workers > 1 else run_here, job=job), search.places.request),
         name=search.plan.space,
         search_alg=search,
-        scheduler=Schedule(search),
+        scheduler=Schedule(search, job.files.folder),
         num_samples=-1,
         reuse_actors=job.workers == 1,
         storage_path=str(scratch),

@@ -38,8 +38,8 @@ class Parcel:
         """Where it is on this node."""
         if not self.refs or self.is_whole(self.path):
             return self.path
-        place = Path(tempfile.gettempdir()) / "study-parcels" / f"{self.path.name}-{self.key}"
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.gettempdir()) / f"study-parcels-{os.getuid()}" / f"{self.path.name}-{self.key}"
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(place.with_name(f"{place.name}.lock"), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # one process of the node unpacks
             target = place if self.is_folder else place / self.path.name
@@ -102,7 +102,7 @@ class Files:
     @property
     def is_here(self) -> bool:
         """Whether this node sees the study's own folder."""
-        return self.kept is None or sees(self.folder, self.token)
+        return self.kept is None or (not isinstance(self.kept, KeptAtUrl) and sees(self.folder, self.token))
 
     def open(self, trial: str, writes: bool = True) -> Path:
         """The trial's folder on this node, with what was kept of it."""

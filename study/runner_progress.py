@@ -1,5 +1,6 @@
 """What a study shows while it runs: a live table on a terminal, one plain line a trial elsewhere."""
 
+import io
 import time
 from typing import Any
 
@@ -41,7 +42,14 @@ class Progress(tune.Callback):
             self.epochs[trial.trial_id] = result
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Redraws, or tells of each trial that ended."""
+        """Redraws, or tells of each trial that ended; where no one listens any more the study goes on unheard."""
+        try:
+            self.tell()
+        except OSError:
+            self.console, self.live = Console(file=io.StringIO()), None
+
+    def tell(self) -> None:
+        """Says what is new."""
         for record in self.ledger.records[self.told :]:
             self.told += 1
             if self.live is None:

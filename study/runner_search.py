@@ -40,7 +40,7 @@ class StudySearch(Searcher):
         self.failures: Counter[str] = Counter()
         self.losses: Counter[str] = Counter()
         self.quiet_until = 0.0  # after a loss, until when nothing is begun
-        self.hopeless: set[str] = set()  # trials of an adaptive search that are tried no more; each has used its part of the budget
+        self.lagging: set[str] = set()  # trials, by Tune's id, that the halving stopped
         self.in_a_row: list[Record] = []  # failed ones since the last that ended otherwise
         self.notes: list[str] = []  # what the user should hear beside the records
         self.finished = False  # nothing is left that could be run
@@ -79,12 +79,11 @@ class StudySearch(Searcher):
             return None
         arm = self.plan.arm(explore.arm)
         under_way = sum(self.is_asked(trial) for trial in self.running.values())
-        for _ in range(PROPOSALS if under_way + len(self.hopeless) < to_explore(self.plan, done) else 0):
+        for _ in range(PROPOSALS if under_way < to_explore(self.plan, done) else 0):
             trial = make_trial(self.plan, "search", arm, SEARCH_SEED, explorer.propose(), self.plan.stages["search"])
-            if trial.id in done:  # the very point was run before
-                explorer.tell(done[trial.id])
-            elif trial.id not in busy and trial.id not in self.hopeless:
+            if trial.id not in done and trial.id not in busy and self.failures[trial.id] < ATTEMPTS:
                 return trial
+            explorer.discard(trial.point)
         return None
 
     def is_asked(self, trial: Trial) -> bool:
@@ -109,11 +108,11 @@ class StudySearch(Searcher):
             self.ended(trial, Record(**json.loads(outcome)))
         elif error:
             self.lost(trial, self.causes.pop(trial_id, "its process or node is gone"))
-        elif not self.stop.wanted and self.is_asked(trial) and curve:
+        elif trial_id in self.lagging:
             seconds = sum(row.get("seconds", 0.0) for row in curve)
             self.ended(trial, record_of_run(trial, "stopped", self.commit, curve=curve, seconds=round(seconds, 3)))
-        elif self.is_asked(trial) and self.database.explorer:
-            self.database.explorer.again(trial.point)
+        elif not self.stop.wanted:
+            self.lost(trial, "it ended without a record")
 
     def lost(self, trial: Trial, cause: str) -> None:
         """A process died: that is no fault of the trial, which goes on from its checkpoint, but not for ever."""
@@ -133,8 +132,6 @@ class StudySearch(Searcher):
         """Writes the record, and draws the conclusions."""
         failed = record.status == "failed"
         self.failures[trial.id] += failed
-        if self.failures[trial.id] >= ATTEMPTS and self.is_asked(trial):
-            self.hopeless.add(trial.id)
         self.in_a_row = [*self.in_a_row, record] if failed else []
         try:
             self.ledger.append(record)

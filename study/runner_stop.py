@@ -1,14 +1,14 @@
 """Stopping in order: the first signal lets running trials reach the end of their epoch, the second ends at once; time can run out too."""
 
+import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, preemption, a closed terminal
-TOLD = "\nstopping: running trials reach the end of their epoch and are kept; again to stop at once"
+TOLD = "\nstopping: running trials reach the end of their epoch and are kept; again to stop at once\n"
 
 
 class Stop:
@@ -28,7 +28,8 @@ class Stop:
         if self.signalled:
             raise KeyboardInterrupt
         self.signalled = True
-        print(TOLD, file=sys.stderr, flush=True)
+        with suppress(OSError):  # a closed terminal; and print is not safe here
+            os.write(2, TOLD.encode())
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -44,13 +44,16 @@ class Redraw(tune.Callback):
             words = [sys.executable, "-m", "study.report", str(self.folder)]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")])}
             quiet: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-            self.drawing = subprocess.Popen(words, env=environment, preexec_fn=lambda: os.nice(10), **quiet)
+            self.drawing = subprocess.Popen(words, env=environment, **quiet)
 
     def close(self) -> None:
         """Lets no late drawing overwrite the last one."""
         if self.drawing is not None:
-            self.drawing.kill()
-            self.drawing.wait()
+            try:
+                self.drawing.wait(20)
+            finally:
+                self.drawing.kill()
+                self.drawing.wait()
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -120,7 +123,10 @@ class Collect(tune.Callback):
         """Fetches them with the last report."""
         due = self.search.running.get(trial.trial_id)
         if self.files.kept and due and "outcome" in result:
-            unpack(self.files.folder / due.id, self.files.kept.fetch(due.id))
+            try:
+                unpack(self.files.folder / due.id, self.files.kept.fetch(due.id))
+            except Exception as problem:  # the record counts, and Tune would end the study
+                self.search.notes.append(f"{due.id}: its files could not be brought here ({problem})")
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

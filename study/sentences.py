@@ -4,6 +4,7 @@ import math
 
 from study.compare import detectable, pairs_needed, sign_flip_p
 from study.drawings import digits
+from study.gates import least_seeds
 from study.panel import number
 from study.plan import Plan
 from study.space import Metric
@@ -184,15 +185,16 @@ def detectable_words(plan: Plan, sd: float, delta: float) -> str:
     metric = plan.metrics[0]
     if n < 2:
         return "One pair has no interval: no difference can be detected. At least 6 seeds are needed."
-    effect = detectable(n)
+    effect = detectable(n, ALPHA / plan.looks)
     least = sign_flip_p([1.0] * n)
     said = [
         f"With {n} pairs a true difference of {effect:.2f} sd (of paired differences) is found with 80 % power by the paired t interval alone; the sign-flip test and a family ask for more."
     ]
     if not math.isnan(sd):
         said.append(f"The sd measured so far is {sd:.1f} {metric.unit}: that is {effect * sd:.1f} {metric.unit}; δ is {delta:.1f}.")
-    if n > 1 and least > ALPHA:
-        said.append(f"With {n} seeds no claim can be supported: the least possible p is {least:.3f}; 6 are needed.")
-    elif n > 1 and least * family > ALPHA:
+    alpha = ALPHA / plan.looks
+    if n > 1 and least > alpha:
+        said.append(f"With {n} seeds no claim can be supported: the least possible p is {least:.3f}; {least_seeds(plan, 'final')} are needed.")
+    elif n > 1 and least * family > alpha:
         said.append(f"No claim of the family of {family} can be supported: the least Holm p is {least * family:.3f}.")
     return " ".join(said)

@@ -33,7 +33,8 @@ def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any
     key = (stage, arm.name, seed, *point.items(), why)
     if key not in plan.made:
         config = {**plan.base, **values, **arm.values, **point, "seed": seed}
-        plan.made[key] = Trial(trial_id(config, plan.data["fingerprint"], seed), stage, arm.name, seed, point, config, why)
+        own = arm.name if stage == "final" and is_explored(plan, arm) else ""  # a search may choose the very point of another arm
+        plan.made[key] = Trial(trial_id(config, plan.data["fingerprint"] + own, seed), stage, arm.name, seed, point, config, why)
     return plan.made[key]
 
 

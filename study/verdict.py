@@ -12,7 +12,7 @@ from study.stages import Records
 ALPHA = 0.05
 LABELS = {
     "untestable": ("Not testable", "a gate failed; no number can repair it"),
-    "supported": ("Supported", "interval above zero, mean at least δ, p at most 0.05 after Holm"),
+    "supported": ("Supported", "interval above zero, mean at least δ, p at most 0.05 after Holm; less after a second look"),
     "small": ("Supported, small", "as above, but the mean is below δ: real, not relevant"),
     "contradicted": ("Contradicted", "interval below zero: the opposite holds"),
     "equivalent": ("Equivalent", "interval inside −δ to +δ"),

@@ -106,6 +106,7 @@ def test_a_trial_that_fails_or_diverges_ends_as_a_record(lines, capsys):
         ([*COMMAND, "--at-once", "0"], "--at-once must be 1 or more; got 0"),
         (["--trials", "broken.jsonl", "--records", "r"], "line 1 of broken.jsonl is no trial"),
         (["--trials", "trials.jsonl", "--records", "broken.jsonl"], "--records must be a file of records, or a new one"),
+        (["--trials", "trials.jsonl", "--records", "notes.txt"], "--records must be a file of records, or a new one"),
         ([*COMMAND, "--dataset", "cifar10"], "cifar10"),
     ],
 )
@@ -113,7 +114,9 @@ def test_what_is_wrong_ends_in_a_sentence(lines, capsys, words, sentence):
     write(lines)
     with open("broken.jsonl", "w") as file:
         file.write('{"trial": 1}\n')
+    Path("notes.txt").write_text("my notes")
     assert main(words) in (1, 2)
+    assert Path("notes.txt").read_text() == "my notes"
     error = capsys.readouterr().err
     assert sentence in error
     assert error.startswith("python -m moco: ")

@@ -53,7 +53,7 @@ def test_what_the_plan_does_not_ask_for_is_refused_by_name(finished, ledger, tmp
     said = found.words(tmp_path / "more.jsonl")
     assert "0123456789 (the plan asks for no such trial now)" in said
     assert f"{changed.trial} (its configuration is not that of the trial)" in said
-    assert f"{failed.trial} (it failed)" in said
+    assert f"{failed.trial} (it is failed)" in said
 
 
 def test_a_record_cannot_change_its_stage_or_arm_on_the_way(finished, ledger, tmp_path):

@@ -10,7 +10,9 @@ from study.attempt import attempt
 from study.errors import StudyError
 from study.proposals import SearchDatabase
 from study.record import Ledger, final_records, read_records
+from study.runner_cluster import Cluster, Places
 from study.runner_search import Searcher, StudySearch
+from study.runner_stop import Stop
 from study.runner_trial import closing
 from study.stages import due
 
@@ -110,7 +112,7 @@ def test_a_record_that_cannot_be_written_ends_the_search_and_is_told(toy, tmp_pa
     plan = toy.plan()
     ledger, database = Ledger(tmp_path / "results"), SearchDatabase(tmp_path, plan)
     (tmp_path / "results" / "records.jsonl").mkdir()
-    search = StudySearch(plan, ledger, database, "")
+    search = StudySearch(plan, ledger, database, Places(Cluster(), 1, lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}]), Stop(), "")
     search.suggest("tune-1")
     trial = search.running["tune-1"]
     search.on_trial_complete("tune-1", closing(ended(attempt(toy.task, trial, tmp_path / "t", ""))))

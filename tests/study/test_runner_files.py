@@ -91,6 +91,17 @@ def test_a_study_at_an_address_is_brought_back_and_a_run_that_could_not_send_is_
     assert (second / "records.jsonl").read_text() == "1\n2\n3\n"
 
 
+def test_records_of_different_runs_are_never_overwritten(tmp_path):
+    url, here = (tmp_path / "store").as_uri(), tmp_path / "here"
+    here.mkdir()
+    (here / "records.jsonl").write_text("1\n2\n")
+    Mirror(url, here).push()
+    (here / "records.jsonl").write_text("1\n3\n4\n")
+    with pytest.raises(StudyError, match="hold different records"):
+        Mirror(url, here).pull()
+    assert (here / "records.jsonl").read_text() == "1\n3\n4\n"
+
+
 def test_an_address_that_cannot_be_used_is_named(tmp_path):
     with pytest.raises(StudyError, match="nonsense://x cannot"):
         Mirror("nonsense://x", tmp_path / "folder").pull()
