@@ -141,7 +141,7 @@ def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int
     with closing(ledger):
         print(describe(plan, ledger.records, *cost_of(plan, cached, command)))
         path, count = export(plan, final_records(ledger.records), folder)
-    print(f"{count} trials can run now: {path}. Elsewhere: python -m moco --trials {path.name} --records more.jsonl; then here: --adopt more.jsonl")
+    print(f"{count} trials can run now: {path}. Elsewhere: python -m moco --trials {path} --records more.jsonl; then here: --adopt more.jsonl")
     return 0
 
 
@@ -149,7 +149,7 @@ def opened(plan: Plan, folder: Path, command: Namespace) -> tuple[Plan, Ledger]:
     """The study's plan as it stands in its folder, and its records with those that the command adopts."""
     from study.export import adopt
 
-    about = {"command": sys.argv[1:], "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()}
+    about = {"command": cli.lasting(sys.argv[1:]), "folder": folder.as_posix(), "versions": versions(), "commit": commit(SOURCE), "created": now()}
     plan, ledger = open_study(folder, plan, about)
     try:
         for file in command.adopt:

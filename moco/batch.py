@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import os
 import platform
+import re
 import subprocess
 import time
 import traceback
@@ -76,18 +77,26 @@ def lines_of(path: Path) -> list[Line]:
         ValueError: a line is no trial.
     """
     found = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        texts = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as problem:
+        raise ValueError(f"--trials must be a file that run_study.py --plan --out wrote; {path} cannot be read ({problem})") from None
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
+            continue
         try:
             line = json.loads(text)
             if not all(isinstance(line[name], kind) for name, kind in LINE.items()):
                 raise TypeError("a field has the wrong type")
+            if not re.fullmatch(r"\w{1,64}", line["trial"]):  # it names a folder
+                raise ValueError(f"trial {line['trial']!r}")
             Config.of(line["config"])
         except (ValueError, KeyError, TypeError) as problem:
             raise ValueError(
                 f"--trials must be a file that run_study.py --plan --out wrote; line {number} of {path} is no trial ({problem!r})"
             ) from None
         found.append(line)
-    return found
+    return list({line["trial"]: line for line in found}.values())
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     option(
         "--dataset",
         metavar="NAME|FOLDER",
-        help="digits (bundled), cifar10, or a folder of train/<class>/* and test/<class>/*. Default: the profile's",
+        help="digits (bundled), cifar10, cifar100, stl10, svhn, or a folder of train/<class>/* and test/<class>/*. Default: the profile's",
     )
     option("--data-dir", metavar="DIR", default="data", help="downloads and decoded images (default: data)")
     option(
@@ -112,3 +112,14 @@ def check_numbers(command: argparse.Namespace) -> None:
         raise StudyError(f"--gpus must be 0 or 1 where a trial has several workers; got {command.gpus:g} with --workers {command.workers}")
     if not 0 <= command.max_hours < math.inf:
         raise StudyError(f"--max-hours must be 0 (no limit) or more; got {command.max_hours}")
+
+
+def lasting(words: list[str]) -> list[str]:
+    """The words of a command without those that were meant once: what runs the study again."""
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if not skip and word != "--plan" and not word.startswith("--adopt"):
+            kept.append(word)
+        skip = word == "--adopt"
+    return kept

@@ -1,6 +1,7 @@
 """The plan in words: stages, arms, trials, cost, and the difference that it can detect."""
 
 import math
+from collections import Counter
 
 from study.panel import short
 from study.plan import Plan, tuned
@@ -48,8 +49,9 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
 def forecast(plan: Plan, records: list[Record], seconds: float, slots: int) -> list[str]:
     """What is left, how long it takes and what difference it can detect; the arguments are those of `describe`."""
     final = standing(plan, final_records(records))
-    total = sum(count for stage, count in expected_trials(plan).items() if stage != "added")
-    left = max(0, total - sum(record.stage != "added" for record in final.values()))
+    counts = Counter(record.stage for record in final.values())
+    left = sum(max(0, count - counts[stage]) for stage, count in expected_trials(plan).items() if stage != "added")
+    total = left + len(final)
     ended = [record.seconds for record in final.values() if record.status == "finished"]
     each, known = (sum(ended) / len(ended), "as those that ended") if ended else (seconds, "by a few steps just now, the probe not counted")
     return [

@@ -1,6 +1,7 @@
 """Trials as data: those that are due, for another machine to run, and the records that it brings back."""
 
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -61,29 +62,51 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
     taken: list[str] = []
     while True:
         asked = {trial.id: trial for trial in due(plan, done)}
-        fitting = [record for record in left if record.trial in asked and not misfit(record, asked[record.trial].config) and record.status in ENDS]
+        fitting = [record for record in left if record.trial in asked and fits(plan, record, asked[record.trial].config)]
         if not fitting:
             break
         for record in fitting:
             trial = asked[record.trial]
             if record.trial not in done:
-                own = Record(**{**vars(record), "stage": trial.stage, "arm": trial.arm, "seed": trial.seed, "point": trial.point, "why": trial.why})
+                own = Record(
+                    **{
+                        **vars(record),
+                        "stage": trial.stage,
+                        "arm": trial.arm,
+                        "seed": trial.seed,
+                        "point": trial.point,
+                        "why": trial.why,
+                        "extra": {"adopted": path.name},
+                    }
+                )
                 ledger.append(own)
                 done[own.trial] = own
                 taken.append(own.trial)
         left = [record for record in left if record.trial not in done]
     asked = {trial.id: trial for trial in due(plan, done)}
-    refused = [f"{record.trial} ({why_not(record, record.trial in asked)})" for record in left]
+    refused = [f"{record.trial} ({why_not(plan, record, record.trial in asked)})" for record in left]
     return Adopted(taken, known, refused)
 
 
-def misfit(record: Record, config: dict[str, object]) -> bool:
-    """Whether a record's configuration is not that of its trial."""
-    return record.config != config or record.seed != config.get("seed", record.seed)
+def unsound(plan: Plan, record: Record) -> str:
+    """What a finished record lacks or cannot be right in; empty where it may be right."""
+    for metric in plan.metrics if record.status == "finished" else ():
+        value = record.metric(metric.name)
+        if not math.isfinite(value) or (metric.share_of_images and not 0 <= value <= 1):
+            return f"its {metric.name} is {record.result.get(metric.name)!r}"
+    return ""
 
 
-def why_not(record: Record, asked: bool) -> str:
+def fits(plan: Plan, record: Record, config: dict[str, object]) -> bool:
+    """Whether a record can be its trial's: of that configuration, ended, and with numbers that may be right."""
+    own = record.config == config and record.seed == config.get("seed", record.seed)
+    return own and record.status in ENDS and not unsound(plan, record)
+
+
+def why_not(plan: Plan, record: Record, asked: bool) -> str:
     """Why a record is refused."""
+    if wrong := unsound(plan, record):
+        return wrong
     if record.status not in ENDS:
         return f"it is {record.status}"
     return "its configuration is not that of the trial" if asked else "the plan asks for no such trial now"
@@ -100,4 +123,4 @@ def foreign_records(path: Path) -> list[Record]:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise StudyError(f"--adopt must name a file of records; {path} cannot be read ({error.strerror or error})") from None
-    return [record_of(line, names, f"line {number} of {path}") for number, line in enumerate(lines, start=1) if line.endswith(b"\n")]
+    return [record_of(line, names, f"line {number} of {path}") for number, line in enumerate(lines, start=1) if line.strip()]

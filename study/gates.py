@@ -140,6 +140,8 @@ def splits_gate(plan: Plan, records: Records) -> Gate:
         chosen, scored = values(("search", "added", "confirm"), key), values(("final",), key)
         if chosen and scored and not chosen & scored:
             return Gate("Splits", "passed", f"chosen on {', '.join(sorted(chosen))}, scored once on {', '.join(sorted(scored))}")
+    if not {"search", "added", "confirm"} & {record.stage for record in records.values()} or not any(r.stage == "final" for r in records.values()):
+        return Gate("Splits", "failed", "nothing was chosen or scored yet")
     return Gate("Splits", "failed", "chosen and scored on the same split")
 
 

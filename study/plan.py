@@ -185,7 +185,15 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
         if now < was:
             raise StudyError(f"{folder} holds a study with {option} {was}, and a budget is only ever raised; got {now}. Say {option} {was} or more")
     plan = replace(plan, looks=old.looks + seen)
-    write_study(folder, plan, {**study, "changes": [*study.get("changes", []), {"when": about.get("created", ""), "what": changed}]})
+    write_study(
+        folder,
+        plan,
+        {
+            **study,
+            "command": about.get("command", study.get("command", [])),
+            "changes": [*study.get("changes", []), {"when": about.get("created", ""), "what": changed}],
+        },
+    )
     return plan
 
 

@@ -1,6 +1,7 @@
 """Optuna proposes the points of an even search, and keeps what came of all searches in optuna.db."""
 
 import math
+import time
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
+from study.errors import StudyError
 from study.plan import SEARCH_SEED, Plan
 from study.proposals_adaptive import Explorer
 from study.record import Record
@@ -41,6 +43,22 @@ def propose(search: dict[str, LogRange], count: int, seed: int = SEARCH_SEED) ->
     return [{name: float(f"{value:.4g}") for name, value in point.items()} for point in asked]
 
 
+def opened(path: Path) -> optuna.storages.RDBStorage:
+    """The database; one that cannot be read is moved aside and made again from the records.
+
+    Raises:
+        StudyError: it cannot be moved.
+    """
+    try:
+        return optuna.storages.RDBStorage(f"sqlite:///{path}")
+    except Exception as problem:  # of SQLAlchemy, SQLite and Alembic
+        try:
+            path.rename(path.with_name(f"optuna-damaged-{int(time.time())}.db"))
+            return optuna.storages.RDBStorage(f"sqlite:///{path}")
+        except Exception:
+            raise StudyError(f"{path} must be Optuna's database, or absent; it cannot be read ({str(problem).splitlines()[0]})") from None
+
+
 class SearchDatabase:
     """optuna.db: every search trial that ended, one Optuna study an arm, to be opened by optuna-dashboard while the study runs."""
 
@@ -48,7 +66,7 @@ class SearchDatabase:
         metric = plan.metrics[0]
         self.metric = metric.name
         self.spans = {arm.name: distributions(arm.search) for arm in plan.arms}
-        self.storage = optuna.storages.RDBStorage(f"sqlite:///{folder.resolve() / 'optuna.db'}")
+        self.storage = opened(folder.resolve() / "optuna.db")
         self.explorer = Explorer(self.storage, plan, plan.explore) if plan.explore else None
         direction = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
         self.studies = {

@@ -12,12 +12,15 @@ from typing import IO, Any
 from study.errors import StudyError
 
 KINDS = {
-    **dict.fromkeys(("trial", "stage", "arm", "status", "error"), str),
+    **dict.fromkeys(("trial", "stage", "arm", "status", "error", "why", "device", "commit", "started", "ended"), str),
     **dict.fromkeys(("config", "point", "result", "versions"), dict),
     "seed": int,
     "curve": list,
     "seconds": int | float,
 }
+
+
+STATUSES = ("finished", "diverged", "stopped", "failed")
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,10 @@ def record_of(line: bytes, names: set[str], place: str) -> Record:
         known = {name: values[name] for name in names}
         if not all(isinstance(values[name], kind) for name, kind in KINDS.items()):
             raise TypeError("a field has the wrong type")
+        if values["status"] not in STATUSES or not 0 <= values["seconds"] < math.inf:
+            raise ValueError(f"status {values['status']!r}, seconds {values['seconds']!r}")
+        if not all(isinstance(row, dict) and isinstance(row["epoch"], int) and isinstance(row["loss"], int | float) for row in values["curve"]):
+            raise TypeError("an epoch of the curve")
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{place} must be a trial's record; it is not ({error!r}). Delete that line, and its trial runs again") from None
     return Record(**known, extra={name: value for name, value in values.items() if name not in names})

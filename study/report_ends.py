@@ -12,7 +12,7 @@ from study.plan import SEARCH_SEED, Plan, tuned
 from study.record import Record, final_records, last_line
 from study.sentences import detectable_words
 from study.space import By, Choice, OneMinus
-from study.stages import EDGE, Records, chosen_point, expected_trials, standing
+from study.stages import EDGE, Records, chosen_point, expected_trials, is_finished, standing
 from study.verdict import Verdict
 
 
@@ -29,7 +29,9 @@ def meta(plan: Plan, records: list[Record]) -> list[tuple[str, str, str]]:
     about.append(("Device", devices, f"{spent} of trials, {len(records)} runs"))
     ended = max((record.ended for record in records), default="")
     day = datetime.fromisoformat(ended).strftime("%-d %b %Y") if ended else "not yet"
-    about.append(("Ended", day, f"{ended[11:16]} UTC" if ended else ""))
+    final = final_records(records)
+    word = "Ended" if is_finished(plan, final) else f"Not ended, {len(standing(plan, final))} trials so far"
+    about.append((word, day, f"{ended[11:16]} UTC" if ended else ""))
     return about
 
 
@@ -99,9 +101,11 @@ def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
         again = "was run again with the same seed; both records are kept" if record.trial in ended else "has not succeeded since"
         said.append(f"Trial {record.trial} ({plan.arm(record.arm).title}, {record.stage}) failed and {again}: {last_line(record.error)}.")
     expected = expected_trials(plan)
-    missing = {stage: count - sum(r.stage == stage for r in final.values()) for stage, count in expected.items() if stage not in ("added", "beside")}
+    missing = {stage: count - sum(r.stage == stage for r in final.values()) for stage, count in expected.items() if stage != "added"}
     said += [f"{count} trials of the {stage} stage have not ended." for stage, count in missing.items() if count > 0]
     shared = set.intersection(*(set(r.versions) for r in records)) if records else set()  # a machine without Ray names no version of it
+    foreign = Counter(record.extra["adopted"] for record in records if "adopted" in record.extra)
+    said += [f"{count} records were made elsewhere and adopted from {name}." for name, count in foreign.items()]
     software = {", ".join(f"{name} {version}" for name, version in r.versions.items() if name in shared) for r in records}
     if len(software) > 1:
         said.append(f"The records come from {len(software)} sets of software versions; each record names its own.")

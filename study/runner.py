@@ -50,12 +50,12 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, work: Work, cluster: Cl
     """
     stop = Stop(cluster.hours)
     scratch = folder.resolve() / ".tune"  # of this run, or left by one that was killed
-    with stop.listening():
-        try:
-            dashboard = start_ray(cluster)
+    try:
+        dashboard = start_ray(cluster)
+        with stop.listening():  # after Ray's start, which takes SIGTERM for itself
             places = Places(cluster, plan.workers)
             places.check()
-            print(f"Ray dashboard: {dashboard}" if dashboard else "Ray without a dashboard", flush=True)
+            print(f"Ray dashboard: {dashboard} (its token: ray get-auth-token)" if dashboard else "Ray without a dashboard", flush=True)
             shutil.rmtree(scratch, ignore_errors=True)
             with closing(SearchDatabase(folder, plan)) as database:
                 database.add(ledger.records)  # a kill may have come between record and database
@@ -63,9 +63,9 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, work: Work, cluster: Cl
                 conduct(search, folder, work, cluster)
             check(search, folder)
             return search.finished
-        finally:
-            ray.shutdown()
-            shutil.rmtree(scratch, ignore_errors=True)
+    finally:
+        ray.shutdown()
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def conduct(search: StudySearch, folder: Path, work: Work, cluster: Cluster) -> None:

@@ -45,7 +45,10 @@ def start_ray(cluster: Cluster) -> str:
     warnings.filterwarnings("ignore", module="ray")
     quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
     if not cluster.address:
-        context = ray.init(address="local", num_cpus=cluster.cpus or cores(), include_dashboard=True, **quiet)
+        try:
+            context = ray.init(address="local", num_cpus=cluster.cpus or cores(), include_dashboard=True, **quiet)
+        except Exception as error:  # on a machine under load its parts time out, with exceptions of their own
+            raise StudyError(f"Ray must start on this machine; it did not ({first_line(error)}). The same command tries again") from None
         keep_token_private()
         return f"http://{context.dashboard_url}" if context.dashboard_url else ""
     check_address(cluster.address)
@@ -56,9 +59,14 @@ def start_ray(cluster: Cluster) -> str:
     try:
         context = ray.init(address=cluster.address, runtime_env=environment, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise StudyError(f"--address must name a running Ray cluster of this Ray and Python; {cluster.address} cannot be joined ({first})") from None
+        told = f"{cluster.address} cannot be joined ({first_line(error)})"
+        raise StudyError(f"--address must name a running Ray cluster of this Ray and Python; {told}") from None
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says, in short."""
+    return (str(error).strip().splitlines() or [repr(error)])[0]
 
 
 def keep_token_private() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections import Counter
 from typing import Any
 
 from ray import tune
@@ -73,14 +74,17 @@ class Progress(tune.Callback):
 
     def total(self) -> int:
         """The trials of the whole study, the allowance for added ones left out."""
+        counts = Counter(record.stage for record in self.ledger.records if record.is_final)
         expected = expected_trials(self.plan)
-        return sum(expected.values()) - expected["added"] + sum(record.stage == "added" for record in self.ledger.records)
+        return sum(max(count if stage != "added" else 0, counts[stage]) for stage, count in expected.items())
 
     def eta(self) -> str:
         """Minutes left, from the trials that ended in this run of the command."""
         seconds = [record.seconds for record in self.ledger.records if record.seconds]
         left = max(0, self.total() - len(self.ledger.records))
-        if not seconds or not left:
+        if not left:
+            return "nothing"
+        if not seconds:
             return "an unknown time"
         minutes = sum(seconds) / len(seconds) * left / max(1, self.search.places.now()) / 60
         return f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute"

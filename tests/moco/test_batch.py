@@ -61,7 +61,7 @@ def same(record):
 
 
 def test_each_trial_leaves_a_record_once_and_at_once_gives_the_same_ones(lines, capsys):
-    write(lines[:1])
+    write([lines[0], lines[0]])
     assert main(COMMAND) == 0
     assert main(COMMAND) == 0
     assert len(Path("records.jsonl").read_text().splitlines()) == 1
@@ -102,7 +102,8 @@ def test_a_trial_that_fails_or_diverges_ends_as_a_record(lines, capsys):
     ("words", "sentence"),
     [
         (["--trials", "trials.jsonl"], "--trials needs --records"),
-        (["--trials", "nothing.jsonl", "--records", "r"], "nothing.jsonl cannot be used"),
+        (["--trials", "nothing.jsonl", "--records", "r"], "nothing.jsonl cannot be read"),
+        (["--trials", "outside.jsonl", "--records", "r"], "line 1 of outside.jsonl is no trial"),
         ([*COMMAND, "--at-once", "0"], "--at-once must be 1 or more; got 0"),
         (["--trials", "broken.jsonl", "--records", "r"], "line 1 of broken.jsonl is no trial"),
         (["--trials", "trials.jsonl", "--records", "broken.jsonl"], "--records must be a file of records, or a new one"),
@@ -112,6 +113,7 @@ def test_a_trial_that_fails_or_diverges_ends_as_a_record(lines, capsys):
 )
 def test_what_is_wrong_ends_in_a_sentence(lines, capsys, words, sentence):
     write(lines)
+    Path("outside.jsonl").write_text(json.dumps({**lines[0], "trial": "../../outside"}) + "\n")
     with open("broken.jsonl", "w") as file:
         file.write('{"trial": 1}\n')
     Path("notes.txt").write_text("my notes")

@@ -1,6 +1,7 @@
 """Trials as data: what is due goes out as lines, and records come back only where the plan asks for their trial."""
 
 import json
+import math
 from dataclasses import asdict, replace
 
 import pytest
@@ -61,6 +62,32 @@ def test_a_record_cannot_change_its_stage_or_arm_on_the_way(finished, ledger, tm
     adopt(plan, ledger, written(tmp_path / "more.jsonl", [replace(records[0], stage="final", arm="blue", why="x")]))
     own = final_records(ledger.records)[records[0].trial]
     assert (own.stage, own.arm, own.why) == (records[0].stage, records[0].arm, records[0].why)
+
+
+@pytest.mark.parametrize("score", [float("nan"), "high", None])
+def test_a_record_whose_numbers_cannot_be_right_is_refused(finished, ledger, tmp_path, score):
+    plan, records = finished
+    found = adopt(plan, ledger, written(tmp_path / "more.jsonl", [replace(records[0], result={**records[0].result, "score": score})]))
+    assert found.taken == []
+    assert "its score is" in found.refused[0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"curve": ["x", 3]},
+        {"curve": [{"foo": 1}]},
+        {"commit": [1]},
+        {"device": None},
+        {"status": "brilliant"},
+        {"seconds": -5},
+        {"seconds": math.nan},
+    ],
+)
+def test_a_record_of_another_shape_is_named(finished, ledger, tmp_path, changes):
+    plan, records = finished
+    with pytest.raises(StudyError, match="must be a trial's record"):
+        adopt(plan, ledger, written(tmp_path / "more.jsonl", [replace(records[0], **changes)]))
 
 
 @pytest.mark.parametrize("content", ["{}\n", "nonsense\n"])

@@ -32,10 +32,10 @@ def test_the_same_command_finds_its_folder_and_another_is_refused_with_the_diffe
 def test_a_larger_budget_extends_the_plan_and_after_a_look_shares_the_error_rate(toy, tmp_path):
     fix_plan(tmp_path, toy.plan(), {"command": ["first"], "created": "then"})
     assert fix_plan(tmp_path, toy.plan(search_trials=6), {"created": "now"}).looks == 1
-    larger = fix_plan(tmp_path, toy.plan(search_trials=6, final_seeds=9), {"created": "later"}, seen=True)
+    larger = fix_plan(tmp_path, toy.plan(search_trials=6, final_seeds=9), {"created": "later", "command": ["last"]}, seen=True)
     assert (larger.looks, larger.sizes.final_seeds) == (2, 9)
     study = read_study(tmp_path)
-    assert (study["command"], study["hash"]) == (["first"], larger.hash)
+    assert (study["command"], study["hash"]) == (["last"], larger.hash)
     assert [change["what"] for change in study["changes"]] == [
         ["sizes.search_trials was 5 and is now 6"],
         ["sizes.final_seeds was 7 and is now 9"],

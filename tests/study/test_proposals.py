@@ -28,3 +28,11 @@ def test_the_database_has_one_study_an_arm_and_each_trial_once(toy, tmp_path):
         assert study.best_value == max(r.metric("score") for r in mine if r.status == "finished")
     storage.remove_session()
     storage.engine.dispose()
+
+
+def test_a_damaged_database_is_moved_aside_and_made_again(toy, tmp_path):
+    (tmp_path / "optuna.db").write_text("this is no database, but it is long enough to be taken for one" * 20)
+    SearchDatabase(tmp_path, toy.plan()).close()
+    assert len(list(tmp_path.glob("optuna-damaged-*.db"))) == 1
+    SearchDatabase(tmp_path, toy.plan()).close()
+    assert len(list(tmp_path.glob("optuna-damaged-*.db"))) == 1
