@@ -224,11 +224,10 @@ def run_missing(plan: Plan, folder: Path, cached: Path, command: Namespace, ledg
 
     if not command.address:
         print("\n".join(forecast(plan, ledger.records, *cost_of(plan, cached, command))), flush=True)
-    share = gpus_of(plan, cached, command)
     cluster = Cluster(
         command.address,
         cores=command.cores,
-        gpus=share,
+        gpus=gpus_of(plan, cached, command),
         hours=command.max_hours,
         code=tuple(SOURCE / name for name in PACKAGES),
         url=address_of(command.out),

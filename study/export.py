@@ -2,9 +2,9 @@
 
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from study.errors import StudyError
 from study.files import write_atomically
@@ -68,20 +68,11 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
         for record in fitting:
             trial = asked[record.trial]
             if record.trial not in done:
-                own = Record(
-                    **{
-                        **vars(record),
-                        "stage": trial.stage,
-                        "arm": trial.arm,
-                        "seed": trial.seed,
-                        "point": trial.point,
-                        "why": trial.why,
-                        "extra": {"adopted": path.name},
-                    }
-                )
-                ledger.append(own)
-                done[own.trial] = own
-                taken.append(own.trial)
+                own: dict[str, Any] = {"stage": trial.stage, "arm": trial.arm, "seed": trial.seed, "point": trial.point, "why": trial.why}
+                adopted = replace(record, **own, extra={"adopted": path.name})
+                ledger.append(adopted)
+                done[trial.id] = adopted
+                taken.append(trial.id)
         left = [record for record in left if record.trial not in done]
     asked = {trial.id: trial for trial in due(plan, done)}
     refused = [f"{record.trial} ({why_not(plan, record, record.trial in asked)})" for record in left]

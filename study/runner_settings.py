@@ -16,6 +16,7 @@ SETTINGS = {
 ONLY_HERE = {
     "RAY_AUTH_MODE": "token",  # a cluster has its own mode, and a driver of another one is not refused but breaks
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray then takes 127.0.0.1 for this machine's address, and all of it listens there alone
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "15",  # when Ray's own processes are killed the study ends soon after; Ray would wait a minute
     "GLOO_SOCKET_IFNAME": "lo",  # torch's workers likewise, where a machine's name leads elsewhere
 }
 PASSED_ON = [name for name in SETTINGS if name.startswith(("RAY_TRAIN", "RAY_ACCEL"))]  # to the nodes of a cluster

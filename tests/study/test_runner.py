@@ -62,7 +62,7 @@ def test_a_study_survives_kills_of_everything_and_a_gentle_interrupt(toy, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.faults), signal.SIGTERM])
 def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_path, number):
     folder, sizes = tmp_path / "results", {"search_trials": 2, "final_seeds": 1, "replica_seeds": 1, "confirm_seeds": 1}
     process = start(folder, sizes, {"sleep": 4.0})
@@ -70,7 +70,7 @@ def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_pa
     wait_for(lambda: len(list(rows.glob("*/metrics.jsonl"))) == 2, process)
     time.sleep(1.0)
     before = {path.parent.name: path.read_text().count("\n") for path in rows.glob("*/metrics.jsonl")}
-    os.killpg(process.pid, number)
+    os.kill(process.pid, number)
     began = time.monotonic()
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
@@ -81,10 +81,10 @@ def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_pa
     folder = tmp_path / "impatient"
     process = start(folder, sizes, {"sleep": 30.0})
     wait_for(lambda: len(list((folder / "trials").glob("*/metrics.jsonl"))) >= 0 and list((folder / "trials").glob("*")), process)
-    os.killpg(process.pid, number)
+    os.kill(process.pid, number)
     time.sleep(1.0)
     assert process.poll() is None
-    os.killpg(process.pid, number)
+    os.kill(process.pid, number)
     process.communicate(timeout=20)
     assert process.returncode != 0
 
@@ -99,9 +99,9 @@ def wait_for(holds, process, seconds=120):
 
 @pytest.mark.slow
 def test_time_that_is_over_stops_a_study_after_the_running_epochs(tmp_path):
-    code, output = whole(tmp_path / "results", {"search_trials": 3}, {"sleep": 0.5}, hours=4 / 3600)
+    code, output = whole(tmp_path / "results", {"search_trials": 3}, {"sleep": 0.5}, hours=16 / 3600)
     assert code == 130, output
-    assert 0 < len(read_records(tmp_path / "results")) < 20
+    assert 0 < len(read_records(tmp_path / "results")) < 28
 
 
 @pytest.mark.slow
@@ -118,14 +118,16 @@ def test_a_trial_that_diverges_ends_as_diverged_and_the_study_completes(toy, tmp
 
 
 @pytest.mark.slow
-def test_a_trial_that_fails_is_tried_twice_then_left_and_shown(tmp_path):
+def test_a_study_whose_trials_all_fail_tries_each_twice_stops_and_says_why(tmp_path):
     sizes = {"search_trials": 1, "final_seeds": 1, "replica_seeds": 1, "confirm_seeds": 1, "confirm_points": 1}
     code, output = whole(tmp_path / "results", sizes, {"epochs": 0})  # the toy then has no loss to return
-    assert code == 0, output
+    assert code == 2, output
     records = read_records(tmp_path / "results")
     assert {record.status for record in records} == {"failed"}
-    assert set(Counter(record.trial for record in records).values()) == {2}
+    assert max(Counter(record.trial for record in records).values()) == 2
     assert "loss" in records[0].error
+    assert "the study is stopped, since the last" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.slow
