@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -46,8 +47,8 @@ for _hook in HOOKS:
     setattr(Guarded, _hook, hooked(_hook))
 
 
-def trackers(cluster: Cluster, space: str) -> list[tune.Callback]:
-    """Those that the command names.
+def trackers(cluster: Cluster, space: str, folder: Path) -> list[tune.Callback]:
+    """Those that the command names; what they leave on this machine lies in the study's folder.
 
     Raises:
         StudyError: one is not installed.
@@ -65,5 +66,6 @@ def trackers(cluster: Cluster, space: str) -> list[tune.Callback]:
     if cluster.wandb:
         from ray.air.integrations.wandb import WandbLoggerCallback
 
-        found.append(Guarded("Weights & Biases", WandbLoggerCallback(project=cluster.wandb, group=space, excludes=["outcome", "row", "trial"])))
+        told: dict[str, Any] = {"project": cluster.wandb, "group": space, "excludes": ["outcome", "row", "trial"], "dir": str(folder)}
+        found.append(Guarded("Weights & Biases", WandbLoggerCallback(**told)))
     return found

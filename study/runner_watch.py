@@ -134,7 +134,7 @@ class Collect(tune.Callback):
 
 def watchers(folder: Path, cluster: Cluster, files: Files, search: StudySearch) -> list[tune.Callback]:
     """Those that this study has."""
-    found: list[tune.Callback] = [EventFiles(folder.resolve()), *trackers(cluster, search.plan.space)]
+    found: list[tune.Callback] = [EventFiles(folder.resolve()), *trackers(cluster, search.plan.space, folder.resolve())]
     if cluster.url:
         found.append(Send(Mirror(cluster.url, folder), search.ledger))
     elif files.kept and files.kept.is_elsewhere:
