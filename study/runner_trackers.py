@@ -9,7 +9,7 @@ from typing import Any
 from ray import tune
 
 from study.errors import StudyError
-from study.runner_cluster import Cluster
+from study.runner_cluster import Cluster, first_line
 
 HOOKS = ("setup", "on_trial_start", "on_trial_result", "on_trial_complete", "on_trial_error", "on_experiment_end")
 
@@ -28,7 +28,7 @@ class Guarded(tune.Callback):
             getattr(self.inner, hook)(*values, **named)
         except Exception as problem:  # whatever a tracker raises
             self.inner = None
-            print(f"{self.name} is told no more, since it failed: {str(problem).splitlines()[0] if str(problem) else problem!r}", file=sys.stderr)
+            print(f"{self.name} is told no more, since it failed: {first_line(problem)}", file=sys.stderr)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
