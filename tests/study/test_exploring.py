@@ -110,4 +110,5 @@ def test_the_engine_stops_what_lags_survives_a_kill_and_asks_for_nothing_twice(t
     database = SearchDatabase(folder, plan)
     states = Counter(trial.state.name for trial in database.explorer.study.trials)
     database.close()
+    states.pop("FAIL", None)  # a proposal that the kill cut off
     assert states == {"COMPLETE": statuses["finished"], "PRUNED": statuses["stopped"] + statuses["diverged"]}
