@@ -65,7 +65,7 @@ def test_a_study_survives_kills_of_everything_and_a_gentle_interrupt(toy, tmp_pa
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.faults), signal.SIGTERM])
 def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_path, number):
     folder, sizes = tmp_path / "results", {"search_trials": 2, "final_seeds": 1, "replica_seeds": 1, "confirm_seeds": 1}
-    process = start(folder, sizes, {"sleep": 4.0})
+    process = start(folder, sizes, {"sleep": 4.0, "epochs": 9})
     rows = folder / "trials"
     wait_for(lambda: len(list(rows.glob("*/metrics.jsonl"))) == 2, process)
     time.sleep(1.0)
@@ -77,7 +77,7 @@ def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_pa
     after = {path.parent.name: path.read_text().count("\n") for path in rows.glob("*/metrics.jsonl")}
     assert after == {trial: count + 1 for trial, count in before.items()}, "each running trial ended the epoch it was in, and began no other"
     assert not read_records(folder)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     folder = tmp_path / "impatient"
     process = start(folder, sizes, {"sleep": 30.0})
     wait_for(lambda: len(list((folder / "trials").glob("*/metrics.jsonl"))) >= 0 and list((folder / "trials").glob("*")), process)
@@ -101,7 +101,7 @@ def wait_for(holds, process, seconds=120):
 def test_time_that_is_over_stops_a_study_after_the_running_epochs(tmp_path):
     code, output = whole(tmp_path / "results", {"search_trials": 3}, {"sleep": 0.5}, hours=16 / 3600)
     assert code == 130, output
-    assert 0 < len(read_records(tmp_path / "results")) < 28
+    assert len(read_records(tmp_path / "results")) < 28
 
 
 @pytest.mark.slow
