@@ -104,11 +104,16 @@ class Files:
         """Whether this node sees the study's own folder."""
         return self.kept is None or (not isinstance(self.kept, KeptAtUrl) and sees(self.folder, self.token))
 
+    @property
+    def own(self) -> Path:
+        """This node's place for trials whose folder it does not see."""
+        return Path(tempfile.gettempdir()) / f"study-trials-{self.token}"
+
     def open(self, trial: str, writes: bool = True) -> Path:
         """The trial's folder on this node, with what was kept of it."""
         if self.is_here:
             return self.folder / trial
-        place = Path(tempfile.gettempdir()) / f"study-trials-{self.token}" / (trial if writes else f"{trial}-{os.getpid()}")
+        place = self.own / (trial if writes else f"{trial}-{os.getpid()}")
         if writes and self.kept:
             unpack(place, self.kept.fetch(trial))
             self.sent = times(place)
@@ -127,7 +132,7 @@ class Files:
 
     def scratch(self, name: str) -> Path:
         """A place for what need not be kept."""
-        return (self.folder.parent / ".tune" if self.is_here else Path(tempfile.gettempdir()) / f"study-trials-{self.token}") / name
+        return (self.folder.parent / ".tune" if self.is_here else self.own) / name
 
 
 class Kept:
@@ -213,4 +218,4 @@ def unpack(folder: Path, files: dict[str, bytes]) -> None:
 def forget(files: Files) -> None:
     """Takes the marker away, and this machine's copies."""
     (files.folder / MARKER).unlink(missing_ok=True)
-    shutil.rmtree(Path(tempfile.gettempdir()) / f"study-trials-{files.token}", ignore_errors=True)
+    shutil.rmtree(files.own, ignore_errors=True)
