@@ -84,7 +84,7 @@ def test_a_worker_killed_in_a_trial_of_two_makes_it_go_on_from_its_checkpoint(tm
     try:
         lines = wait_for(lambda: [path for path in folder.glob("trials/*/metrics.jsonl") if path.read_text().count("\n") >= 3], process, folder)
         rows, trial = lines[0], lines[0].parent.name
-        victim = workers_of(trial)[-1]
+        victim = wait_for(lambda: workers_of(trial), process, folder)[-1]
         before, killed = rows.read_text().count("\n"), time.monotonic()
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: rows.read_text().count("\n") > before + 1, process, folder)
@@ -101,6 +101,7 @@ def test_a_worker_killed_in_a_trial_of_two_makes_it_go_on_from_its_checkpoint(tm
 
 
 def workers_of(trial):
+    """Both workers of a trial, or none while one of them is between two calls of Ray, which then names it."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -108,8 +109,7 @@ def workers_of(trial):
                 found.append(int(place.parent.name))
         except OSError:
             continue
-    assert len(found) >= 2, found
-    return found
+    return found if len(found) >= 2 else []
 
 
 def wait_for(holds, process, folder, seconds=150):
