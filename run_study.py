@@ -16,18 +16,20 @@ from study.errors import StudyError
 from study.folder import address_of, default_folder, local_folder, open_study, reported_folder
 from study.machine import commit, now, versions
 from study.mirror import Mirror
-from study.plan import Plan, make_plan
+from study.plan import Plan, arms_of, make_plan
 from study.record import Ledger
+from study.sentences import absent_words
 from study.space import Space
 
 SOURCE = Path(__file__).resolve().parent
 PACKAGES = ("moco", "study", "search_spaces")
+Reads = dict[str, Path]
 
 
 def main(words: list[str] | None = None) -> int:
     """Exit code: 0 complete, 2 the command or the data is wrong, 130 interrupted, 1 anything else."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # preemption is an interrupt
-    names = sorted(module.name for module in pkgutil.iter_modules(search_spaces.__path__))
+    names = sorted(module.name for module in pkgutil.iter_modules(search_spaces.__path__) if not module.name.startswith("_"))
     command = cli.parser(names).parse_args(words)
     try:
         if command.list:
@@ -58,8 +60,7 @@ def list_spaces(names: list[str]) -> int:
     """Prints each space with its question."""
     for name in names:
         space = space_of(name, names)
-        about = f"experiments {space.rows} of the report" if space.rows else "not in the report"
-        print(f"{name:12} {space.question}  ({about})")
+        print(f"{name:14} {space.question}  ({space.rows or 'not in the report'})")
     return 0
 
 
@@ -82,51 +83,46 @@ def study(command: Namespace, names: list[str]) -> int:
     from moco.device import pick_device  # imports torch: neither --list nor --report needs it
 
     space = space_of(command.space, names)
-    overrides = cli.overrides_of(command.set)
+    space, overrides = cli.begun_from(command.weights, space, cli.overrides_of(command.set))
     profile = command.profile or ("full" if pick_device("auto").type == "cuda" else "quick")
     sizes = cli.sizes_of(space, profile, command.trials, command.seeds)
     print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
-    plan, cached = plan_study(command, space, profile, sizes, overrides)
+    plan, reads = plan_study(command, space, profile, sizes, overrides)
     own_data = command.dataset if command.dataset != sizes.dataset else None
     folder = local_folder(command.out) if command.out else default_folder(space.name, profile, own_data)
     mirror = Mirror(address_of(command.out), folder) if address_of(command.out) else None
     if mirror:
         mirror.pull()
     try:
-        return show_plan(plan, folder, cached, command) if command.plan else run(plan, folder, cached, command)
+        return show_plan(plan, folder, reads, command) if command.plan else run(plan, folder, reads, command)
     finally:
         if mirror:
             mirror.push()
 
 
-def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Path]:
-    """The plan, and the cache of its dataset."""
-    from moco.facts import check_place, complete, facts_of, prepare
+def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Reads]:
+    """The plan, and what its trials read: the dataset's cache, and files of weights."""
+    from moco.facts import complete, ready
 
     cli.check_numbers(command)
-    wish = {**space.fixed, **sizes.values, **overrides}
+    space = arms_of(space, sizes, overrides.get("arms", ""))
+    wish = {**space.fixed, **sizes.values, **{name: value for name, value in overrides.items() if name != "arms"}}
+    variants = {arm.name: arm.values for arm in space.arms if not arm.of}
+    download = profile != "quick" or command.weights is not None
     try:
-        cached = prepare(command.dataset or sizes.dataset, wish, Path(command.data_dir))
-        data = facts_of(cached, wish)
-        check_place(wish, command.workers, here=not command.address)
+        found = ready(
+            command.dataset or sizes.dataset, wish, variants, Path(command.data_dir), command.workers, here=not command.address, download=download
+        )
     except (ValueError, OSError, RuntimeError, MemoryError) as problem:  # wrong fields and wrong data: a sentence each
         raise StudyError(str(problem)) from None
-    for sentence in data["warnings"]:
+    for sentence in [*found.data["warnings"], *absent_words(space, found.survey.absent)]:
         print(f"Note: {sentence}", flush=True)
-    plan = make_plan(space, profile, sizes, overrides, data, command.workers, partial(complete, dataset=data["name"]))
-    return plan, cached
+    check = partial(complete, dataset=found.data["name"])
+    plan = make_plan(space, profile, sizes, overrides, found.data, command.workers, check, found.survey.absent, found.survey.sha256)
+    return plan, {"cached": found.cached.resolve(), **found.survey.files}
 
 
-def work_of(plan: Plan, cached: Path) -> Any:
-    """MoCo's trial as a study's work, with the files that it reads."""
-    from moco import trial
-    from study.runner import Work
-
-    weights = {"weights": Path(plan.base["weights"])} if plan.base["weights"] else {}
-    return Work(trial.run, {"cached": cached.resolve(), **weights}, commit(SOURCE))
-
-
-def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
+def show_plan(plan: Plan, folder: Path, reads: Reads, command: Namespace) -> int:
     """Prints what would be run, and with --out leaves it there as data."""
     from study.cost import describe
     from study.export import export
@@ -135,11 +131,11 @@ def show_plan(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int
 
     if not (command.out or command.adopt):
         plan, begun = standing_plan(folder, plan)
-        print(describe(plan, read_records(folder) if begun else [], *cost_of(plan, cached, command)))
+        print(describe(plan, read_records(folder) if begun else [], *cost_of(plan, reads, command)))
         return 0
     plan, ledger = opened(plan, folder, command)
     with closing(ledger):
-        print(describe(plan, ledger.records, *cost_of(plan, cached, command)))
+        print(describe(plan, ledger.records, *cost_of(plan, reads, command)))
         path, count = export(plan, final_records(ledger.records), folder)
     print(f"{count} trials can run now: {path}. Elsewhere: python -m moco --trials {path} --records more.jsonl; then here: --adopt more.jsonl")
     return 0
@@ -160,22 +156,23 @@ def opened(plan: Plan, folder: Path, command: Namespace) -> tuple[Plan, Ledger]:
     return plan, ledger
 
 
-def cost_of(plan: Plan, cached: Path, command: Namespace) -> tuple[float, int]:
+def cost_of(plan: Plan, reads: Reads, command: Namespace) -> tuple[float, int]:
     """Seconds of a trial by a few steps of it just now, and how many fit on this machine at once."""
     from moco.cost import seconds_of
     from moco.device import gpus
     from study.machine import cores
 
-    config = {**plan.base, **plan.stages["final"], **plan.arms[0].values, **plan.arms[0].default}
+    arm = next((arm for arm in plan.running if arm.name == plan.reference), plan.running[0])
+    config = {**plan.base, **plan.stages["final"], **arm.values, **arm.default, "weights": ""}
     room = cores() // command.cores
     places = min(room, int(gpus() // (command.gpus or 1))) if gpus() and command.gpus != 0 else room
     try:
-        return seconds_of(config, cached, command.cores), max(1, places // plan.workers)
+        return seconds_of(config, reads["cached"], command.cores), max(1, places // plan.workers)
     except (RuntimeError, MemoryError) as problem:  # torch's own: for want of memory, say
         raise StudyError(f"a trial must be able to take a few steps on this machine; it cannot: {str(problem).splitlines()[0]}") from None
 
 
-def gpus_of(plan: Plan, cached: Path, command: Namespace) -> float | None:
+def gpus_of(plan: Plan, reads: Reads, command: Namespace) -> float | None:
     """GPUs of a worker: the command's number, else the share that brings most on a GPU of this machine."""
     from moco.device import gpus
     from moco.sharing import trials_a_gpu
@@ -184,12 +181,12 @@ def gpus_of(plan: Plan, cached: Path, command: Namespace) -> float | None:
     if command.gpus is not None or command.workers > 1 or command.address or not gpus():
         return command.gpus
     print("Measuring how many trials should share a GPU; --gpus skips that.", flush=True)
-    share = trials_a_gpu(next(due(plan, {})).config, cached)
+    share = trials_a_gpu({**next(due(plan, {})).config, "weights": ""}, reads["cached"])
     print(f"{share} at once on each GPU.", flush=True)
     return 1 / share
 
 
-def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
+def run(plan: Plan, folder: Path, reads: Reads, command: Namespace) -> int:
     """Runs what the folder still lacks, then writes the report."""
     from study.record import final_records
     from study.stages import due, is_finished
@@ -201,7 +198,7 @@ def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
         if not complete:
             if done:
                 print(f"{len(done)} trials are done already; going on.", flush=True)
-            complete = run_missing(plan, folder, cached, command, ledger)
+            complete = run_missing(plan, folder, reads, command, ledger)
     report(folder)
     if not complete:
         print("stopped before the end; what is done is kept, and the same command goes on", file=sys.stderr)
@@ -213,28 +210,29 @@ def run(plan: Plan, folder: Path, cached: Path, command: Namespace) -> int:
     return 1 if failed else 0
 
 
-def run_missing(plan: Plan, folder: Path, cached: Path, command: Namespace, ledger: Ledger) -> bool:
+def run_missing(plan: Plan, folder: Path, reads: Reads, command: Namespace, ledger: Ledger) -> bool:
     """Runs it on Ray; whether all of it ran."""
     from study.runner_settings import settle
 
     settle(command.address)  # before Ray is imported
+    from moco import trial
     from study.cost import forecast
-    from study.runner import run_trials
+    from study.runner import Work, run_trials
     from study.runner_cluster import Cluster
 
     if not command.address:
-        print("\n".join(forecast(plan, ledger.records, *cost_of(plan, cached, command))), flush=True)
+        print("\n".join(forecast(plan, ledger.records, *cost_of(plan, reads, command))), flush=True)
     cluster = Cluster(
         command.address,
         cores=command.cores,
-        gpus=gpus_of(plan, cached, command),
+        gpus=gpus_of(plan, reads, command),
         hours=command.max_hours,
         code=tuple(SOURCE / name for name in PACKAGES),
         url=address_of(command.out),
         mlflow=command.mlflow,
         wandb=command.wandb,
     )
-    return run_trials(plan, folder, ledger, work_of(plan, cached), cluster)
+    return run_trials(plan, folder, ledger, Work(trial.run, reads, commit(SOURCE)), cluster)
 
 
 def report(folder: Path) -> int:

@@ -15,7 +15,8 @@ from benchmarks.rounds import ROOT
 from benchmarks.table import Table
 from moco.facts import complete
 from search_spaces.optimizers import SPACE
-from study.plan import Plan, fix_plan, make_plan
+from study.plan import Plan, make_plan
+from study.plan_file import fix_plan
 from study.record import Record
 from study.space import Profile
 from study.stages import due, expected_trials

@@ -7,6 +7,7 @@ import signal
 import sys
 from argparse import Namespace
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from moco.data import Dataset
 from moco.device import describe, pick_device, pick_precision
 from moco.encoder import build_encoder
 from moco.evaluate import validation_knn
+from moco.features import seen_size
+from moco.needs import survey
 from moco.optimizers import decay_on, row_of
 from moco.splits import carve
 from moco.supervised import plain
@@ -30,6 +33,7 @@ class Prepared(NamedTuple):
 
     config: Config
     cached: Path  # the dataset's cache
+    weights: dict[str, Path]  # where their file is, as `moco.trial.run` takes it
     folder: Path
     opening: list[str]  # what is about to run, in words
     known: int  # epochs that are done
@@ -104,15 +108,19 @@ def prepared(command: Namespace, held: ExitStack) -> Prepared | str:
         cached = data.prepare(asked.dataset, asked.image_size, Path(command.data_dir), asked.pretrain_split).resolve()
         dataset = data.load(cached)
         config = Config.of(facts.complete(values, dataset.name))
+        found = survey(config.to_dict(), {"run": {}}, cached, Path(command.data_dir), workers.count(), download=True)
+        if found.absent:
+            raise ValueError(found.absent["run"])
+        config = replace(config, weights_sha256=found.sha256.get("run", ""))
         facts.check_place(config.to_dict(), workers.count())
-        found = facts.facts_of(cached, config.to_dict())
+        about = facts.facts_of(cached, config.to_dict())
         identity = cli.identity_of(config, dataset.fingerprint)
         folder = cli.folder_of(identity, command.out)
         held.enter_context(cli.lock(folder))
         cli.claim(folder, identity)
         kept = trial.kept(folder)
-        said, scored = opening(config, dataset, found), found["counts"][config.score_split]
-        return Prepared(config, cached, folder, said, len(kept["curve"]), kept["result"] is not None, scored)
+        said, scored = opening(config, dataset, about), about["counts"][config.score_split]
+        return Prepared(config, cached, found.files, folder, said, len(kept["curve"]), kept["result"] is not None, scored)
     except ValueError as problem:
         return str(problem)
     except OSError as problem:
@@ -127,7 +135,7 @@ def sentence_of(error: OSError) -> str:
 def opening(config: Config, dataset: Dataset, found: dict[str, Any]) -> list[str]:
     """What is about to run, in words."""
     device, decay = pick_device(config.device), decay_on(config)
-    precision = str(pick_precision(config, device, dataset.train.images.shape[2])).removeprefix("torch.")
+    precision = str(pick_precision(config, device, seen_size(config, dataset.train.images))).removeprefix("torch.")
     on = "all parameters" if decay == "all" else "weights, not on biases and norms"
     said = [f"{title}: {', '.join(rest)}" for title, *rest in found["about"]]
     said.append(f"Weights: {config.weights or 'random'}")
@@ -145,7 +153,7 @@ def run(found: Prepared, until: int) -> None:
     if first:
         say([*found.opening, *where_it_stands(found)])
     rows: list[dict[str, Any]] = []
-    with closing(trial.run(config.to_dict(), folder, found.cached)) as epochs:
+    with closing(trial.run(config.to_dict(), folder, found.cached, **found.weights)) as epochs:
         while True:
             try:
                 rows.append(next(epochs))

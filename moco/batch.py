@@ -23,6 +23,7 @@ import torch
 
 from moco import data, trial
 from moco.config import Config
+from moco.pretrained import find, key
 
 LINE = {"trial": str, "stage": str, "arm": str, "seed": int, "point": dict, "why": str, "config": dict, "fingerprint": str}
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
@@ -154,7 +155,7 @@ def cached(lines: list[Line], batch: Batch) -> dict[str, Path]:
 
 def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterator[dict[str, Any]]:
     """The records as trials end."""
-    work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], batch.threads) for line in lines]
+    work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], weights_of(line, batch), batch.threads) for line in lines]
     if batch.at_once == 1:
         yield from (record_of(*one) for one in work)
         return
@@ -173,14 +174,24 @@ def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterato
                 process.terminate()
 
 
-def record_of(line: Line, folder: Path, cached: Path, threads: int) -> dict[str, Any]:
+def weights_of(line: Line, batch: Batch) -> dict[str, Path]:
+    """The file of weights that a trial begins from, as `moco.trial.run` takes it.
+
+    Raises:
+        ValueError: it is not here and cannot be downloaded.
+    """
+    config = Config.of(line["config"])
+    return {key(config.weights_sha256): find(config.weights, config.encoder, batch.data_dir, download=True)} if config.weights else {}
+
+
+def record_of(line: Line, folder: Path, cached: Path, weights: dict[str, Path], threads: int) -> dict[str, Any]:
     """Runs a trial to its end; its record in the fields of a study's."""
     torch.set_num_threads(threads)
     started, clock, curve = now(), time.perf_counter(), []
     status, result, error = "finished", {}, ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        epochs = trial.run(line["config"], folder, cached)
+        epochs = trial.run(line["config"], folder, cached, **weights)
         while status == "finished":
             try:
                 curve.append(next(epochs))

@@ -6,7 +6,7 @@ from typing import Any
 
 CHOICES = {
     "method": ("moco", "supervised", "frozen"),
-    "normalisation": ("dataset", "imagenet"),
+    "normalisation": ("dataset", "imagenet", "cifar10", "cifar10_images"),
     "views_blur": ("auto", "on", "off"),
     "views_flip": ("auto", "on", "off"),
     "stem": ("small", "imagenet"),
@@ -18,7 +18,13 @@ CHOICES = {
     "schedule": ("cosine", "constant", "steps"),
     "decay_on": ("auto", "all", "weights"),
     "labels": ("true", "shuffled"),
+    "attention_score": ("dot", "parametrised", "uniform"),
+    "attention_output": ("replace", "join"),
+    "attention_heads": ("concatenated", "independent"),
     "probe_optimizer": ("sgd", "lbfgs"),
+    "probe_schedule": ("steps", "constant"),
+    "probe_features": ("raw", "standardised"),
+    "probe_each": ("off", "on"),
     "compile": ("off", "on"),
     "precision": ("auto", "float32", "bfloat16"),
     "device": ("auto", "cpu", "cuda", "mps"),
@@ -42,14 +48,28 @@ POSITIVE = [
     "finetune_lr",
     "lr",
 ]
-NOT_NEGATIVE = ["image_size", "train_images", "weight_decay", "warmup_epochs", "finetune_epochs", "seed", "split_seed"]
+NOT_NEGATIVE = ["image_size", "input_size", "pictures", "train_images", "weight_decay", "warmup_epochs", "finetune_epochs", "seed", "split_seed"]
 CEILINGS = {  # beyond these a typing error is likelier than a wish
-    "image_size": 1024, "width": 16.0, "projection_size": 65_536, "queue_size": 16_777_216, "batch_size": 65_536, "epochs": 100_000,
+    "image_size": 1024, "input_size": 1024, "pictures": 1000,
+    "width": 16.0, "projection_size": 65_536, "queue_size": 16_777_216, "batch_size": 65_536, "epochs": 100_000,
     "probe_epochs": 100_000, "probe_batch_size": 1_000_000, "finetune_epochs": 100_000, "warmup_epochs": 100_000,
     "lr": 1e30, "finetune_lr": 1e30, "weight_decay": 1e30, "probe_lr_high": 1e12, "temperature": 1e12, "seed": 2**31, "split_seed": 2**31,
 }  # fmt: skip
+LAYERS = ("layer1", "layer2", "layer3", "layer4")  # of a ResNet, by torchvision's names
 KINDS = {int: "a whole number", float: "a number", str: "a word"}
 SHARES = {"key_momentum": (0.0, 1.0), "momentum": (0.0, 1.0), "validation_share": (0.0, 1.0)}
+
+
+def layers_of(placement: str) -> tuple[str, ...]:
+    """The stages that `attention` names, joined by +; none of them for "none".
+
+    Raises:
+        ValueError: it names something else, or a stage twice.
+    """
+    layers = () if placement == "none" else tuple(placement.split("+"))
+    if any(layer not in LAYERS for layer in layers) or len(set(layers)) != len(layers):
+        raise ValueError(f"attention must be none, or some of {', '.join(LAYERS)} joined by +; got {placement!r}")
+    return layers
 
 
 def told(default: Any, meaning: str) -> Any:
@@ -69,12 +89,13 @@ class Config:
     # data
     dataset: str = told("digits", "a name of moco.datasets.DATASETS, or the name of a folder of images")
     image_size: int = told(0, "pixels a side; 0: the dataset's own (a folder: 32)")
+    input_size: int = told(0, "pixels a side that the encoder sees, images are resized to it; 0: image_size")
     train_images: int = told(0, "use only so many training images, evenly from all classes; 0: all")
     pretrain_split: str = told("train", "what MoCo sees: train, unlabelled (stl10), extra (svhn), or both as in train+extra")
     validation_share: float = told(0.2, "share of the training images that is held out for choosing")
     split_seed: int = told(0, "which images are held out")
     labels: str = told("true", "shuffled: training and validation labels at random, the floor of every accuracy")
-    normalisation: str = told("dataset", "mean and standard deviation of the pixels: the training images' own, or those of ImageNet's weights")
+    normalisation: str = told("dataset", "mean and deviation of the pixels: the training images' own, or a name of moco.data.NORMALISATIONS")
     views: str = told("auto", "a name of moco.views.RECIPES; auto: the dataset's own")
     views_blur: str = told("auto", "blur half the views; auto: as the recipe has it")
     views_flip: str = told("auto", "mirror half the views; auto: as the recipe has it")
@@ -84,8 +105,12 @@ class Config:
     width: float = told(1.0, "multiplies the number of channels of every layer")
     head: str = told("mlp", "linear: MoCo v1; mlp: MoCo v2")
     projection_size: int = told(128, "C, features of a query or key")
-    weights: str = told("", "file of weights that the backbone begins from; none: random ones")
+    weights: str = told("", "that the backbone begins from: a name of moco.pretrained.WEIGHTS, or a file; none: random ones")
     weights_sha256: str = told("", "of that file: another content is refused")
+    attention: str = told("none", "stages whose maps are attended, as in layer2+layer3 (moco/attention.py)")
+    attention_score: str = told("dot", "of a position: with the global vector, with a learned one, or uniform: a control of dot's size")
+    attention_output: str = told("replace", "replace: the weighted sums are the features; join: they follow the global vector")
+    attention_heads: str = told("concatenated", "independent: each of these vectors has a projection head of its own, their outputs are averaged")
     # contrast
     loss: str = told("asymmetric", "symmetric: both views are queries; sum, as in FAIR's CIFAR-10 demo, has twice mean's gradient")
     queue_size: int = told(1024, "K, keys")
@@ -114,9 +139,13 @@ class Config:
     probe_batch_size: int = told(256, "of sgd")
     probe_lr_low: float = told(3e-4, "sgd's rates are 1 and 3 times the powers of ten from here")
     probe_lr_high: float = told(100.0, "to here")
+    probe_schedule: str = told("steps", "of sgd's rate: a tenth after 60 % and 80 % of the epochs, or constant")
+    probe_features: str = told("raw", "standardised: each feature with mean 0 and deviation 1 over the training images")
+    probe_each: str = told("off", "on: what each of sgd's rates gives alone, by epoch, besides the best of them")
     finetune_epochs: int = told(0, "epochs of training the whole encoder on labels after the probe; 0: none")
     finetune_lr: float = told(0.03, "peak rate of that training, by SGD with momentum 0.9, cosine")
     score_split: str = told("validation", "the split that accuracies are measured on")
+    pictures: int = told(0, "test images whose attention maps are left in pictures.json")
     # the run
     seed: int = told(0, "everything random comes from it")
     device: str = told("auto", "auto: cuda, else mps, else cpu")
@@ -145,6 +174,11 @@ class Config:
             raise ValueError(f"probe_lr_high must be at least 10 times probe_lr_low; got {self.probe_lr_high:g} and {self.probe_lr_low:g}")
         if self.probe_lr_low < 1e-12:
             raise ValueError(f"probe_lr_low must be at least 1e-12; got {self.probe_lr_low:g}")
+        layers_of(self.attention)
+        if self.probe_each == "on" and self.probe_optimizer != "sgd":
+            raise ValueError("probe_each=on needs probe_optimizer=sgd: only that tries rates")
+        if self.pictures and (self.probe_optimizer != "sgd" or self.probe_features != "raw"):
+            raise ValueError("pictures need probe_optimizer=sgd and probe_features=raw: only then do the probe's weights speak of positions")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs must not exceed epochs; got {self.warmup_epochs:g} and {self.epochs}")
         if self.batch_size % self.splits or self.batch_size // self.splits < 2:

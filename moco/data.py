@@ -20,7 +20,11 @@ from moco.folders import Raw, class_names, folder, image_files
 from moco.guard import DataError, check_labels
 
 FORMAT = 4  # of the cache
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as torchvision's weights have it
+NORMALISATIONS = {  # mean and standard deviation of the channels
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),  # as torchvision's weights have it
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),  # the deviation over all pixels of the dataset
+    "cifar10_images": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),  # the mean of each image's own deviation, as FAIR's demo has it
+}
 
 
 class Split(NamedTuple):
@@ -180,10 +184,10 @@ def statistics(dataset: Dataset, config: Config) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (channels, 1, 1) that images are normalised with, in [0, 1].
 
     Raises:
-        DataError: ImageNet's are asked for grey images.
+        DataError: those of another dataset are asked for grey images.
     """
-    chosen = (dataset.mean, dataset.std) if config.normalisation == "dataset" else IMAGENET
+    chosen = NORMALISATIONS.get(config.normalisation, (dataset.mean, dataset.std))
     if len(chosen[0]) != len(dataset.mean):
-        raise DataError(f"normalisation imagenet needs images of three channels; {dataset.name} has {len(dataset.mean)}")
+        raise DataError(f"normalisation {config.normalisation} needs images of three channels; {dataset.name} has {len(dataset.mean)}")
     mean, std = (torch.tensor(x)[:, None, None] for x in chosen)
     return mean, std

@@ -5,12 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from moco import workers
+from moco.attention import Attention
 from moco.batch_norm import SplitBatchNorm2d, SyncBatchNorm2d
-from moco.config import Config
+from moco.config import Config, layers_of
 from moco.convolution import Conv2d
 from moco.seed import seed_weights
 from moco.weights import load_backbone
@@ -85,13 +87,41 @@ class Encoder(nn.Module):
             raise ValueError(f"width {config.width:g} leaves {config.encoder} no channels; its least is {64 / row.width_per_group / 64:g}")
         norm_layer = SyncBatchNorm2d if config.batch_norm == "sync" else partial(SplitBatchNorm2d, splits=splits)
         self.backbone = Backbone(row, scale=config.width, channels=channels, stem=config.stem, norm_layer=norm_layer)
-        size = self.backbone.feature_size
-        self.head: nn.Module = nn.Linear(size, config.projection_size)
-        if config.head == "mlp":
-            self.head = nn.Sequential(nn.Linear(size, size), nn.ReLU(), self.head)
+        size, blocks = self.backbone.feature_size, 1
+        self.attention: nn.Module = nn.Identity()
+        if layers := layers_of(config.attention):
+            self.attention = Attention(self.backbone, layers, config.attention_score, joins=config.attention_output == "join")
+            blocks = self.attention.blocks
+        self.feature_size = size * blocks
+        if blocks > 1 and config.attention_heads == "independent":
+            self.head: nn.Module = Independent([projection_head(config, size) for _ in range(blocks)])
+        else:
+            self.head = projection_head(config, self.feature_size)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Features (N, feature_size): the backbone's, or what attention makes of its maps."""
+        return self.attention(self.backbone(images))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.backbone(images))
+        return self.head(self.features(images))
+
+
+class Independent(nn.Module):
+    """Projection heads for vectors that lie side by side; their outputs are averaged (Jetley et al. 2018, section 3.2: of classifiers)."""
+
+    def __init__(self, heads: list[nn.Module]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+
+    def forward(self, features: Tensor) -> Tensor:
+        parts = features.chunk(len(self.heads), 1)
+        return torch.stack([head(part) for head, part in zip(self.heads, parts, strict=True)]).mean(0)
+
+
+def projection_head(config: Config, size: int) -> nn.Module:
+    """MoCo v1's or v2's head on `size` features."""
+    last = nn.Linear(size, config.projection_size)
+    return nn.Sequential(nn.Linear(size, size), nn.ReLU(), last) if config.head == "mlp" else last
 
 
 def build_encoder(config: Config, channels: int) -> Encoder:

@@ -12,8 +12,8 @@ from moco.data import Dataset
 from moco.device import describe, pick_precision
 from moco.diagnostics import effective_rank
 from moco.encoder import Encoder
-from moco.features import Frozen, extract
-from moco.probe import Features, Probe, lbfgs_probe, learning_rates, linear_probe
+from moco.features import Frozen, extract, seen_size
+from moco.probe import Features, Probe, accuracies, lbfgs_probe, learning_rates, linear_probe, standardised
 from moco.seed import Source, generator
 from moco.splits import Splits, learned
 
@@ -22,6 +22,7 @@ class Evaluation(NamedTuple):
     """Numbers for a record, and the tables behind them."""
 
     numbers: dict[str, Any]
+    probe: Probe
     tables: dict[str, Any]  # classes, accuracy_by_class, confusion (rows: the true class)
 
 
@@ -32,7 +33,7 @@ def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config)
     train, validation = (extract(encoder, split, dataset, config) for split in (splits.train, splits.validation))
     score = validation if scored is splits.validation else extract(encoder, scored, dataset, config)
     labels = [learned(split, config, part).labels for part, split in enumerate((splits.train, splits.validation))]
-    probe = probed(
+    probe, each = probed(
         Features(train.features_ND, labels[0]), Features(validation.features_ND, labels[1]), Features(score.features_ND, scored.labels), config
     )
     assert state_hash(encoder) == before, "evaluation must leave the encoder as it was"
@@ -40,25 +41,35 @@ def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config)
     numbers = {
         **nearest(train, labels[0], score, scored.labels, config),
         **probe_numbers(probe, config),
+        **each,
         "effective_rank": effective_rank(train.features_ND),
         "encoder_sha256": before,
         "device": describe(device),
-        "precision": str(pick_precision(config, device, splits.train.images.shape[2])).removeprefix("torch."),
+        "precision": str(pick_precision(config, device, seen_size(config, splits.train.images))).removeprefix("torch."),
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
-        "feature_size": encoder.backbone.feature_size,
+        "feature_size": encoder.feature_size,
+        "feature_scale": float(train.features_ND.square().mean().sqrt()),
     }
     counts_C = probe.confusion_CC.sum(1)
     by_class = (probe.confusion_CC.diagonal() / counts_C.clamp(min=1)).tolist()
-    return Evaluation(numbers, {"classes": list(dataset.classes), "accuracy_by_class": by_class, "confusion": probe.confusion_CC.tolist()})
+    return Evaluation(numbers, probe, {"classes": list(dataset.classes), "accuracy_by_class": by_class, "confusion": probe.confusion_CC.tolist()})
 
 
-def probed(train: Features, validation: Features, scored: Features, config: Config) -> Probe:
-    """The probe that the config asks for."""
+def probed(train: Features, validation: Features, scored: Features, config: Config) -> tuple[Probe, dict[str, Any]]:
+    """The probe that the config asks for, and where it asks for that what each rate gives alone.
+
+    The latter are `probe_accuracy_lr_<rate>`, and `probe_curves`: by rate the accuracy after each epoch. No choice is made by them.
+    """
+    if config.probe_features == "standardised":
+        train, validation, scored = standardised(train, validation, scored)
     if config.probe_optimizer == "lbfgs":
-        return lbfgs_probe(train, validation, scored)
+        return lbfgs_probe(train, validation, scored), {}
     rates = learning_rates(config.probe_lr_low, config.probe_lr_high)
-    draws = generator(config.seed, Source.PROBE)
-    return linear_probe(train, validation, scored, rates, config.probe_epochs, config.probe_batch_size, draws)
+    draws, found = generator(config.seed, Source.PROBE), list[list[float]]()
+    watch = (lambda weight_ELC: found.append(accuracies(scored, weight_ELC).tolist())) if config.probe_each == "on" else None
+    probe = linear_probe(train, validation, scored, rates, config.probe_epochs, config.probe_batch_size, draws, config.probe_schedule, watch)
+    curves = {f"{rate:g}": [round(value, 6) for value in curve] for rate, curve in zip(rates, zip(*found, strict=True), strict=False)}
+    return probe, {**{f"probe_accuracy_lr_{rate}": curve[-1] for rate, curve in curves.items()}, **({"probe_curves": curves} if curves else {})}
 
 
 def probe_numbers(probe: Probe, config: Config) -> dict[str, Any]:

@@ -1,25 +1,58 @@
 """What a plan must know of a dataset and of a configuration before anything trains."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import torch
 
 from moco import data, diagnostics, guard
 from moco.config import Config
 from moco.data import Dataset, statistics
+from moco.datasets import DATASETS
 from moco.device import pick_device, pick_precision
 from moco.encoder import Encoder
+from moco.features import seen_size
+from moco.needs import Survey, splits_wanted, survey
 from moco.optimizers import build_optimizer
 from moco.splits import Splits, carve
 from moco.views import recipe
-from moco.weights import digest, load_backbone
 
 
-def prepare(name: str, wish: dict[str, Any], data_dir: Path) -> Path:
-    """The cache of the dataset at the image size that the fields ask for; decoded now if need be."""
+def prepare(name: str, wish: dict[str, Any], data_dir: Path, variants: dict[str, dict[str, Any]] | None = None) -> Path:
+    """The cache of the dataset at the image size that the fields ask for, decoded now if need be; with its further split if a variant asks for it."""
     config = Config.of({**wish, "dataset": name})
-    return data.prepare(name, config.image_size, data_dir, config.pretrain_split)
+    further = DATASETS[name].extra if name in DATASETS else ""
+    return data.prepare(name, config.image_size, data_dir, splits_wanted(wish, variants or {}, further))
+
+
+class Ready(NamedTuple):
+    """What a study of these fields has here."""
+
+    cached: Path  # the dataset
+    data: dict[str, Any]  # as `facts_of` says it
+    survey: Survey  # of the variants
+
+
+def ready(name: str, wish: dict[str, Any], variants: dict[str, dict[str, Any]], data_dir: Path, workers: int, *, here: bool, download: bool) -> Ready:
+    """Prepares the dataset and looks for what each variant of a trial needs.
+
+    Args:
+        here: trials run on this machine, which must then have their device.
+        download: published weights may be downloaded now.
+
+    Raises:
+        ValueError: a field or the data is wrong, or no variant can be run.
+    """
+    cached = prepare(name, wish, data_dir, variants)
+    data = facts_of(cached, wish)
+    check_place(wish, workers, here)
+    found = survey(wish, variants, cached, data_dir, workers, download)
+    if given := [reason for variant, reason in found.absent.items() if wish.get("weights") and "weights" not in variants[variant]]:
+        raise ValueError(given[0].removeprefix("weights absent: "))
+    if len(found.absent) == len(variants):
+        raise ValueError(next(iter(found.absent.values())))
+    return Ready(cached, data, found)
 
 
 def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
@@ -29,10 +62,10 @@ def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
         ValueError: a field is unknown or wrong.
     """
     config = Config.of({**values, "dataset": dataset})
-    build_optimizer(config, Encoder(config, 3).head)
+    with torch.device("meta"):
+        encoder = Encoder(config, 3)
+    build_optimizer(config, encoder.head)
     recipe(config, "digits")
-    if config.weights and not config.weights_sha256:
-        config = replace(config, weights_sha256=digest(Path(config.weights)))
     return config.to_dict()
 
 
@@ -57,15 +90,13 @@ def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
     """The dataset in numbers and in words, for the plan and its page.
 
     Raises:
-        ValueError: the validation split cannot be carved, the training split does not fill a batch, or weights do not fit the encoder.
+        ValueError: the validation split cannot be carved, or the training split does not fill a batch.
     """
     dataset = data.load(cached)
     config = Config.of({**wish, "dataset": dataset.name})
     splits = carve(dataset, config)
     encoder = Encoder(config, splits.train.images.shape[1])
-    if config.weights:
-        load_backbone(encoder.backbone, Path(config.weights), config.weights_sha256)
-    pick_precision(config, pick_device(config.device), splits.train.images.shape[2])
+    pick_precision(config, pick_device(config.device), seen_size(config, splits.train.images))
     statistics(dataset, config)
     least = len(splits.pretrain) if config.method == "moco" and not config.finetune_epochs else len(splits.train.labels)
     if config.batch_size > least and (config.method != "frozen" or config.finetune_epochs):
@@ -101,11 +132,12 @@ def about(dataset: Dataset, config: Config, splits: Splits, encoder: Encoder) ->
     used = "" if len(splits.train.labels) == pool else f" of {pool:,}"
     more = "" if config.pretrain_split == "train" else f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
     counted = f"{len(splits.train.labels):,}{used} train, {len(splits.validation.labels):,} validation, {len(splits.test.labels):,} test{more}"
-    rows = [["Data", f"{dataset.title}, {dataset.train.images.shape[2]} px", counted]]
+    seen = f" seen at {config.input_size}" if config.input_size else ""
+    rows = [["Data", f"{dataset.title}, {dataset.train.images.shape[2]} px{seen}", counted]]
     if dataset.modes:
         kinds = ", ".join(f"{count:,} {mode}" for mode, count in sorted(dataset.modes.items(), key=lambda item: -item[1]))
         sizes = sorted(dataset.sizes, key=lambda name: [int(side) for side in name.split("x")])
         rows.append(["Files", kinds, sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"])
     weights = sum(parameter.numel() for parameter in encoder.parameters())
-    told = f"{weights:,} weights, {config.stem} stem, {encoder.backbone.feature_size} features"
+    told = f"{weights:,} weights, {config.stem} stem, {encoder.feature_size} features"
     return [*rows, ["Encoder", f"{config.encoder}, width {config.width:g}", told]]

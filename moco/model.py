@@ -51,6 +51,7 @@ class Contrast(NamedTuple):
     loss: Tensor  # scalar, nats; carries the gradient
     accuracy: Tensor  # share of queries whose own key is the nearest of K + 1; NaN until every key in the queue is real
     alignment: Tensor  # mean |query - key|² of the same image (Wang & Isola 2020, equation 1), 0 to 4
+    own_keys: Tensor  # share of queries of whose image an older key was in the queue, masked or not
     query_NC: Tensor  # unit vectors, without gradient
     key_NC: Tensor
 
@@ -99,13 +100,15 @@ class MoCo(nn.Module):
         """One view's queries against the other's keys and the queue, which stays as it is."""
         query_NC = F.normalize(self.encode(self.query_encoder, query_view), dim=1)
         key_NC = self.encode_keys(key_view, generator)
-        masked_NK = self.queue.images_K == images_N[:, None] if self.masks else None
+        own_NK = self.queue.images_K == images_N[:, None]
+        masked_NK = own_NK if self.masks else None
         loss, positive_N, hardest_N = info_nce(query_NC, key_NC, self.queue.keys_KC, self.temperature, masked_NK)
         with torch.no_grad():
             hits = torch.where(positive_N.isfinite(), (positive_N >= hardest_N).to(loss.dtype), torch.nan).mean()
             accuracy = torch.where(self.queue.filled == len(self.queue.keys_KC), hits, torch.nan)
+            own_keys = own_NK.any(1).to(loss.dtype).mean()
             alignment = 2 - 2 * self.temperature * positive_N.mean()
-        return Contrast(loss, accuracy, alignment, query_NC.detach(), key_NC)
+        return Contrast(loss, accuracy, alignment, own_keys, query_NC.detach(), key_NC)
 
     @torch.no_grad()
     def update_key_encoder(self) -> None:

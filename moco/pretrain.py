@@ -11,6 +11,7 @@ from moco.config import Config
 from moco.data import Dataset
 from moco.device import pick_device, pick_precision
 from moco.encoder import Encoder, build_encoder
+from moco.features import seen_size
 from moco.model import Contrast, MoCo
 from moco.schedules import key_momentum
 from moco.seed import Source, generator
@@ -31,6 +32,7 @@ class EpochMetrics(NamedTuple):
     projection_std: float  # standard deviation of a query's feature over the batch, times √C: 1 is spread out, 0 is collapse
     projection_rank: float  # effective rank of the batch's queries, at most the smaller of N and C
     queue_fill: float  # share of the queue's keys that are real
+    own_keys: float  # mean over the steps of the share of queries of whose image an older key was in the queue, masked or not
     queue_age: float  # steps since the oldest real key was made
     key_drift: float  # |query weights - key weights| / |query weights|
     gradient_norm: float
@@ -47,7 +49,8 @@ class Pretraining(Training):
 
     def __init__(self, config: Config, dataset: Dataset, images: Tensor) -> None:
         encoder = build_encoder(config, images.shape[1])
-        self.moco = MoCo(config, encoder, generator(config.seed, Source.QUEUE), pick_precision(config, pick_device(config.device), images.shape[2]))
+        precision = pick_precision(config, pick_device(config.device), seen_size(config, images))
+        self.moco = MoCo(config, encoder, generator(config.seed, Source.QUEUE), precision)
         super().__init__(config, dataset, images, self.moco, self.moco.query_encoder)
         if config.compile == "on":
             for encoder in (self.moco.query_encoder, self.moco.key_encoder):
@@ -57,14 +60,14 @@ class Pretraining(Training):
         self.moco.key_momentum = key_momentum(self.config.key_momentum_schedule, self.config.key_momentum, self.progress)
         contrast = self.moco(*batch.views, batch.images_N, chance.shuffle)
         self.last = contrast
-        return contrast.loss, torch.stack([contrast.loss, contrast.accuracy, contrast.alignment])
+        return contrast.loss, torch.stack([contrast.loss, contrast.accuracy, contrast.alignment, contrast.own_keys])
 
     @property
     def encoder(self) -> Encoder:
         return self.moco.query_encoder
 
     def run_epoch(self) -> Epoch:
-        (loss, accuracy, alignment), lr, seconds, speed = self.train_epoch()
+        (loss, accuracy, alignment, own_keys), lr, seconds, speed = self.train_epoch()
         queue, queries = self.moco.queue, workers.gather(self.last.query_NC).float()
         metrics = EpochMetrics(
             epoch=self.epoch,
@@ -78,6 +81,7 @@ class Pretraining(Training):
             projection_std=diagnostics.spread(queries),
             projection_rank=diagnostics.effective_rank(queries),
             queue_fill=float(queue.filled) / len(queue.keys_KC),
+            own_keys=own_keys,
             queue_age=float(queue.filled) / (self.config.batch_size * self.config.keys_an_image),
             key_drift=diagnostics.drift(self.moco.query_encoder, self.moco.key_encoder),
             gradient_norm=float(gradient_norm(self.parameters)),

@@ -5,12 +5,13 @@ By L-BFGS it is the L2 penalty.
 Letters: N images, D features, E = D + 1 with the bias, L learning rates, C classes.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from moco.schedules import steps
+from moco.schedules import SCHEDULES
 
 MOMENTUM = 0.9
 
@@ -31,6 +32,7 @@ class Probe(NamedTuple):
     accuracy: float  # on the split that is scored, in [0, 1]
     top5_accuracy: float  # the label is among the five likeliest classes
     confusion_CC: Tensor  # images of the class of the row that were taken for the class of the column
+    weight_EC: Tensor  # the last row is the bias
 
 
 def learning_rates(low: float, high: float) -> tuple[float, ...]:
@@ -41,12 +43,21 @@ def learning_rates(low: float, high: float) -> tuple[float, ...]:
 
 @torch.no_grad()
 def linear_probe(
-    train: Features, validation: Features, scored: Features, rates: tuple[float, ...], epochs: int, batch_size: int, generator: torch.Generator
+    train: Features,
+    validation: Features,
+    scored: Features,
+    rates: tuple[float, ...],
+    epochs: int,
+    batch_size: int,
+    generator: torch.Generator,
+    schedule: str = "steps",
+    watch: Callable[[Tensor], None] | None = None,
 ) -> Probe:
-    """Softmax regression by SGD with momentum 0.9 and no weight decay, the rate cut to a tenth after 60 % and 80 % of the epochs.
+    """Softmax regression by SGD with momentum 0.9 and no weight decay, the rate by `schedule` over the epochs.
 
     Deviation from FAIR's protocol: weights start at 0, and several rates over decades are tried, not one. The best rate follows the scale
     of the features (about 1 / scale²), so a grid must reach well below and above it, or it favours the encoders whose scale suits it.
+    `watch` is shown the weights (E, L, C) of all rates after every epoch.
     """
     device = train.values.device
     labels = train.labels.to(device)
@@ -57,13 +68,15 @@ def linear_probe(
     velocity = torch.zeros_like(weight_ELC)
     inputs_NE = with_bias(train.values)
     for epoch in range(epochs):
-        rate_L1 = (rate_L * steps(epoch / epochs))[:, None]
+        rate_L1 = (rate_L * SCHEDULES[schedule](epoch / epochs))[:, None]
         for index in torch.randperm(len(labels), generator=generator).to(device).split(batch_size):
             x_BE = inputs_NE[index]
             error_BLC = torch.softmax(logits(x_BE, weight_ELC), dim=2) - target[index][:, None]
             gradient = (x_BE.T @ error_BLC.flatten(1)).view_as(weight_ELC) / len(index)
             velocity.mul_(MOMENTUM).add_(gradient)
             weight_ELC.sub_(rate_L1 * velocity)
+        if watch is not None:
+            watch(weight_ELC)
     return best_of(rates, weight_ELC, validation, scored)
 
 
@@ -102,6 +115,13 @@ def best_of(settings: tuple[float, ...], weight_ELC: Tensor, validation: Feature
     return scores(settings[best], best in (0, len(settings) - 1), float(validation_L[best]), scored, weight_ELC[:, best])
 
 
+def standardised(*splits: Features) -> list[Features]:
+    """The splits with each feature shifted and scaled to mean 0 and deviation 1 over the first of them; what is constant there becomes 0."""
+    mean, std = splits[0].values.mean(0), splits[0].values.std(0, correction=0)
+    scale = torch.where(std > 1e-12, std, torch.inf)
+    return [Features((part.values - mean) / scale, part.labels) for part in splits]
+
+
 def root_mean_square(values: Tensor) -> Tensor:
     """Of all features together, without overflow; 1 where they are all 0."""
     largest = values.abs().amax()
@@ -116,7 +136,7 @@ def scores(setting: float, at_edge: bool, validation_accuracy: float, scored: Fe
     near = logits_NC.topk(min(5, classes), dim=1).indices == labels[:, None]
     confusion_CC = torch.bincount(labels * classes + logits_NC.argmax(1), minlength=classes**2).view(classes, classes).cpu()
     accuracy = float(confusion_CC.diagonal().sum()) / len(labels)
-    return Probe(setting, at_edge, validation_accuracy, accuracy, float(near.any(1).cpu().double().mean()), confusion_CC)
+    return Probe(setting, at_edge, validation_accuracy, accuracy, float(near.any(1).cpu().double().mean()), confusion_CC, weight_EC)
 
 
 def with_bias(values_ND: Tensor) -> Tensor:

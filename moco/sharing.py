@@ -82,7 +82,7 @@ def trial(values: dict[str, Any], cached: Path, threads: int, seconds: float, ga
     try:
         config = Config.of(values)
         dataset = data.load(cached)
-        run = METHODS[config.method](config, dataset, carve(dataset, config))
+        run = METHODS[config.method if config.method in METHODS else "supervised"](config, dataset, carve(dataset, config))
         batches = endless(run)
 
         def some() -> None:

@@ -12,7 +12,7 @@ from moco.config import Config
 from moco.data import Dataset, Split
 from moco.device import passes, pick_device, pick_precision
 from moco.encoder import Encoder, build_encoder
-from moco.features import extract
+from moco.features import extract, seen_size
 from moco.seed import Source, derived_seed, seed_weights
 from moco.training import Batch, Chance, Epoch, Training, gradient_norm
 
@@ -36,11 +36,11 @@ class Classifier(nn.Module):
     def __init__(self, encoder: Encoder, classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.linear = nn.Linear(encoder.backbone.feature_size, classes)
+        self.linear = nn.Linear(encoder.feature_size, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (N, classes)."""
-        return self.linear(self.encoder.backbone(images))
+        return self.linear(self.encoder.features(images))
 
 
 class Supervised(Training):
@@ -52,8 +52,8 @@ class Supervised(Training):
         for parameter in encoder.head.parameters():
             parameter.requires_grad_(False)
         self.labels = train.labels.to(pick_device(config.device))
-        super().__init__(config, dataset, train.images, self.classifier, nn.ModuleList([encoder.backbone, self.classifier.linear]))
-        self.precision = pick_precision(config, self.device, train.images.shape[2])
+        super().__init__(config, dataset, train.images, self.classifier, nn.ModuleList([encoder.backbone, encoder.attention, self.classifier.linear]))
+        self.precision = pick_precision(config, self.device, seen_size(config, train.images))
 
     def forward(self, batch: Batch, chance: Chance) -> tuple[Tensor, Tensor]:
         labels, (view,) = self.labels[batch.images_N], batch.views

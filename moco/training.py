@@ -13,6 +13,7 @@ from moco.config import Config
 from moco.data import Dataset, statistics
 from moco.device import keep_pages, pick_device, send
 from moco.encoder import Encoder
+from moco.features import seen_size
 from moco.optimizers import build_optimizer
 from moco.schedules import share_of_peak
 from moco.seed import Source, generator
@@ -155,7 +156,9 @@ class Training(ABC):
         parameters = views.Parameters(*(torch.cat([workers.share(part) for part in parts]) for parts in zip(*drawn, strict=True)))
         images = workers.share(images)
         pixels = self.images[images.repeat(self.views_an_image)]
-        made = views.render(pixels, parameters, height, grayscale_first=self.recipe.grayscale_first, normal=(self.mean, self.std))
+        made = views.render(
+            pixels, parameters, seen_size(self.config, self.images), grayscale_first=self.recipe.grayscale_first, normal=(self.mean, self.std)
+        )
         return Batch(images, made.chunk(self.views_an_image))
 
 

@@ -12,7 +12,9 @@ from moco.data import Dataset
 from moco.device import pick_device
 from moco.encoder import Encoder, build_encoder
 from moco.evaluate import evaluate, validation_knn
+from moco.pictures import pictures_of
 from moco.pretrain import Pretraining
+from moco.pretrained import placed
 from moco.splits import Splits, carve, learned
 from moco.supervised import Supervised, accuracy, finetuning, plain, supervised
 from moco.training import Training
@@ -23,7 +25,7 @@ METHODS = {
 }
 
 
-def run(values: dict[str, Any], folder: Path, cached: Path, weights: Path | None = None) -> Generator[dict[str, Any], None, dict[str, Any]]:
+def run(values: dict[str, Any], folder: Path, cached: Path, **weights: Path) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Yields one dict of numbers an epoch and returns the result; started again with the same folder it goes on where it was.
 
     Epochs that the checkpoint already holds are yielded again from it, so that the curve is always whole.
@@ -33,15 +35,16 @@ def run(values: dict[str, Any], folder: Path, cached: Path, weights: Path | None
         folder: keeps this trial's checkpoints, and after the end `encoder.pt` (the backbone by torchvision's names),
             `head.pt` and `evaluation.json` (accuracy by class, confusion).
         cached: a dataset as `moco.data.prepare` left it.
-        weights: where the file of that field is on this machine, if not where the field says.
+        weights: where files of weights are on this machine, by `moco.pretrained.key` of their SHA-256.
 
     Returns:
+        Of the last epoch `own_keys` and `contrastive_accuracy` (MoCo only).
         Accuracies on `score_split`, in [0, 1]: `knn_accuracy` and `knn_projection_accuracy` (MoCo only), `probe_accuracy`,
         `probe_top5_accuracy`, `supervised_accuracy` and `finetune_accuracy` where there is one. `loss` (nats, last epoch),
         `probe_lr` or `probe_l2` with `probe_at_edge`, `probe_validation_accuracy`, `effective_rank` of the training features,
         `encoder_sha256`, `device`, `precision`, `parameters`, `feature_size`, and `remarks`: sentences on what is plainly wrong.
     """
-    config = Config.of({**values, "weights": str(weights)} if weights else values)
+    config = placed(Config.of(values), weights)
     dataset = data.load(cached)
     splits = carve(dataset, config)
     keeper = Keeper(folder)
@@ -86,7 +89,7 @@ class Keeper:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / "checkpoint.pt"
-        for name in ("checkpoint.pt", "encoder.pt", "head.pt") if workers.rank() == 0 else ():
+        for name in ("checkpoint.pt", "encoder.pt", "attention.pt", "head.pt") if workers.rank() == 0 else ():
             for draft in folder.glob(f"{name}.[0-9]*"):  # a kill during a save left it
                 draft.unlink(missing_ok=True)
         self.content: dict[str, Any] = workers.of_first(lambda: kept(folder))
@@ -102,10 +105,17 @@ class Keeper:
         if workers.rank() == 0:
             checkpoint.previous(self.file).unlink(missing_ok=True)
 
+    def keep_pictures(self, pictures: list[dict[str, Any]]) -> None:
+        """Leaves attention maps of some test images."""
+        if workers.rank() == 0:
+            (self.folder / "pictures.json").write_text(json.dumps(pictures))
+
     def keep_encoder(self, encoder: Encoder, tables: dict[str, Any]) -> None:
         """Leaves the trained encoder and the tables of its evaluation beside the checkpoint."""
         if workers.rank() == 0:
             checkpoint.save(self.folder / "encoder.pt", {name: tensor.cpu() for name, tensor in encoder.backbone.state_dict().items()})
+            if attention := {name: tensor.cpu() for name, tensor in encoder.attention.state_dict().items()}:
+                checkpoint.save(self.folder / "attention.pt", attention)
             checkpoint.save(self.folder / "head.pt", {name: tensor.cpu() for name, tensor in encoder.head.state_dict().items()})
             (self.folder / "evaluation.json").write_text(json.dumps(tables))
 
@@ -127,8 +137,11 @@ def evaluated(encoder: Encoder, training: Training | None, keeper: Keeper, split
     """The numbers of the trained encoder, which is left in the folder."""
     found, curve = evaluate(encoder, splits, dataset, config), keeper.content["curve"]
     numbers = {"loss": curve[-1]["loss"] if curve else None, **found.numbers}
+    numbers |= {name: curve[-1][name] for name in ("own_keys", "contrastive_accuracy") if curve and name in curve[-1]}
     if isinstance(training, Supervised):
         numbers["supervised_accuracy"] = accuracy(training.classifier, splits.scored(config), dataset, config)
+    if config.pictures and config.attention != "none":
+        keeper.keep_pictures(pictures_of(encoder, found.probe, splits.scored(config), dataset, config))
     numbers["remarks"] = diagnostics.remarks(curve, numbers, len(dataset.classes), config)
     keeper.keep_encoder(encoder, found.tables)
     return numbers

@@ -44,6 +44,7 @@ RECIPES = {
     "moco_cifar": CIFAR,  # FAIR's CIFAR-10 demo: smaller crops, no blur
     "svhn": CIFAR._replace(flip=0.0),  # a mirrored digit is another sign
     "digits": Recipe((0.5, 1.0), flip=0.0, jitter=0.8, brightness=0.4, contrast=0.4),
+    "shapes": CIFAR._replace(crop_scale=(0.5, 1.0)),  # of a smaller crop the shape would often be missing
     "crop": Recipe((0.4, 1.0), flip=0.5),  # for training on labels
 }
 BLUR = (0.1, 2.0)  # standard deviation in pixels of the view, whatever its size (Chen et al. 2020, at 224)

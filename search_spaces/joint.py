@@ -1,13 +1,15 @@
 """How far does MoCo get on this dataset when everything is searched together, and is that better than the published recipe?
 
-An adaptive search over optimizer, learning rate, weight decay, key momentum, queue size and temperature; the best point against the
-recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good setting. It does not compare optimizers: that is what `optimizers` does.
+An adaptive search over optimizer, learning rate, weight decay, key momentum, queue size, temperature and attention placement; the best point
+against the recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good setting. It does not compare optimizers: that is what
+`optimizers` does.
 """
 
 from moco.diagnostics import COLLAPSED_RANK
 from study.space import Arm, By, Choice, Claim, Explore, LogRange, Metric, OneMinus, Powers, Profile, Replica, Space
 
-RECIPE = {"optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "key_momentum": 0.99, "queue_size": 4096, "temperature": 0.1}
+RECIPE = {"optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "key_momentum": 0.99, "queue_size": 4096, "temperature": 0.1,
+          "attention": "none"}  # fmt: skip
 
 ARMS = (
     Arm("published", "Published", {}, {}, RECIPE, in_report=False),
@@ -32,6 +34,7 @@ EXPLORE = Explore(
         "key_momentum": OneMinus(1e-4, 0.5),
         "queue_size": Powers(128, 8192),
         "temperature": LogRange(0.03, 1.0),
+        "attention": Choice(("none", "layer2", "layer3", "layer2+layer3")),
     },
     objectives=(("probe_accuracy", True), ("seconds", False)),
     known=(RECIPE,),

@@ -7,15 +7,17 @@ Ranges follow published recipes for contrastive ResNets, three decades each.
 
 from moco.diagnostics import COLLAPSED_RANK
 from moco.optimizers import OPTIMIZERS
-from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Space
+from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Reported, Space
 
 
-def arm(name: str, title: str, low: float, high: float, *, in_report: bool = True) -> Arm:
-    """An optimizer with the learning-rate range that is searched for it."""
+def arm(name: str, title: str, low: float, high: float, *, in_report: bool = True, optional: bool = False, plain: bool = False) -> Arm:
+    """An optimizer with the learning-rate range that is searched for it; `plain`: without momentum."""
     row = OPTIMIZERS[name]
-    momentum = "{momentum:g}" if row.momentum == "momentum" else row.momentum
+    momentum = "0" if plain else "{momentum:g}" if row.momentum == "momentum" else row.momentum
     ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
-    return Arm(name, title, {"optimizer": name}, {"lr": LogRange(low, high)}, {"lr": row.default_lr}, in_report, ledger)
+    values = {"optimizer": name, **({"momentum": 0.0} if plain else {})}
+    own = f"{name}-plain" if plain else name
+    return Arm(own, title, values, {"lr": LogRange(low, high)}, {"lr": row.default_lr}, in_report, ledger, optional=optional)
 
 
 # scientific: the optimizer          lr, low   high
@@ -25,6 +27,11 @@ ARMS = (
     arm("adamw",   "AdamW",          3e-5,     3e-2, in_report=False),
     arm("adagrad", "Adagrad",        3e-4,     3e-1),
     arm("rmsprop", "RMSprop",        1e-5,     1e-2),
+    # the rest on demand: --set arms=sgd,rmsprop,lion or arms=all
+    arm("sgd",     "SGD, no mom.",     3e-2,   30.0,  optional=True, plain=True),
+    arm("rmsprop", "RMSprop, no mom.", 1e-4,   1e-1,  optional=True, plain=True),
+    *(arm(name, name.capitalize(), row.default_lr / 32, row.default_lr * 32, in_report=False, optional=True)
+      for name, row in OPTIMIZERS.items() if name not in ("sgd", "adam", "adamw", "adagrad", "rmsprop")),
 )  # fmt: skip
 
 FIXED = {
@@ -51,11 +58,13 @@ REPLICA = Replica(
     values={"lr": 0.03, "momentum": 0.9, "weight_decay": 1e-4, "schedule": "constant"},
     shown="lr 0.03",
     unknown=(
-        "Whether RMSprop had momentum 0.9 as SGD had. Here both have it, in every stage; without it RMSprop’s steps are ten times smaller.",
+        "Whether RMSprop had momentum 0.9 as SGD had. Here both have it, in every stage; without it RMSprop’s steps are ten times smaller. "
+        "Both are also there without it: --set arms=sgd,rmsprop,sgd-plain,rmsprop-plain.",
         "Batch size (64 or 256) and queue size. Ours are in the ledger.",
-        "Which pretrained weights the runs began from. Ours begin from random weights.",
+        "Which pretrained weights the runs began from. Ours begin from random ones unless the command names others, as --weights fair-moco-v1 does.",
         "The heights of the curves: the report prints no number for this figure.",
     ),
+    unstated="momentum, batch and queue size are not stated",
 )
 
 METRICS = (
@@ -76,6 +85,8 @@ CLAIMS = (
     Claim("adam", "adam", "sgd", "probe_accuracy", "final", "family", "Adam reaches a higher probe accuracy than SGD"),
     Claim("adamw", "adamw", "sgd", "probe_accuracy", "final", "family", "AdamW reaches a higher probe accuracy than SGD"),
     Claim("adagrad", "adagrad", "sgd", "probe_accuracy", "final", "family", "Adagrad reaches a higher probe accuracy than SGD"),
+    *(Claim(arm.name, arm.name, "sgd", "probe_accuracy", "final", "family", f"{arm.title} reaches a higher probe accuracy than SGD")
+      for arm in ARMS if arm.optional),
 )  # fmt: skip
 
 PROFILES = {
@@ -126,7 +137,36 @@ SPACE = Space(
     threats=(
         "Only the learning rate is tuned. Momentum {momentum:g} is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
         "Weight decay is {weight_decay:g} for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",
-        "The encoder begins from random weights; the report’s began from pretrained ones.",
+        "The report’s encoder began from pretrained weights, which it does not name. Whether ours did, the provenance says.",
         "One search for each optimizer: the luck of the search is not measured.",
+    ),
+    reported=(
+        Reported(
+            "R5",
+            "ResNet-50 from pretrained weights, CIFAR-10, 20 epochs, lr 0.03, loss of SGD",
+            "none printed",
+            "sgd",
+            "loss",
+            "replica",
+            "Encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}",
+        ),
+        Reported(
+            "R5",
+            "the same, loss of RMSprop",
+            "none printed, below SGD’s",
+            "rmsprop",
+            "loss",
+            "replica",
+            "Encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}",
+        ),
+        Reported(
+            "R9",
+            "Unmodified MoCo on CIFAR-10, the baseline",
+            "none printed",
+            "sgd",
+            "probe_accuracy",
+            "final",
+            "Encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}, its own rate",
+        ),
     ),
 )

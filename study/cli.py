@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from study.errors import StudyError
-from study.space import Profile, Space
+from study.space import Arm, Profile, Space
 
 
 def parser(spaces: list[str]) -> argparse.ArgumentParser:
@@ -24,7 +24,7 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
     option(
         "--dataset",
         metavar="NAME|FOLDER",
-        help="digits (bundled), cifar10, cifar100, stl10, svhn, or a folder of train/<class>/* and test/<class>/*. Default: the profile's",
+        help="digits or shapes (bundled), cifar10, cifar100, stl10, svhn, or a folder of train/<class>/* and test/<class>/*. Default: the profile's",
     )
     option("--data-dir", metavar="DIR", default="data", help="downloads and decoded images (default: data)")
     option(
@@ -38,8 +38,10 @@ def parser(spaces: list[str]) -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="override a field of every trial, but not what the report's setting fixes; recorded in the plan; repeatable",
+        help="override a field of every trial, but not what the report's setting fixes; arms=NAME,NAME or arms=all: which arms; recorded; repeatable",
     )
+    weights = "published weights, fair-moco-v1, fair-moco-v2 or torchvision, downloaded once into --data-dir, or a file"
+    option("--weights", metavar="NAME|FILE", help=f"what encoders begin from where an arm does not say otherwise: {weights} (default: random)")
     option("--trials", metavar="N", type=int, help="search trials of each arm")
     option("--seeds", metavar="N", type=int, help="final seeds of each arm")
     option("--max-hours", metavar="H", type=float, default=0.0, help="wall time after which the study stops, to be resumed")
@@ -79,7 +81,32 @@ def overrides_of(pairs: list[str]) -> dict[str, Any]:
             fields[name] = json.loads(text)
         except (ValueError, RecursionError):
             fields[name] = text
+    if not isinstance(fields.get("arms", ""), str):
+        raise StudyError(f"--set arms takes names joined by commas, or all; got {fields['arms']!r}")
     return fields
+
+
+def begun_from(weights: str | None, space: Space, overrides: dict[str, Any]) -> tuple[Space, dict[str, Any]]:
+    """What --weights means in a space: its arms may name those weights, or take a file; else every encoder begins from them.
+
+    Raises:
+        StudyError: --set says something else.
+    """
+    if weights is None:
+        return space, overrides
+    if overrides.get("weights", weights) != weights:
+        raise StudyError("--set weights and --weights must be the same; give one of them")
+    named = [arm.values.get("weights") for arm in space.arms]
+    if weights in named:
+        return space, overrides
+    if "given" not in named:
+        return space, {**overrides, "weights": weights}
+    return replace(space, arms=tuple(given(arm, weights) for arm in space.arms)), overrides
+
+
+def given(arm: Arm, weights: str) -> Arm:
+    """The arm with the weights that the command gives, where it takes them."""
+    return replace(arm, values={**arm.values, "weights": weights}) if arm.values.get("weights") == "given" else arm
 
 
 def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) -> Profile:
@@ -91,6 +118,8 @@ def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) 
     if profile not in space.profiles:
         raise StudyError(f"{space.name} has the profiles {', '.join(space.profiles)}; got {profile!r}")
     sizes = space.profiles[profile]
+    if trials is not None and not sizes.search_trials:
+        raise StudyError(f"--trials is for spaces that search; {space.name} tunes nothing for an arm, give --seeds")
     for word, count in (("--trials", trials), ("--seeds", seeds)):
         if count is not None and count < 1:
             raise StudyError(f"{word} must be 1 or more; got {count}")

@@ -5,6 +5,7 @@ from collections import Counter
 
 from study.panel import short
 from study.plan import Plan, tuned
+from study.readings import judged
 from study.record import Record, final_records
 from study.sentences import detectable_words
 from study.space import By, Choice, OneMinus, Span
@@ -33,12 +34,15 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
         )
         lines.append(f"{stage:10}{count:8d}{done:8d}{words}")
     lines += ["", f"{plan.scientific:12}{'search':30}{'trials':>8}{'confirm':>9}{'final seeds':>13}"]
-    for arm in plan.arms:
+    for arm in plan.running:
         ranges = ", ".join(f"{name} {short(span.low)} to {short(span.high)}" for name, span in arm.search.items())
         searched = bool(tuned(plan, arm))
         confirm = f"{plan.sizes.confirm_points} x {plan.sizes.confirm_seeds}" if searched else "–"
         reference = "  (reference)" if arm.name == plan.reference else "" if arm.in_report else "  (not in the report)"
         lines.append(f"{arm.title:12}{ranges:30}{plan.sizes.search_trials if searched else 0:8d}{confirm:>9}{plan.sizes.final_seeds:13d}{reference}")
+    lines += [f"{arm.title:12}not run: {plan.absent[arm.name]}" for arm in plan.arms if arm.name in plan.absent]
+    if readings := [arm.title for arm in plan.arms if arm.of and not plan.why_absent(arm.name)]:
+        lines += ["", f"Read off the same runs: {', '.join(readings)}."]
     if plan.explore:
         lines += ["", f"{plan.arm(plan.explore.arm).title} is searched adaptively for {' and '.join(name for name, _ in plan.explore.objectives)}:"]
         lines += [f"  {name:15}{span_words(span)}" for name, span in plan.explore.search.items()]
@@ -71,7 +75,7 @@ def span_words(span: Span) -> str:
 
 def paired_sd(plan: Plan, records: list[Record]) -> float:
     """The primary claim's sd of differences as far as it was measured; NaN before."""
-    primary = next((verdict for verdict in verdicts(plan, standing(plan, final_records(records))) if verdict.claim.role == "primary"), None)
+    primary = next((verdict for verdict in verdicts(plan, judged(plan, records)) if verdict.claim.role == "primary"), None)
     return primary.result.sd if primary else math.nan
 
 

@@ -3,7 +3,7 @@
 import math
 
 from study.compare import Paired, t_interval
-from study.panel import Axis, Band, Bar, Line, Mark, Panel, Points, Rule, Text, Zone, number, padded, stacked, ticks
+from study.panel import Axis, Band, Bar, Line, Mark, Panel, Points, Rule, Text, Zone, capital, number, padded, stacked, ticks
 from study.plan import Plan
 from study.space import Metric
 from study.stages import Records
@@ -11,6 +11,7 @@ from study.tables import ArmResult, curves_of
 from study.verdict import Verdict
 
 DIGITS = {"points": 1, "nats": 2}
+LOSS = Metric("loss", "loss", "nats", 1.0, False, 0.1)
 ROW = 50  # pixels of one arm's row
 
 
@@ -56,7 +57,8 @@ def way_panel(verdict: Verdict, span: float) -> Panel:
 def then_panels(plan: Plan, records: Records) -> list[Panel]:
     """Ours with the first seed, and with all of them: the replica's loss by epoch."""
     arms = [arm for arm in plan.arms if arm.in_report]
-    curves = {arm.name: curves_of(plan, records, arm.name, "replica") for arm in arms}
+    metric = drawn_metric(plan)
+    curves = {arm.name: curves_of(plan, records, arm.name, "replica", metric.name, metric.scale) for arm in arms}
     curves = {name: found for name, found in curves.items() if found}
     if not curves:
         return []
@@ -82,23 +84,34 @@ def then_panels(plan: Plan, records: Records) -> list[Panel]:
         for part in ((mark.low, mark.high) if isinstance(mark, Band) else (mark.y,) if isinstance(mark, Line) else ())
         for value in part
     ]
-    chance = plan.data.get("chance", {}).get("loss")
+    chance = drawn_chance(plan, metric)
     low, high = padded([*heights, chance] if chance else heights, 0.04)
     last = max(len(curve) for found in curves.values() for curve in found.values())
     x = Axis(1, max(2, last), epoch_ticks(last), "epoch")
-    y = Axis(low, high, ticks(low, high, 5), "loss, nats")
+    y = Axis(low, high, ticks(low, high, 5), f"{metric.title}, {'%' if metric.unit == 'points' else metric.unit}")
     rule: list[Mark] = [Rule("ref", chance, vertical=False, label="chance")] if chance else []
     shown = plan.replica.shown
     return [
-        Panel("then-one", "Ours, first seed", f"seed {first}, {shown} for all; 1 run each, no interval", ends_told(one, titles), x, y, (*rule, *one), 240, right=76),
-        Panel("then-all", f"Ours, {count} seeds", f"same setting; mean of {count} seeds, pointwise 95 % t bands", ends_told(many, titles), x, y, (*rule, *many), 240, right=76),
+        Panel("then-one", "Ours, first seed", f"seed {first}, {shown} for all; 1 run each, no interval", ends_told(one, titles, metric), x, y, (*rule, *one), 240, right=76),
+        Panel("then-all", f"Ours, {count} seeds", f"same setting; mean of {count} seeds, pointwise 95 % t bands", ends_told(many, titles, metric), x, y, (*rule, *many), 240, right=76),
     ]  # fmt: skip
 
 
-def ends_told(marks: list[Mark], titles: dict[str, str]) -> str:
+def drawn_metric(plan: Plan) -> Metric:
+    """The number by epoch that the report draws: one of the plan's metrics, or the pretraining loss."""
+    return next((metric for metric in plan.metrics if metric.name == plan.replica.drawn and metric.name != LOSS.name), LOSS)
+
+
+def drawn_chance(plan: Plan, metric: Metric) -> float | None:
+    """What guessing gives in that number, in its unit; None where that is not known."""
+    chance = plan.data.get("chance", {}).get(metric.name)
+    return None if chance is None else chance * metric.scale
+
+
+def ends_told(marks: list[Mark], titles: dict[str, str], metric: Metric) -> str:
     """Where each line ends, in words."""
-    ends = [f"{titles[mark.arm]} {mark.y[-1]:.2f}" for mark in marks if isinstance(mark, Line)]
-    return "At the last epoch: " + ", ".join(ends) + " nats."
+    ends = [f"{titles[mark.arm]} {mark.y[-1]:.{digits(metric)}f}" for mark in marks if isinstance(mark, Line)]
+    return "At the last epoch: " + ", ".join(ends) + f" {'%' if metric.unit == 'points' else metric.unit}."
 
 
 def epoch_ticks(last: int) -> tuple[tuple[float, str], ...]:
@@ -121,7 +134,7 @@ def final_panels(plan: Plan, results: list[ArmResult], differences: dict[str, Pa
         marks += seeds_and_mean(name, tuple(result.by_seed.values()), result.mean, result.low, result.high, y, high - low, unit)
     told = "; ".join(f"{r.arm.title} mean {number(r.mean, digits(metric))} {unit}" for r in results)
     level = Panel(
-        "final-level", metric.title.capitalize(), "every small mark is one seed; mean with its 95 % t interval", told,
+        "final-level", capital(metric.title), "every small mark is one seed; mean with its 95 % t interval", told,
         Axis(low, high, ticks(low, high, 6), f"test {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(marks), height, rows, left=92, right=10, top=26,
     )  # fmt: skip
     return [level, difference_panel(plan, rows, differences, delta, height)] if differences else [level]

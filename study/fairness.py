@@ -24,16 +24,18 @@ class LedgerRow(NamedTuple):
 
 def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
     """Whether every arm had the same chance, counted from the records."""
-    rows = [
-        counted(plan, records, label, stage)
-        for label, stage in (("Search trials, quasi-random", "search"), ("Confirm runs", "confirm"), ("Final seeds", "final"))
-    ]
-    added = tuple(str(len(of_stage(records, arm.name, "added"))) for arm in plan.arms)
-    rows.insert(1, LedgerRow("Budget", f"Points added at an edge, {plan.sizes.added_trials} allowed", added, "same allowance", False))
+    rows = [counted(plan, records, "Final seeds", "final")]
+    if any(arm.search for arm in plan.running):
+        searched, confirmed = (
+            counted(plan, records, label, stage) for label, stage in (("Search trials, quasi-random", "search"), ("Confirm runs", "confirm"))
+        )
+        added = tuple(str(len(of_stage(records, arm.name, "added"))) for arm in plan.running)
+        allowed = f"Points added at an edge, {plan.sizes.added_trials} allowed"
+        rows = [searched, LedgerRow("Budget", allowed, added, "same allowance", False), confirmed, *rows]
     for label, key in (("Epochs a run", "epoch"), ("Steps a run", "step")):
-        cells = tuple(spread([r.curve[-1].get(key) for r in of_stage(records, arm.name, "final") if r.curve]) for arm in plan.arms)
+        cells = tuple(spread([r.curve[-1].get(key) for r in of_stage(records, arm.name, "final") if r.curve]) for arm in plan.running)
         rows.append(equal_row("Budget", label, cells))
-    speed = [median_step_seconds(of_stage(records, arm.name, "final")) for arm in plan.arms]
+    speed = [median_step_seconds(of_stage(records, arm.name, "final")) for arm in plan.running]
     known = [value for value in speed if value > 0]
     gap = (max(known) / min(known) - 1) if known else 0.0
     rows.append(
@@ -45,7 +47,7 @@ def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
 
 def counted(plan: Plan, records: Records, label: str, stage: str) -> LedgerRow:
     """How many runs of a stage each arm has."""
-    return equal_row("Budget", label, tuple(str(len(of_stage(records, arm.name, stage))) for arm in plan.arms))
+    return equal_row("Budget", label, tuple(str(len(of_stage(records, arm.name, stage))) for arm in plan.running))
 
 
 def equal_row(group: str, item: str, cells: tuple[str, ...]) -> LedgerRow:
@@ -72,7 +74,9 @@ def median_step_seconds(runs: list[Record]) -> float:
 
 def tuning_rows(plan: Plan, records: Records) -> list[LedgerRow]:
     """What was searched, over how many decades, and how far from an edge the choice lies."""
-    arms = plan.arms
+    arms = plan.running
+    if not any(arm.search for arm in arms):
+        return []
     rows = [equal_row("Tuning", "Dimensions searched", tuple(str(len(arm.search)) for arm in arms))]
     for name in dict.fromkeys(key for arm in arms for key in arm.search):
         spans = [arm.search.get(name) for arm in arms]
@@ -88,28 +92,29 @@ def tuning_rows(plan: Plan, records: Records) -> list[LedgerRow]:
 def fixed_rows(plan: Plan) -> list[LedgerRow]:
     """What is the same for all, and where arms differ by nature."""
     rows = []
-    for item in dict.fromkeys(key for arm in plan.arms for key in arm.ledger):
-        cells = (arm.ledger.get(item, "–").format(**{**plan.base, **plan.stages["final"], **arm.values}) for arm in plan.arms)
+    for item in dict.fromkeys(key for arm in plan.running for key in arm.ledger):
+        cells = (arm.ledger.get(item, "–").format(**{**plan.base, **plan.stages["final"], **arm.values}) for arm in plan.running)
         rows.append(equal_row("Fixed", item, tuple(cells)))
     fields = {**plan.base, **plan.stages["final"]}
     for name in ("schedule", "batch_size", "queue_size", "temperature", "key_momentum"):
         if name in fields:
-            value = fields[name]
-            rows.append(
-                equal_row("Fixed", name.replace("_", " ").capitalize(), (f"{value:,}" if isinstance(value, int) else str(value),) * len(plan.arms))
-            )
+            values = [arm.values.get(name, fields[name]) for arm in plan.running]
+            told = tuple(f"{value:,}" if isinstance(value, int) else str(value) for value in values)
+            rows.append(equal_row("Fixed", name.replace("_", " ").capitalize(), told))
     return rows
 
 
 def failure_rows(plan: Plan, records: Records) -> list[LedgerRow]:
     """Diverged and collapsed runs."""
-    every = {arm.name: [r for r in records.values() if r.arm == arm.name] for arm in plan.arms}
-    diverged = tuple(str(sum(r.status == "diverged" for r in every[arm.name])) for arm in plan.arms)
+    every = {arm.name: [r for r in records.values() if r.arm == arm.name] for arm in plan.running}
+    diverged = tuple(str(sum(r.status == "diverged" for r in every[arm.name])) for arm in plan.running)
     rows = [LedgerRow("Failures", "Diverged, of all runs", diverged, "in no mean", len(set(diverged)) > 1)]
     for stage, label in (("final", "Collapsed, of the final runs"), ("replica", f"Collapsed, of those at {plan.replica.shown}")):
+        if stage == "replica" and not any(arm.in_report for arm in plan.running):
+            continue
         cells = tuple(
             str(sum(collapsed(plan, r) for r in of_stage(records, arm.name, stage))) if of_stage(records, arm.name, stage) else "not run"
-            for arm in plan.arms
+            for arm in plan.running
         )
         numbers = {cell for cell in cells if cell != "not run"}
         rows.append(

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.plan import Plan, changes_of, fix_plan, plan_of, read_study
+from study.plan import Plan, plan_of
+from study.plan_file import changes_of, fix_plan, read_study
 from study.record import Ledger, final_records
 
 

@@ -31,6 +31,8 @@ def of_stage(records: Records, arm: str, stage: str) -> list[Record]:
 
 def gates_of(plan: Plan, claim: Claim, records: Records) -> list[Gate]:
     """The gates of a claim, in the order in which a reader asks."""
+    if lacking := [f"{plan.arm(name).title} is not run: {why}" for name in (claim.better, claim.than) if (why := plan.why_absent(name))]:
+        return [Gate("Needs", "failed", "; ".join(lacking))]
     if claim.role == "published":
         return published_gates(plan, claim)
     seeds, task, stability = seeds_gate(plan, claim, records), task_gate(plan, claim, records), stability_gate(plan, claim, records)
@@ -38,18 +40,20 @@ def gates_of(plan: Plan, claim: Claim, records: Records) -> list[Gate]:
         return [seeds, task, stability]
     if plan.explore:
         return [search_gate(plan, records), seeds, splits_gate(plan, records), stability, task]
+    if not any(plan.arm(name).search for name in (claim.better, claim.than)):
+        return [seeds, splits_gate(plan, records), stability, task]
     return [budget_gate(plan, records), range_gate(plan, claim, records), seeds, splits_gate(plan, records), stability, task]
 
 
 def published_gates(plan: Plan, claim: Claim) -> list[Gate]:
     """What the published evidence lacks, whatever our runs of it give."""
     first, second = (plan.arm(name).title for name in (claim.better, claim.than))
-    metric = plan.metric(claim.metric)
+    metric, primary = plan.metric(claim.metric), claim.metric == plan.metrics[0].name
     return [
         Gate("Seeds", "failed", f"one run each; at least {MIN_SEEDS} are needed"),
         Gate("Budget", "failed", f"nothing was tuned; {first} and {second} share {plan.replica.shown}"),
-        Gate("Metric", "failed", f"the {metric.title}; no accuracy was measured"),
-        Gate("Task", "unknown", "momentum, batch and queue size are not stated"),
+        Gate("Metric", "passed" if primary else "failed", f"the {metric.title}{'' if primary else '; no accuracy was measured'}"),
+        Gate("Task", "unknown", plan.replica.unstated),
     ]
 
 
@@ -68,8 +72,9 @@ def search_gate(plan: Plan, records: Records) -> Gate:
 
 
 def budget_gate(plan: Plan, records: Records) -> Gate:
-    """Every arm had the same number of search trials, confirm runs and final seeds."""
-    counts = {stage: {len(of_stage(records, arm.name, stage)) for arm in plan.arms} for stage in ("search", "confirm", "final")}
+    """Every arm that is tuned had the same number of search trials, confirm runs and final seeds."""
+    arms = [arm for arm in plan.running if arm.search]
+    counts = {stage: {len(of_stage(records, arm.name, stage)) for arm in arms} for stage in ("search", "confirm", "final")}
     told = ", ".join(
         f"{'/'.join(map(str, sorted(numbers)))} {what}"
         for what, numbers in zip(("search trials", "confirm runs", "final seeds"), counts.values(), strict=True)
@@ -140,6 +145,8 @@ def splits_gate(plan: Plan, records: Records) -> Gate:
         chosen, scored = values(("search", "added", "confirm"), key), values(("final",), key)
         if chosen and scored and not chosen & scored:
             return Gate("Splits", "passed", f"chosen on {', '.join(sorted(chosen))}, scored once on {', '.join(sorted(scored))}")
+    if not any(arm.search for arm in plan.running) and plan.explore is None:
+        return Gate("Splits", "passed", "nothing was chosen by these runs; they were scored once")
     if not {"search", "added", "confirm"} & {record.stage for record in records.values()} or not any(r.stage == "final" for r in records.values()):
         return Gate("Splits", "failed", "nothing was chosen or scored yet")
     return Gate("Splits", "failed", "chosen and scored on the same split")
@@ -167,12 +174,13 @@ def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     configs: list[dict[str, Any]] = []
     for name in (claim.better, claim.than):
         arm = plan.arm(name)
-        own |= {*arm.values, *arm.default, *tuned(plan, arm)}
+        own |= {*arm.values, *arm.default, *tuned(plan, arm), *(plan.arm(arm.of).values if arm.of else ()), "weights_sha256"}
         configs += [record.config for record in of_stage(records, name, claim.stage)]
     differing = sorted({key for config in configs for key in config if key not in own and config[key] != configs[0].get(key)})
     if differing:
         return Gate("Task", "failed", f"the runs also differ in {', '.join(differing)}")
     if plan.explore:
         return Gate("Task", "passed", "data, encoder, epochs and evaluation are the same; they differ in what was searched")
-    shared = "one shared setting, as reported" if claim.stage == "replica" else f"all but the {plan.scientific} and its own rate is the same"
+    rate = " and its own rate" if any(plan.arm(name).search for name in (claim.better, claim.than)) else ""
+    shared = "one shared setting, as reported" if claim.stage == "replica" else f"all but the {plan.scientific}{rate} is the same"
     return Gate("Task", "passed", shared)

@@ -34,7 +34,13 @@ STYLES = (
 def styles(plan: Plan) -> dict[str, Style]:
     """Each arm's style; the reference arm has the first one, which is black."""
     order = sorted(plan.arms, key=lambda arm: arm.name != plan.reference)
-    return {arm.name: STYLES[i % len(STYLES)] for i, arm in enumerate(order)}
+    return {arm.name: style(i) for i, arm in enumerate(order)}
+
+
+def style(i: int) -> Style:
+    """The look of the i-th arm; from the eighth on colours return, each time with another shape and dash."""
+    colour, shape = STYLES[i % len(STYLES)], STYLES[(i + i // len(STYLES)) % len(STYLES)]
+    return colour._replace(dash=shape.dash, small=shape.small, large=shape.large, symbol=shape.symbol, glyph=shape.glyph)
 
 
 def plotly_look(plan: Plan) -> Look:

@@ -3,19 +3,16 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.files import write_atomically
-from study.space import Arm, Claim, Explore, LogRange, Metric, Profile, Replica, Space, span_of
+from study.space import Arm, Claim, Explore, LogRange, Metric, Profile, Replica, Reported, Space, span_of
 
 SEARCH_SEED = 0
 MOST_TRIALS = 10_000
 FIRST_SEED = {"replica": 1, "confirm": 21, "final": 101}
-BUDGETS = {"sizes.search_trials": "--trials", "sizes.final_seeds": "--seeds"}  # what may be raised later, and how
 
 
 @dataclass(frozen=True)
@@ -41,11 +38,28 @@ class Plan:
     data: dict[str, Any]  # facts of the dataset, with its `fingerprint`
     workers: int  # data-parallel workers of a trial
     explore: Explore | None = None
+    reported: tuple[Reported, ...] = ()
+    axis: str = ""
+    absent: dict[str, str] = field(default_factory=dict)  # why an arm is not run here, by its name
+    weights: dict[str, str] = field(default_factory=dict)  # SHA-256 of the weights that an arm begins from
     looks: int = 1  # at the final results: one more whenever the budget was raised after some had been seen
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
+
+    @property
+    def running(self) -> list[Arm]:
+        """The arms that make trials: neither absent nor readings of another one."""
+        return [arm for arm in self.arms if not arm.of and arm.name not in self.absent]
+
+    def is_reported(self, arm: Arm) -> bool:
+        """Whether the replica runs the arm: for itself, or for one that reads it."""
+        return arm.in_report or any(other.in_report for other in self.arms if other.of == arm.name)
+
+    def why_absent(self, name: str) -> str:
+        """Why an arm has no runs here; empty where it has."""
+        return self.absent.get(name) or self.absent.get(self.arm(name).of, "")
 
     def metric(self, name: str) -> Metric:
         """The metric of that name."""
@@ -75,11 +89,15 @@ def make_plan(
     data: dict[str, Any],
     workers: int,
     complete: Callable[[dict[str, Any]], dict[str, Any]],
+    absent: dict[str, str] | None = None,
+    weights: dict[str, str] | None = None,
 ) -> Plan:
-    """The plan of a space at the sizes of a profile.
+    """The plan of a space, its arms as `arms_of` gives them, at the sizes of a profile.
 
     Args:
         overrides: fields that the command sets; neither an arm's own field nor a tuned one.
+        absent: why arms are not run here.
+        weights: SHA-256 of the weights that arms begin from.
         complete: fills in and checks the fields of a trial; raises ValueError where one is wrong.
 
     Raises:
@@ -90,21 +108,52 @@ def make_plan(
             raise StudyError(f"the {stage} stage takes at most {most} seeds, so that no two stages share one; got {count}")
     if sizes.search_trials > MOST_TRIALS:
         raise StudyError(f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}")
-    for name in overrides:
+    own_fields = {name: value for name, value in overrides.items() if name != "arms"}
+    for name in own_fields:
         own = any(name in tuned(space, arm) or name in arm.values for arm in space.arms)
         if own or any(name in fields for fields in space.stages.values()) or name in ("seed", "dataset"):
             raise StudyError(f"--set {name} is not free: the study itself sets it for each arm, stage, trial or command")
     try:
-        base = complete({**space.fixed, **sizes.values, **overrides})
+        base = complete({**space.fixed, **sizes.values, **own_fields})
         for fields in space.stages.values():
             for arm in space.arms:
-                complete({**base, **fields, **arm.values, **arm.default, **overrides})
+                complete({**base, **fields, **arm.values, **arm.default, **own_fields})
     except ValueError as error:
         raise StudyError(str(error)) from None
     return Plan(
         space.name, space.question, space.scientific, space.rows, profile, space.reference, space.arms, base, space.stages, space.replica,
         space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers, space.explore,
+        space.reported, space.axis, absent or {}, weights or {},
     )  # fmt: skip
+
+
+def arms_of(space: Space, sizes: Profile, wish: str) -> Space:
+    """The space with the arms that a study has: those that are not optional, or those that are wished, and the claims about them.
+
+    Args:
+        sizes: may set fields of arms.
+        wish: names joined by commas, "all", or empty.
+
+    Raises:
+        StudyError: a name is no arm's, or an arm of the primary claim is missing.
+    """
+    known = [arm.name for arm in space.arms]
+    named = known if wish == "all" else [name.strip() for name in wish.split(",")] if wish else []
+    if unknown := [name for name in named if name not in known]:
+        raise StudyError(f"--set arms=NAME,NAME,... takes arms of {space.name}: {', '.join(known)}, or all; got {unknown[0]!r}")
+    arms = tuple(arm for arm in space.arms if (arm.name in named if named else not arm.optional))
+    kept = {arm.name for arm in arms}
+    needed = {space.reference, *(name for claim in space.claims if claim.role == "primary" for name in (claim.better, claim.than))}
+    needed |= {arm.of for arm in arms if arm.of}
+    if missing := sorted(needed - kept):
+        raise StudyError(f"--set arms must name {' and '.join(sorted(needed))}, on which the primary claim rests; {' and '.join(missing)} is missing")
+    return replace(
+        space,
+        arms=tuple(replace(arm, values={**arm.values, **sizes.arms.get(arm.group, {}), **sizes.arms.get(arm.name, {})}) for arm in arms),
+        stages={**space.stages, "final": {**space.stages["final"], **sizes.final}},
+        claims=tuple(claim for claim in space.claims if {claim.better, claim.than} <= kept),
+        reported=tuple(reported for reported in space.reported if reported.arm in kept),
+    )
 
 
 def tuned(of: Space | Plan, arm: Arm) -> list[str]:
@@ -124,6 +173,7 @@ def plan_of(values: dict[str, Any]) -> Plan:
         sizes=Profile(**values["sizes"]),
         collapse=tuple(values["collapse"]),
         threats=tuple(values["threats"]),
+        reported=tuple(Reported(**reported) for reported in values.get("reported", ())),
         explore=explore_of(values.get("explore")),
     )
 
@@ -135,98 +185,3 @@ def explore_of(values: dict[str, Any] | None) -> Explore | None:
     search = {name: span_of(span) for name, span in values["search"].items()}
     objectives = tuple((name, higher) for name, higher in values["objectives"])
     return Explore(**{**values, "search": search, "objectives": objectives, "known": tuple(values["known"])})
-
-
-def read_study(folder: Path) -> dict[str, Any]:
-    """`study.json` of a folder; its "plan" entry is a Plan's values.
-
-    Raises:
-        StudyError: the folder holds none, or one that cannot be read.
-    """
-    path = folder / "study.json"
-    try:
-        study = json.loads(path.read_text())
-        plan_of(study["plan"])
-        return {"hash": "", **study}
-    except (FileNotFoundError, NotADirectoryError):
-        raise StudyError(f"{folder} holds no study (no study.json); run the study first, or name its folder with --out") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path} must be the plan of a study of this version; it cannot be read ({error!r})") from None
-
-
-def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False) -> Plan:
-    """Writes the plan into a new folder; in an old one checks that it is the same, or the same with a larger budget, which it then becomes.
-
-    Args:
-        seen: whether the folder holds final records: a larger budget then is another look at them, and looks share the error rate.
-
-    Returns:
-        The plan that counts from now on.
-
-    Raises:
-        StudyError: the folder cannot be written, or its plan differs; the message names where.
-    """
-    if not (folder / "study.json").exists():
-        write_study(folder, plan, about)
-        return plan
-    study = read_study(folder)
-    old = plan_of(study["plan"])
-    plan = replace(plan, looks=old.looks)
-    changed, refused = changes_of(old, plan)
-    if not changed:
-        return plan
-    if refused:
-        raise StudyError(
-            f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(refused[:3])}"
-            f"{f'; and {len(refused) - 3} more' if len(refused) > 3 else ''}. Name another folder with --out, or give the command that began it"
-        )
-    for name, option in BUDGETS.items():
-        was, now = (getattr(sizes, name.removeprefix("sizes.")) for sizes in (old.sizes, plan.sizes))
-        if now < was:
-            raise StudyError(f"{folder} holds a study with {option} {was}, and a budget is only ever raised; got {now}. Say {option} {was} or more")
-    plan = replace(plan, looks=old.looks + seen)
-    write_study(
-        folder,
-        plan,
-        {
-            **study,
-            "command": about.get("command", study.get("command", [])),
-            "changes": [*study.get("changes", []), {"when": about.get("created", ""), "what": changed}],
-        },
-    )
-    return plan
-
-
-def changes_of(old: Plan, new: Plan) -> tuple[list[str], list[str]]:
-    """Where two plans differ, the number of looks aside, and of that what is more than another budget."""
-    changed = differences(*(json.loads(json.dumps(asdict(replace(which, looks=1)))) for which in (old, new)))
-    return changed, [line for line in changed if not line.startswith(tuple(f"{name} was" for name in BUDGETS))]
-
-
-def write_study(folder: Path, plan: Plan, about: dict[str, Any]) -> None:
-    """Leaves study.json.
-
-    Raises:
-        StudyError: the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / "study.json", json.dumps({**about, "plan": asdict(plan), "hash": plan.hash}, indent=1))
-    except OSError as error:
-        raise StudyError(f"{folder} must be a folder that can be written; it cannot ({error})") from None
-
-
-def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """Where two JSON values differ, in words."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = [*old, *(key for key in new if key not in old)]
-        return [line for key in keys for line in differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [line for i, pair in enumerate(zip(old, new, strict=True)) for line in differences(*pair, f"{path}[{i}]")]
-    return [] if old == new else [f"{path} was {clipped(old)} and is now {clipped(new)}"]
-
-
-def clipped(value: Any) -> str:
-    """A value as JSON, cut where it is long."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:57] + "..."

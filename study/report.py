@@ -14,16 +14,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from study import look, report_ends, report_search, report_sections, svg
+from study import look, report_along, report_ends, report_maps, report_reported, report_search, report_sections, svg
 from study.errors import StudyError
 from study.figures import figure
 from study.files import write_atomically
 from study.panel import Panel
-from study.plan import Plan, plan_of, read_study
-from study.record import Record, final_records, read_records
+from study.plan import Plan, plan_of
+from study.plan_file import read_study
+from study.readings import judged
+from study.record import Record, read_records
 from study.report_cards import card_groups, cards, ways
 from study.sentences import answer, published_sentence, replica_sentence
-from study.stages import standing
 from study.tables import write_flat
 from study.verdict import LABELS, Verdict, verdicts
 
@@ -33,11 +34,13 @@ TITLES = {
     "four": "Four ways to ask",
     "then": "Then and now",
     "final": "Final result",
+    "along": "Result by value",
     "search": "The search",
     "rate": "Learning rate",
     "fair": "Fairness ledger",
     "loss": "Loss and accuracy",
     "budget": "Tuning budget",
+    "maps": "Attention maps",
     "threats": "Threats and deviations",
     "provenance": "Provenance",
     "runs": "All runs",
@@ -63,9 +66,9 @@ def write_report(folder: Path) -> Written:
     """
     study = read_study(folder)
     plan, records = plan_of(study["plan"]), read_records(folder)
-    found = verdicts(plan, standing(plan, final_records(records)))
+    found = verdicts(plan, judged(plan, records))
     page = folder / "report.html"
-    text = render(plan, study, records, found)
+    text = render(plan, study, records, found, folder)
     try:
         write_flat(folder, records)
         write_atomically(page, text)
@@ -79,19 +82,21 @@ def primary_of(found: list[Verdict]) -> Verdict | None:
     return next((verdict for verdict in found if verdict.claim.role == "primary"), None)
 
 
-def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list[Verdict]) -> str:
+def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list[Verdict], folder: Path) -> str:
     """The page as text."""
-    final = standing(plan, final_records(records))
+    final = judged(plan, records)
     by_role = {verdict.claim.role: verdict for verdict in found}
     shown = {role: with_markup(group) for role, group in cards(plan, found).items()}
     sections = {
         "ways": ways(plan, found), "then": report_sections.then(plan, final, found), "final": report_sections.final(plan, final, found),
         "rate": report_sections.rate(plan, final), "ledger": report_sections.ledger(plan, final), "loss": report_sections.loss(plan, final),
         "budget": report_sections.budget(plan, final), "search": report_search.search(plan, final),
+        "along": report_along.along(plan, final), "reported": report_reported.reported(plan, final),
+        "maps": report_maps.maps(plan, final, folder),
     }  # fmt: skip
     absent = absent_sections(plan, sections)
     titles = {id: title for id, title in TITLES.items() if id not in absent}
-    drawn = draw_panels(plan, [section for id, section in sections.items() if section and "panels" in section and id not in absent])
+    drawn = draw_panels(plan, [part for id, part in sections.items() if isinstance(part, dict) and "panels" in part and id not in absent])
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("report.html").render(
         plan=plan,
@@ -125,9 +130,14 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
 def absent_sections(plan: Plan, sections: dict[str, Any]) -> set[str]:
     """The parts that this study has no use for: of a fair comparison or of an adaptive search, of a replica or of none."""
     absent = {"search"} if plan.explore is None else {"rate", "fair", "loss", "budget"}
+    if not any(arm.search for arm in plan.running):
+        absent |= {"rate", "budget"}
+    if all(metric.name != "loss" for metric in plan.metrics):
+        absent.add("loss")
+    absent |= {id for id in ("along", "maps") if not sections[id]}
     if not sections["ways"]:
         absent.add("four")
-    return absent if any(arm.in_report for arm in plan.arms) else absent | {"then"}
+    return absent if sections["reported"] or any(arm.in_report for arm in plan.arms) else absent | {"then"}
 
 
 def with_markup(found: list[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from study.drawings import digits, verdict_panel, way_panel
 from study.gates import Gate
 from study.panel import number, ticks
 from study.plan import Plan
-from study.sentences import four_title, interval, p_words, result_note, signed, titles, what_would_change
+from study.sentences import four_title, interval, p_words, plural, result_note, signed, titles, what_would_change
 from study.space import Claim
 from study.verdict import Verdict
 
@@ -66,9 +66,18 @@ def card_groups(plan: Plan, found: dict[str, list[Card]]) -> list[tuple[str, str
     family = found.get("family", [])
     words = {2: "two", 3: "three", 4: "four", 5: "five"}
     size = words.get(len(family), str(len(family)))
+    all_against = all(card.claim.than == plan.reference for card in family)
+    against = f"The other {plural(plan.scientific)} against {reference}" if all_against else "Further comparisons"
+    others = {role for role in ("published", "replica", "secondary") if found.get(role)}
+    first = (
+        "The same claim as the report put it, and on the loss alone"
+        if plan.metrics[1].name == "loss"
+        else "The same claim as the report put it, and by other measures"
+    )
+    tuned = ", each tuned" if any(arm.search for arm in plan.running) else ""
     return [
-        ("The same claim as the report put it, and on the loss alone" if plan.explore is None else "The same claim by another measure", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
-        (f"The other {plan.scientific}s against {reference}, each tuned: a family of {size} claims",
+        (first if others & {"published", "replica"} else "The same claim by another measure", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
+        (f"{against}{tuned}: a family of {size} claims",
          "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs " + ("in one of twenty." if plan.looks == 1 else f"in {5 / plan.looks:.3g} % at this look."), family, "trio"),
     ]  # fmt: skip
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from study.drawings import digits
-from study.panel import number, short
+from study.panel import capital, number, short
 from study.plan import SEARCH_SEED, Plan, tuned
 from study.record import Record, final_records, last_line
 from study.sentences import detectable_words
@@ -21,8 +21,9 @@ def meta(plan: Plan, records: list[Record]) -> list[tuple[str, str, str]]:
     about = [(str(term), str(first), str(second)) for term, first, second in plan.data.get("about", [])]
     epochs = f"{plan.base['epochs']} epochs a run" if "epochs" in plan.base else ""
     each = "each" if plan.explore is None else "in one search"
-    about.append(("Budget", f"{plan.sizes.search_trials} search trials {each}", epochs))
-    about.append(("Seeds", f"{plan.sizes.final_seeds} final, paired", "none seen in the search"))
+    searched = plan.explore is not None or any(arm.search for arm in plan.running)
+    about.append(("Budget", f"{plan.sizes.search_trials} search trials {each}" if searched else "nothing is tuned for an arm", epochs))
+    about.append(("Seeds", f"{plan.sizes.final_seeds} final, paired", "none seen in the search" if searched else "the same for all"))
     devices = ", ".join(sorted({record.device for record in records if record.device})) or "nothing ran yet"
     hours = sum(record.seconds for record in records) / 3600
     spent = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
@@ -189,7 +190,7 @@ def runs(plan: Plan, records: list[Record]) -> dict[str, Any]:
         )
     statuses = Counter(record.status for record in records)
     told = ", ".join(f"{count} {status}" for status, count in statuses.items()) or "none yet"
-    head = ["Trial", "Stage", plan.scientific.capitalize(), "Seed", *fields, "Status", "Loss", *names, "Eff. rank", "Seconds"]
+    head = ["Trial", "Stage", capital(plan.scientific), "Seed", *fields, "Status", "Loss", *names, "Eff. rank", "Seconds"]
     sub = f"Accuracies are of the test split in the stages final and replica, of the validation split otherwise. Eff. rank below {plan.collapse[1]:g} counts as collapsed. Median run {statistics.median([r.seconds for r in records]) if records else 0:.1f} s."
     return {"title": f"{len(records)} runs, none left out: {told}", "sub": sub, "head": head, "rows": rows}
 

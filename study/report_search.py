@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from study.drawings import digits
-from study.panel import Axis, Bar, Line, Mark, Panel, Points, Text, number, padded, short, ticks
+from study.panel import Axis, Bar, Line, Mark, Panel, Points, Text, capital, number, padded, short, ticks
 from study.plan import Plan
 from study.proposals_adaptive import LEAST, importances
 from study.record import Record
@@ -28,7 +28,7 @@ def search(plan: Plan, records: Records) -> dict[str, Any] | None:
     if shares:
         panels.append(importance_panel(explore, shares))
     best = sorted(finished, key=lambda r: -value(plan, r))[:BEST]
-    head = ["Trial", *explore.search, metric.title.capitalize(), "Seconds"]
+    head = ["Trial", *explore.search, capital(metric.title), "Seconds"]
     rows = [[r.trial, *(short(r.point[name]) for name in explore.search), number(value(plan, r), digits(metric)), f"{r.seconds:.1f}"] for r in best]
     return {
         "figure": {
@@ -59,7 +59,7 @@ def subtitle(plan: Plan, tried: list[Record]) -> str:
     """How many trials ended how."""
     ended = {status: sum(r.status == status for r in tried) for status in ("finished", "stopped", "diverged")}
     told = f"{ended['finished']} finished, {ended['stopped']} stopped early, {ended['diverged']} diverged"
-    return f"{plan.metrics[0].title.capitalize()} on the validation split, one seed a trial, no interval. {told}."
+    return f"{capital(plan.metrics[0].title)} on the validation split, one seed a trial, no interval. {told}."
 
 
 def caption(explore: Explore, shares: dict[str, float], finished: int) -> str:

@@ -5,13 +5,13 @@ from itertools import groupby
 from typing import Any
 
 from study.compare import Paired, paired
-from study.drawings import digits, final_panels, then_panels
+from study.drawings import digits, drawn_chance, drawn_metric, final_panels, then_panels
 from study.drawings_tuning import budget_panels, loss_panels, rate_panels
 from study.fairness import fairness
-from study.panel import Panel, number, short
+from study.panel import Panel, capital, number, short
 from study.plan import Plan, tuned
 from study.sentences import final_title, joined, then_title
-from study.space import Arm
+from study.space import Arm, Metric
 from study.stages import Records
 from study.tables import ArmResult, RateCurve, arm_results, budget_curves, curves_of, loss_and_score, rank_correlation, rate_curves
 from study.verdict import ALPHA, Verdict, delta_of, values_of
@@ -32,9 +32,9 @@ def fmt(value: float, places: int) -> str:
 def then(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section:
     """The report's figure beside ours."""
     by_role = {verdict.claim.role: verdict for verdict in verdicts}
-    panels = then_panels(plan, records)
+    panels, metric = then_panels(plan, records), drawn_metric(plan)
     arms = [arm for arm in plan.arms if arm.in_report]
-    curves = {arm.name: curves_of(plan, records, arm.name, "replica") for arm in arms}
+    curves = {arm.name: curves_of(plan, records, arm.name, "replica", metric.name, metric.scale) for arm in arms}
     found = {name: list(by_seed.values()) for name, by_seed in curves.items() if by_seed}
     head, rows = ["Epoch"], []
     for arm in arms:
@@ -42,19 +42,35 @@ def then(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section:
     for k in range(min((len(curve) for seeds in found.values() for curve in seeds), default=0)):
         row = [str(k + 1)]
         for seeds in found.values():
-            row += [f"{seeds[0][k]:.2f}", f"{sum(curve[k] for curve in seeds) / len(seeds):.2f}"]
+            row += [fmt(seeds[0][k], digits(metric)), fmt(sum(curve[k] for curve in seeds) / len(seeds), digits(metric))]
         rows.append(row)
-    chance = plan.data.get("chance", {}).get("loss")
-    missing = [arm.title for arm in plan.arms if not arm.in_report]
-    caption = "The loss of an epoch is the mean over its steps. "
-    caption += f"Chance is {chance:.2f} nats for our queue; a loss at another queue size could not be compared with it. " if chance else ""
-    caption += "The queue begins with random keys, so the first steps are easier than chance. The bands are pointwise: they do not say from which epoch on two arms differ."
-    caption += f" {joined(missing)} {'is' if len(missing) == 1 else 'are'} not in the report and not run here." if missing else ""
-    table = {"caption": "Loss in nats by epoch: one seed, then the mean of all that finished", "head": head, "rows": rows}
+    unit = "%" if metric.unit == "points" else metric.unit
+    table = {"caption": f"{capital(metric.title)} in {unit} by epoch: one seed, then the mean of all that finished", "head": head, "rows": rows}
     claim = by_role.get("published")
     title = then_title(plan, claim, by_role.get("replica"))
-    sub = f"Pretraining loss by epoch at {plan.replica.shown}, the report’s experiment {plan.replica.row}. Left and middle: 1 run each, no interval. Right: means of all seeds, pointwise 95 % t bands."
-    return {"figure": frame("then", title, sub, caption, table), "panels": panels, "claimed": plan.arm(claim.claim.better).title if claim else ""}
+    drawn = "Pretraining loss" if metric.name == "loss" else capital(metric.title)
+    sub = f"{drawn} by epoch at {plan.replica.shown}, the report’s experiment {plan.replica.row}. Left and middle: 1 run each, no interval. Right: means of all seeds, pointwise 95 % t bands."
+    return {"figure": frame("then", title, sub, then_caption(plan, metric), table), "panels": panels, "claimed": plan.arm(claim.claim.better).title if claim else "",
+            "best": "highest" if metric.higher_is_better else "lowest"}  # fmt: skip
+
+
+def then_caption(plan: Plan, metric: Metric) -> str:
+    """How the replica's curves were made."""
+    chance = drawn_chance(plan, metric)
+    said = (
+        f"Accuracy after each of the epochs, on the test split; nothing is chosen by it. Chance is {chance:.0f} %. "
+        if metric.name != "loss" and chance
+        else ""
+    )
+    if metric.name == "loss":
+        said = "The loss of an epoch is the mean over its steps. "
+        said += f"Chance is {chance:.2f} nats for our queue; a loss at another queue size could not be compared with it. " if chance else ""
+        said += "The queue begins with random keys, so the first steps are easier than chance. "
+    said += "The bands are pointwise: they do not say from which epoch on two arms differ."
+    missing = [arm.title for arm in plan.arms if not arm.in_report and not arm.of]
+    if not missing or len(missing) > 6:
+        return said
+    return said + f" {joined(missing)} {'is' if len(missing) == 1 else 'are'} not in the report and not run here."
 
 
 def final(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section | None:
@@ -67,12 +83,12 @@ def final(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section | No
     delta, images = delta_of(plan, records, metric), plan.data.get("counts", {}).get("test", 0)
     by_seed = [[str(seed), *(fmt(r.by_seed.get(seed, math.nan), digits(metric)) for r in results)] for seed in plan.seeds("final")]
     table = {"caption": f"Test {metric.title}, {unit}, by seed", "head": ["Seed", *(r.arm.title for r in results)], "rows": by_seed}
-    sub = f"{metric.title.capitalize()} on {images:,} test images. n = {count} fresh seeds of each {plan.scientific}; every small mark is one seed."
+    sub = f"{capital(metric.title)} on {images:,} test images. n = {count} fresh seeds of each {plan.scientific}; every small mark is one seed."
     head, rows = final_table(plan, results)
     return {
         "figure": frame("final", final_title(plan, results, verdicts), sub, final_caption(plan, delta, images), table),
         "panels": final_panels(plan, results, reference_pairs(plan, records, results, verdicts), delta),
-        "head": head, "rows": rows, "caption": f"{metric.title.capitalize()} on the test split, {unit}, n = {count} seeds",
+        "head": head, "rows": rows, "absent": [(arm, why) for arm in plan.arms if (why := plan.absent.get(arm.name))], "caption": f"{capital(metric.title)} on the test split, {unit}, n = {count} seeds",
     }  # fmt: skip
 
 
@@ -90,13 +106,28 @@ def final_table(plan: Plan, results: list[ArmResult]) -> tuple[list[str], list[t
     """Head and rows of the table of the final stage."""
     places, others = digits(plan.metrics[0]), plan.metrics[1:]
     fields = dict.fromkeys(name for arm in plan.arms for name in tuned(plan, arm))
-    head = [plan.scientific.capitalize(), "Chosen " + ", ".join(fields), "n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"]
+    head = [
+        capital(plan.scientific),
+        *(["Chosen " + ", ".join(fields)] if fields else []),
+        "n",
+        "Mean",
+        "sd",
+        "95 % interval",
+        "IQM",
+        "Min",
+        "Max",
+    ]
     has_default = any(not math.isnan(r.default) for r in results)
-    head += [f"{m.title}, %" if m.unit == "points" else m.title.capitalize() for m in others] + ["At default"] * has_default
+    head += [f"{m.title}, %" if m.unit == "points" else capital(m.title) for m in others] + ["At default"] * has_default
     rows = []
     for r in results:
         values = list(r.by_seed.values())
-        cells = [", ".join(short(v) for v in r.point.values()), str(len(values)), fmt(r.mean, places), fmt(r.sd, places)]
+        cells = [
+            *([", ".join(short(v) for v in r.point.values()) or "–"] if fields else []),
+            str(len(values)),
+            fmt(r.mean, places),
+            fmt(r.sd, places),
+        ]
         cells += [f"{fmt(r.low, places)} to {fmt(r.high, places)}", fmt(r.iqm, places), fmt(min(values), places), fmt(max(values), places)]
         cells += [fmt(r.others[m.name], digits(m)) for m in others] + [fmt(r.default, places)] * has_default
         rows.append((r.arm, cells))
@@ -108,7 +139,9 @@ def final_caption(plan: Plan, delta: float, images: int) -> str:
     metric, seeds = plan.metrics[0], plan.seeds("final")
     noise = f" One test image is {100 / images:.2g} points; δ is the larger of {metric.delta:g} points and the binomial sd at the reference’s mean, {delta:.1f} points."
     chosen = (
-        "Each arm ran at the point chosen in the confirm stage"
+        "Each arm ran as it is: nothing was tuned but what a trial chooses itself on its validation split"
+        if plan.explore is None and not any(arm.search for arm in plan.running)
+        else "Each arm ran at the point chosen in the confirm stage"
         if plan.explore is None
         else "The recipe ran as it is, the other at the point chosen in the confirm stage"
     )
@@ -116,7 +149,7 @@ def final_caption(plan: Plan, delta: float, images: int) -> str:
         f"{chosen}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test split once. "
         f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in the {plan.scientific} alone."
         f"{noise if images and metric.share_of_images else ''} In the table the further metrics are means of the same runs"
-        + ("; “at default” is the library’s default point, one seed, validation split." if plan.explore is None else ".")
+        + ("; “at default” is the library’s default point, one seed, validation split." if any(arm.search for arm in plan.running) else ".")
     )
 
 
@@ -131,7 +164,7 @@ def rate_title(plan: Plan, curves: list[RateCurve], delta: float) -> str:
         if at is not None:
             (kept if not math.isnan(at) and best - at <= 5 * delta else lost).append(curve.arm.title)
     if not reported or not (kept or lost):
-        return f"{metric.title.capitalize()} by learning rate: every search trial, one seed each"
+        return f"{capital(metric.title)} by learning rate: every search trial, one seed each"
     behind = f"{joined(lost)} {'falls' if len(lost) == 1 else 'fall'} more than 5 δ behind the best search trial" if lost else ""
     if not kept:
         return f"At {reported:g} {behind}"
@@ -146,7 +179,7 @@ def rate(plan: Plan, records: Records) -> Section | None:
         return None
     delta = delta_of(plan, records, metric)
     title = rate_title(plan, curves, delta)
-    sub = f"{metric.title.capitalize()} on the validation split. n = 1 seed a trial, no interval; {plan.sizes.search_trials} search trials each."
+    sub = f"{capital(metric.title)} on the validation split. n = 1 seed a trial, no interval; {plan.sizes.search_trials} search trials each."
     caption = (
         "Points are quasi-random on a log scale, the same scramble for all arms. Where an arm’s best trial was its outermost or lay in the outer tenth of its range, "
         f"{plan.sizes.added_trials} points were added beyond that edge; the same was allowed to all. The chosen point is the best mean of {plan.sizes.confirm_seeds} new seeds "
@@ -159,7 +192,7 @@ def rate(plan: Plan, records: Records) -> Section | None:
     ]
     table = {
         "caption": f"Validation {metric.title}, one seed a trial",
-        "head": [plan.scientific.capitalize(), "lr", "Why tried", metric.title.capitalize()],
+        "head": [capital(plan.scientific), "lr", "Why tried", capital(metric.title)],
         "rows": rows,
     }
     return {
@@ -174,7 +207,11 @@ def ledger(plan: Plan, records: Records) -> Section:
     rows = fairness(plan, records)
     differing = [row.item for row in rows if row.differs]
     unequal = [row.item for row in rows if row.must_be_equal and row.differs]
-    equal = f"Every {plan.scientific} had the same trials, epochs, seeds and width of search"
+    equal = (
+        f"Every {plan.scientific} had the same trials, epochs, seeds and width of search"
+        if any(a.search for a in plan.running)
+        else f"Every {plan.scientific} had the same epochs and seeds"
+    )
     title = f"Not every {plan.scientific} had the same budget: {', '.join(unequal)}" if unequal else equal
     sub = "Counted from the records, not from the plan. " + (
         f"{len(differing)} rows differ: {', '.join(differing)}." if differing else "No row differs."
@@ -207,7 +244,7 @@ def loss(plan: Plan, records: Records) -> Section | None:
             cells += [fmt(sum(run.loss) / len(run.loss), 2), fmt(sum(run.score) / len(run.score), 1)] if run else ["not run", "not run"]
         rows.append([arm.title, *cells, fmt(rank_correlation([by_stage["final"]]) if "final" in by_stage else math.nan, 2)])
     head = [
-        plan.scientific.capitalize(),
+        capital(plan.scientific),
         "Loss, tuned",
         f"{metric.title}, tuned",
         f"Loss, {plan.replica.shown}",

@@ -7,7 +7,7 @@ from study.drawings import digits
 from study.gates import least_seeds
 from study.panel import number
 from study.plan import Plan
-from study.space import Metric
+from study.space import Metric, Space
 from study.tables import ArmResult
 from study.verdict import ALPHA, LABELS, Verdict
 
@@ -34,6 +34,8 @@ def titles(plan: Plan, verdict: Verdict) -> tuple[str, str]:
 
 def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     """The page's answer: its bold part and what follows, with n and the interval."""
+    if verdict is not None and (lacking := [gate.reason for gate in verdict.gates if gate.name == "Needs"]):
+        return "Not answered here:", f"{lacking[0]}."
     if verdict is None or not verdict.result.n:
         return "Not answered yet:", "no pair of final runs has finished so far; a run that diverged gives none."
     metric = plan.metric(verdict.claim.metric)
@@ -42,8 +44,7 @@ def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     size, bounds = f"{abs(r.mean):.{digits(metric)}f} {metric.unit} of {metric.title}", interval(verdict, metric)
     pairs = f"{100 * r.level:.3g} % interval, n = {r.n} pairs on the same seeds"
     effect = f"{signed(r.mean, metric)} {metric.unit} of {metric.title} {bounds}" if r.n > 1 else f"{signed(r.mean, metric)} {metric.unit}, one pair"
-    how = "once each has its own learning rate" if plan.explore is None else "at the setting that the search found"
-    even = "even at its own learning rate" if plan.explore is None else "though it was searched for"
+    how, even = asked_how(plan, verdict)
     said = {
         "supported": (f"Yes, by {size} {bounds},", f"{how} ({pairs})."),
         "small": (f"Yes, but only by about {size} {bounds},", f"an estimate below the {verdict.delta:.{digits(metric)}f} that matter ({pairs})."),
@@ -61,6 +62,15 @@ def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     return said[verdict.label]
 
 
+def asked_how(plan: Plan, verdict: Verdict) -> tuple[str, str]:
+    """What was done for both arms before they met: as a part of yes, and of no."""
+    if plan.explore is not None:
+        return "at the setting that the search found", "though it was searched for"
+    if any(plan.arm(name).search for name in (verdict.claim.better, verdict.claim.than)):
+        return "once each has its own learning rate", "even at its own learning rate"
+    return "all else being the same", "all else being the same"
+
+
 def failed_reasons(verdict: Verdict) -> str:
     """Why a claim cannot be tested."""
     reasons = [gate.reason for gate in verdict.gates if gate.state == "failed"]
@@ -71,19 +81,25 @@ def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:
     """What the report's own setting gives with seeds; empty where the report has none."""
     if not any(arm.in_report for arm in plan.arms):
         return ""
-    if verdict is None or verdict.result.n < 2:
-        return f"At the report’s shared {plan.replica.shown} too few runs have ended to say."
+    if verdict is None:
+        return ""
+    setting = f"At the report’s setting, {plan.replica.shown},"
+    if lacking := [gate.reason for gate in verdict.gates if gate.name == "Needs"]:
+        return f"{setting} nothing was run: {lacking[0]}."
+    if verdict.result.n < 2:
+        return f"{setting} too few runs have ended to say."
     metric = plan.metric(verdict.claim.metric)
     better, than = titles(plan, verdict)
     r = verdict.result
     size = f"{abs(r.mean):.{digits(metric)}f} {metric.unit}"
-    side = {"supported": "lower", "small": "lower", "contradicted": "higher"}.get(verdict.label)
+    above, below = ("higher", "lower") if metric.higher_is_better else ("lower", "higher")
+    side = {"supported": above, "small": above, "contradicted": below}.get(verdict.label)
     if side is None:
         bounds = f"{signed(r.mean, metric)} {metric.unit} {interval(verdict, metric)}, n = {r.n} pairs"
-        return f"At the report’s shared {plan.replica.shown} the claim on the loss is {LABELS[verdict.label][0].lower()}: an advantage of {bounds}{collapsed_words(verdict)}."
+        return f"{setting} the claim on the {metric.title} is {LABELS[verdict.label][0].lower()}: an advantage of {bounds}{collapsed_words(verdict)}."
     low, high = sorted((abs(r.low), abs(r.high)))
     bounds = f"[{low:.{digits(metric)}f}, {high:.{digits(metric)}f}], n = {r.n} pairs"
-    return f"At the report’s shared {plan.replica.shown} {better} ends with a {side} loss than {than}, by {size} {bounds}{collapsed_words(verdict)}."
+    return f"{setting} {better} ends with a {side} {metric.title} than {than}, by {size} {bounds}{collapsed_words(verdict)}."
 
 
 def published_sentence(plan: Plan, verdict: Verdict | None) -> str:
@@ -113,7 +129,8 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
     """What would turn the label, computed from the same pairs."""
     metric, r = plan.metric(verdict.claim.metric), verdict.result
     if verdict.claim.role == "published":
-        return "Six or more paired seeds, each arm at its own tuned rate, scored by accuracy."
+        tuned = ", each arm at its own tuned rate" if any(arm.search for arm in plan.running) else ""
+        return f"Six or more paired seeds{tuned}, scored by accuracy."
     if verdict.label == "untestable":
         return f"The gate: {failed_reasons(verdict)}."
     said = []
@@ -165,13 +182,31 @@ def final_title(plan: Plan, results: list[ArmResult], verdicts: list[Verdict]) -
         "undecided": "undecided against", "untestable": "not testable against",
     }  # fmt: skip
     for verdict in verdicts:
-        if verdict.claim.stage == "final" and verdict.claim.metric == plan.metrics[0].name and verdict.result.n:
+        if (
+            verdict.claim.stage == "final"
+            and verdict.claim.metric == plan.metrics[0].name
+            and verdict.claim.than == plan.reference
+            and verdict.result.n
+        ):
             groups.setdefault(words[verdict.label], []).append(plan.arm(verdict.claim.better).title)
     if not groups:
         return "The final stage has not ended"
     parts = [f"{joined(names)} {'ends' if len(names) == 1 else 'end'} {word} {reference}" if "above" in word or "below" in word
              else f"{joined(names)} {'is' if len(names) == 1 else 'are'} {word} {reference}" for word, names in groups.items()]  # fmt: skip
-    return ("Each tuned: " if plan.explore is None else "") + "; ".join(parts)
+    return ("Each tuned: " if any(arm.search for arm in plan.running) else "") + "; ".join(parts)
+
+
+def absent_words(space: Space | Plan, absent: dict[str, str]) -> list[str]:
+    """Which arms are not run and why: a sentence for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in absent.items():
+        by_reason.setdefault(reason, []).append(space.arm(name).title)
+    return [f"{joined(titles)} {'is' if len(titles) == 1 else 'are'} not run: {reason}." for reason, titles in by_reason.items()]
+
+
+def plural(noun: str) -> str:
+    """More than one of them."""
+    return noun if noun.endswith("s") else noun[:-1] + "ies" if noun.endswith("ry") else noun + "s"
 
 
 def joined(names: list[str]) -> str:

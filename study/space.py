@@ -112,6 +112,12 @@ class Arm:
     default: dict[str, Any]  # its library's default point, shown beside the search
     in_report: bool = True  # whether the replica includes it
     ledger: dict[str, str] = field(default_factory=dict)  # ledger rows in which arms differ by nature; {field} is filled in
+    optional: bool = False  # only run where the command names it
+    group: str = ""  # arms of a group are joined by a line over `at`
+    at: float | None = None  # its place on the space's axis, above 0
+    of: str = ""  # it makes no trials but reads those of this arm
+    reads: dict[str, str] = field(default_factory=dict)  # metrics that it reads from other keys of a result
+    curve: str = ""  # "metric = key/entry": its epochs are that list of a result
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,21 @@ class Replica:
     values: dict[str, Any]
     shown: str  # "lr 0.03"
     unknown: tuple[str, ...]  # what the report leaves open
+    unstated: str = ""  # of that, what keeps the published claim from being checked
+    drawn: str = "loss"  # the number whose curve by epoch the report draws
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A number that the report prints, and the one of ours that stands beside it."""
+
+    row: str  # of the report's list of experiments
+    what: str  # what it measured, in its set-up
+    number: str  # as printed: "69.3 %", or "none printed"
+    arm: str  # ours
+    metric: str
+    stage: str
+    differs: str  # what differs in the set-up; {field} is filled in
 
 
 @dataclass(frozen=True)
@@ -162,13 +183,15 @@ class Profile:
 
     dataset: str
     values: dict[str, Any]
-    search_trials: int  # an arm
-    added_trials: int  # an arm, beyond an edge of its range
-    confirm_points: int
-    confirm_seeds: int
-    final_seeds: int
-    replica_seeds: int
-    note: str  # what this profile is
+    search_trials: int = 0  # an arm
+    added_trials: int = 0  # an arm, beyond an edge of its range
+    confirm_points: int = 0
+    confirm_seeds: int = 0
+    final_seeds: int = 8
+    replica_seeds: int = 0
+    note: str = ""  # what this profile is
+    arms: dict[str, dict[str, Any]] = field(default_factory=dict)  # fields of arms, by their name or group, that go with the sizes
+    final: dict[str, Any] = field(default_factory=dict)  # fields of the final stage that do
 
 
 @dataclass(frozen=True)
@@ -190,3 +213,9 @@ class Space:
     profiles: dict[str, Profile]
     threats: tuple[str, ...]  # what a result of this space is not; {field} is filled in
     explore: Explore | None = None  # one arm is searched adaptively; None: all are, evenly
+    reported: tuple[Reported, ...] = ()
+    axis: str = ""  # what the arms' `at` is
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)

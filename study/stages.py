@@ -33,6 +33,8 @@ def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any
     key = (stage, arm.name, seed, *point.items(), why)
     if key not in plan.made:
         config = {**plan.base, **values, **arm.values, **point, "seed": seed}
+        if arm.name in plan.weights:
+            config["weights_sha256"] = plan.weights[arm.name]
         own = arm.name if stage == "final" and is_explored(plan, arm) else ""  # a search may choose the very point of another arm
         plan.made[key] = Trial(trial_id(config, plan.data["fingerprint"] + own, seed), stage, arm.name, seed, point, config, why)
     return plan.made[key]
@@ -40,14 +42,15 @@ def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any
 
 def due(plan: Plan, records: Records) -> Iterator[Trial]:
     """Every trial of the study that is known by now, finished ones included, in the order in which they should run."""
+    arms = plan.running
     yield from replica_trials(plan)
-    for arm in plan.arms:
+    for arm in arms:
         yield from explored_trials(plan, arm, records) if is_explored(plan, arm) else search_trials(plan, arm)
-    for arm in plan.arms:
+    for arm in arms:
         yield from added_trials(plan, arm, records)
-    for arm in plan.arms:
+    for arm in arms:
         yield from confirm_trials(plan, arm, records)
-    chosen = [(arm, chosen_point(plan, arm, records)) for arm in plan.arms]
+    chosen = [(arm, chosen_point(plan, arm, records)) for arm in arms]
     for seed in plan.seeds("final"):
         for arm, point in chosen:
             if point is not None:
@@ -63,8 +66,8 @@ def standing(plan: Plan, records: Records) -> Records:
 def replica_trials(plan: Plan) -> Iterator[Trial]:
     """The report's arms at the report's setting."""
     for seed in plan.seeds("replica"):
-        for arm in plan.arms:
-            if arm.in_report:
+        for arm in plan.running:
+            if plan.is_reported(arm):
                 point = {name: plan.replica.values[name] for name in arm.search}
                 yield make_trial(plan, "replica", arm, seed, point, {**plan.replica.values, **plan.stages["replica"]})
 
@@ -192,13 +195,14 @@ def chosen_point(plan: Plan, arm: Arm, records: Records) -> dict[str, Any] | Non
 
 def expected_trials(plan: Plan) -> dict[str, int]:
     """How many trials each stage has, before any ran; the added ones are an allowance that need not be used."""
-    evenly, reported, sizes = [arm for arm in plan.arms if arm.search], [arm for arm in plan.arms if arm.in_report], plan.sizes
-    arms = len(evenly) + (plan.explore is not None)
+    arms, sizes = plan.running, plan.sizes
+    evenly, reported = [arm for arm in arms if arm.search], [arm for arm in arms if plan.is_reported(arm)]
+    searches = len(evenly) + (plan.explore is not None)
     return {
         "replica": len(reported) * sizes.replica_seeds,
-        "search": arms * sizes.search_trials,
+        "search": searches * sizes.search_trials,
         "beside": len(evenly) + sum(bool(arm.search) for arm in reported),
         "added": len(evenly) * sizes.added_trials,
-        "confirm": arms * sizes.confirm_points * sizes.confirm_seeds,
-        "final": len(plan.arms) * sizes.final_seeds,
+        "confirm": searches * sizes.confirm_points * sizes.confirm_seeds,
+        "final": len(arms) * sizes.final_seeds,
     }

@@ -165,8 +165,8 @@ def loss_and_score(plan: Plan, records: Records) -> list[Runs]:
     found = []
     for stage in ("replica", "final"):
         for arm in plan.arms:
-            runs = [r for r in of_stage(records, arm.name, stage) if r.status == "finished"]
-            if runs:
+            runs = [r for r in of_stage(records, arm.name, stage) if r.status == "finished" and not math.isnan(r.metric("loss"))]
+            if runs and not arm.of:
                 found.append(Runs(arm, stage, tuple(r.metric("loss") for r in runs), tuple(r.metric(metric.name) * metric.scale for r in runs)))
     return found
 
@@ -180,9 +180,10 @@ def rank_correlation(runs: list[Runs]) -> float:
     return float(stats.spearmanr(loss, scores).statistic)
 
 
-def curves_of(plan: Plan, records: Records, arm: str, stage: str, key: str = "loss") -> dict[int, list[float]]:
-    """An epoch's number by seed, of the runs of a stage that finished."""
-    return {r.seed: [float(row[key]) for row in r.curve] for r in of_stage(records, arm, stage) if r.status == "finished"}
+def curves_of(plan: Plan, records: Records, arm: str, stage: str, key: str = "loss", scale: float = 1.0) -> dict[int, list[float]]:
+    """An epoch's number, times the scale, by seed, of the runs of a stage that finished."""
+    runs = [r for r in of_stage(records, arm, stage) if r.status == "finished" and r.curve and all(row.get(key) is not None for row in r.curve)]
+    return {r.seed: [float(row[key]) * scale for row in r.curve] for r in runs}
 
 
 def budget_curves(plan: Plan, records: Records) -> dict[str, list[float]]:

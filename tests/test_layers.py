@@ -52,7 +52,7 @@ def test_a_redraw_loads_neither_torch_nor_ray(tmp_path):
 import sys
 sys.path.insert(0, "tests/study")
 import toy, json, pathlib
-from study.plan import fix_plan
+from study.plan_file import fix_plan
 from study.record import Ledger
 folder = pathlib.Path({str(tmp_path)!r})
 plan = toy.plan()

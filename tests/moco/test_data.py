@@ -49,7 +49,7 @@ def test_a_changed_folder_is_decoded_again(tmp_path, make_folder):
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(DataError, match=r"dataset must be one of digits, cifar10, .* or a folder .* got 'imagenet'"):
+    with pytest.raises(DataError, match=r"dataset must be one of digits, shapes, cifar10, .* or a folder .* got 'imagenet'"):
         data.prepare("imagenet", 16, tmp_path)
 
 

@@ -8,7 +8,8 @@ import pytest
 import test_runner
 
 from study.attempt import attempt
-from study.plan import fix_plan, plan_of
+from study.plan import plan_of
+from study.plan_file import fix_plan
 from study.proposals import SearchDatabase
 from study.record import Ledger, final_records, read_records
 from study.report import write_report

@@ -7,7 +7,8 @@ import pytest
 
 from study.errors import StudyError
 from study.folder import open_study
-from study.plan import fix_plan, plan_of, read_study
+from study.plan import plan_of
+from study.plan_file import fix_plan, read_study
 
 
 def test_a_plan_is_the_same_after_a_trip_through_json(toy):

@@ -10,7 +10,7 @@ import pytest
 from toy import run_all
 
 from study.panel import number, short, spread_labels, stacked, ticks
-from study.plan import fix_plan
+from study.plan_file import fix_plan
 from study.record import Ledger
 from study.report import write_report
 from study.report_ends import remarks

@@ -1,0 +1,83 @@
+"""What variants of a trial need and this place may lack: published weights, a further split, colours, several workers."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from moco import data
+from moco.config import Config
+from moco.data import Dataset, statistics
+from moco.encoder import Encoder
+from moco.guard import DataError
+from moco.pretrained import WEIGHTS, WeightsAbsent, find, key
+from moco.weights import digest, load_backbone
+
+
+class Survey(NamedTuple):
+    """What was found for variants of a trial."""
+
+    absent: dict[str, str]  # why a variant cannot be run here, by its name: a sentence without its full stop
+    sha256: dict[str, str]  # of the weights, by name of the variant; none where it has none
+    files: dict[str, Path]  # of weights, as `moco.trial.run` takes them
+
+
+def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Path, data_dir: Path, workers: int, download: bool) -> Survey:
+    """Looks for what each variant needs.
+
+    Args:
+        wish: the fields that all share.
+        variants: by name, the fields in which it differs.
+        cached: the dataset as `moco.data.prepare` left it.
+        data_dir: published weights are kept below it.
+        download: whether they may be downloaded into it now.
+
+    Raises:
+        ValueError: a field is wrong, or weights that are here do not fit the encoder.
+    """
+    dataset, found = data.load(cached), Survey({}, {}, {})
+    tried: dict[tuple[str, str], Path | str] = {}  # each file is looked for once
+    for name, own in variants.items():
+        config = Config.of({**wish, **own, "dataset": dataset.name, "weights_sha256": ""})
+        if reason := lacks(config, dataset, workers):
+            found.absent[name] = reason
+            continue
+        if not config.weights:
+            continue
+        which = (config.weights, config.encoder)
+        if which not in tried:
+            try:
+                tried[which] = find(*which, data_dir, download)
+            except WeightsAbsent as absence:
+                tried[which] = f"weights absent: {absence}"
+        place = tried[which]
+        if isinstance(place, str):
+            found.absent[name] = place
+        else:
+            expected = (own if "weights" in own else wish).get("weights_sha256", "")
+            load_backbone(Encoder(config, dataset.train.images.shape[1]).backbone, place, expected)
+            found.sha256[name] = digest(place)
+            found.files[key(found.sha256[name])] = place.resolve()
+    return found
+
+
+def lacks(config: Config, dataset: Dataset, workers: int) -> str:
+    """What a trial of this config misses here, files of weights aside; empty: nothing."""
+    channels = dataset.train.images.shape[1]
+    if config.pretrain_split != "train" and config.pretrain_split.removeprefix("train+") != dataset.extra_name:
+        return f"{dataset.title} has no split {config.pretrain_split.removeprefix('train+')}"
+    if config.weights == "given":
+        return "no file was given with --weights"
+    if config.weights in WEIGHTS and channels != 3:
+        return f"published weights take colour images; those of {dataset.title} are grey"
+    if config.batch_norm == "sync" and workers == 1:
+        return "synchronised batch norm over one worker is plain batch norm; give --workers 2"
+    try:
+        statistics(dataset, config)
+    except DataError as problem:
+        return str(problem)
+    return ""
+
+
+def splits_wanted(wish: dict[str, Any], variants: dict[str, dict[str, Any]], further: str) -> str:
+    """The `pretrain_split` with which a dataset must be prepared so that every variant finds what the dataset has; `further`: its other split."""
+    wanted = [own.get("pretrain_split", wish.get("pretrain_split", "train")) for own in variants.values()]
+    return further if further and any(split in (further, f"train+{further}") for split in wanted) else wish.get("pretrain_split", "train")

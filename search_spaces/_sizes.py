@@ -1,0 +1,44 @@
+"""The sizes, stages and metrics that spaces share. A profile's values are its own where a space says so."""
+
+from typing import Any
+
+from moco.diagnostics import COLLAPSED_RANK
+from study.space import Metric
+
+QUICK: dict[str, Any] = {  # minutes on two cores, bundled images
+    "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 128, "epochs": 6, "probe_epochs": 50, "knn_every": 6,
+    "knn_neighbours": 20,
+}  # fmt: skip
+SHAPES: dict[str, Any] = {**QUICK, "queue_size": 256, "temperature": 0.1, "lr": 0.1}  # quick on the made-up shapes
+SMALL: dict[str, Any] = {  # an hour or two on a laptop, real images
+    "image_size": 32, "width": 0.25, "stem": "imagenet", "train_images": 10_000, "batch_size": 128, "batch_norm_splits": 4, "queue_size": 512,
+    "temperature": 0.1, "epochs": 12, "validation_share": 0.1, "probe_epochs": 60, "knn_every": 12, "knn_neighbours": 200,
+}  # fmt: skip
+FULL: dict[str, Any] = {  # a GPU
+    "image_size": 32, "width": 1.0, "batch_size": 256, "batch_norm_splits": 8, "queue_size": 4096, "temperature": 0.1, "epochs": 100,
+    "probe_epochs": 100, "probe_batch_size": 1024, "knn_every": 10, "knn_neighbours": 200,
+}  # fmt: skip
+NOTES = {
+    "quick": "a tiny encoder and short runs, minutes on two cores",
+    "small": "at most 10,000 training images and a narrow encoder, hours on a laptop",
+    "full": "all images and the full encoder, one or more GPUs",
+}
+
+FIXED: dict[str, Any] = {
+    "encoder": "resnet18", "stem": "small", "head": "mlp", "optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-4, "key_momentum": 0.99,
+    "temperature": 0.2, "schedule": "cosine", "lr": 0.03,
+}  # fmt: skip
+
+STAGES: dict[str, dict[str, Any]] = {
+    "replica": {"score_split": "test"},
+    "search": {"score_split": "validation"},
+    "confirm": {"score_split": "validation"},
+    "final": {"score_split": "test"},
+}
+
+PROBE = Metric("probe_accuracy", "probe accuracy", "points", 100.0, True, 0.5, share_of_images=True)
+FINETUNED = Metric("finetune_accuracy", "fine-tuned accuracy", "points", 100.0, True, 0.5, share_of_images=True)
+KNN = Metric("knn_accuracy", "kNN accuracy", "points", 100.0, True, 0.5, share_of_images=True)
+LOSS = Metric("loss", "pretraining loss", "nats", 1.0, False, 0.1)
+
+COLLAPSE = ("effective_rank", COLLAPSED_RANK)

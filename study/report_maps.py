@@ -1,0 +1,86 @@
+"""The page's attention maps, from the `pictures.json` that trials left: images, and by name weights over their positions."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from study.gates import of_stage
+from study.plan import Plan
+from study.stages import Records
+
+STEPS = ((0.1, 0.2), (0.325, 0.4), (0.55, 0.62), (0.775, 0.85))  # of the image's largest weight, from here on: opacity
+SIDE = 64  # units of a picture's side
+
+Picture = dict[str, Any]  # image: PNG in base64; label, answer; maps: by name rows of weights
+
+
+def maps(plan: Plan, records: Records, folder: Path) -> list[dict[str, Any]]:
+    """A figure for each map of each arm whose first final run left pictures; none where none did."""
+    figures: list[dict[str, Any]] = []
+    for arm in plan.arms:
+        runs = [record for record in of_stage(records, arm.name, "final") if record.status == "finished"]
+        pictures = pictures_of(folder / "trials" / runs[0].trial / "pictures.json") if runs and not arm.of else []
+        for name in dict.fromkeys(name for picture in pictures for name in picture["maps"]):
+            figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, runs[0].seed, [p for p in pictures if name in p["maps"]]))
+    return figures
+
+
+def pictures_of(path: Path) -> list[Picture]:
+    """The pictures of a file; none where there is no such file or it cannot be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return [picture for picture in found if {"image", "label", "answer", "maps"} <= picture.keys()]
+    except (OSError, ValueError, TypeError, AttributeError):
+        return []
+
+
+def figure(id: str, arm: str, name: str, seed: int, pictures: list[Picture]) -> dict[str, Any]:
+    """The pictures of one arm under one map."""
+    spread = [positions(picture["maps"][name]) for picture in pictures]
+    total = sum(len(row) for row in pictures[0]["maps"][name])
+    right = sum(picture["label"] == picture["answer"] for picture in pictures)
+    rows = [
+        [str(i + 1), p["label"], p["answer"], f"{held:.1f} of {total}", f"{max(max(row) for row in p['maps'][name]):.2f}"]
+        for i, (p, held) in enumerate(zip(pictures, spread, strict=True))
+    ]
+    return {
+        "id": id,
+        "title": f"{arm}, {name}: the weight rests on {sum(spread) / len(spread):.1f} of {total} positions",
+        "sub": f"n = {len(pictures)} test images, every class in turn, {right} of them answered rightly; one encoder, seed {seed}; no interval.",
+        "caption": "Laid over the image without smoothing and scaled to the image’s own maximum; weights below 0.1 of it are left clear. Under each image its class and the probe’s answer. "
+        "Positions: the exponential of the weights’ entropy, 1 where all lies on one, all of them where none is preferred. "
+        + (
+            "“Answer” maps show what the probe’s answer rests on: the part of each position in its score, where it speaks for it."
+            if name.startswith("answer")
+            else "Attention maps show what the encoder takes its features from; they do not say that this is why an answer is right."
+        ),
+        "table": {"caption": f"{arm}, {name}", "head": ["Image", "Class", "Probe’s answer", "Positions", "Largest weight"], "rows": rows},
+        "tiles": [tile(picture, name) for picture in pictures],
+    }  # fmt: skip
+
+
+def positions(grid: list[list[float]]) -> float:
+    """On how many positions the weights rest: the exponential of their entropy."""
+    return math.exp(-sum(w * math.log(w) for row in grid for w in row if w > 0))
+
+
+def tile(picture: Picture, name: str) -> dict[str, Any]:
+    """One image with its weights in four steps of opacity."""
+    grid = picture["maps"][name]
+    top = max(max(row) for row in grid) or 1.0
+    height, width = SIDE / len(grid), SIDE / len(grid[0])
+    paths = []
+    for i, (least, opacity) in enumerate(STEPS):
+        below = STEPS[i + 1][0] if i + 1 < len(STEPS) else math.inf
+        cells = [(x, y) for y, row in enumerate(grid) for x, w in enumerate(row) if least <= w / top < below]
+        if cells:
+            squares = "".join(f"M{x * width:g} {y * height:g}h{width:g}v{height:g}h{-width:g}z" for x, y in cells)
+            paths.append(f'<path class="heat" opacity="{opacity}" d="{squares}"/>')
+    right = picture["label"] == picture["answer"]
+    words = f"{picture['label']}, right" if right else f"{picture['label']}, read as {picture['answer']}"
+    image = f'<image href="data:image/png;base64,{escape(picture["image"])}" width="{SIDE}" height="{SIDE}" style="image-rendering:pixelated"/>'
+    drawing = f'<svg viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(words)}">{image}{"".join(paths)}</svg>'
+    return {"svg": Markup(drawing), "words": words}

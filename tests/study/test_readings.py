@@ -1,0 +1,220 @@
+"""Arms that are read off the trials of others, arms that cannot be run here, values along an axis, printed numbers, and pictures."""
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from test_report import read, write_study
+from toy import DATA, SPACE, complete, run_all
+
+from study.cli import begun_from
+from study.errors import StudyError
+from study.plan import arms_of, make_plan, plan_of
+from study.plan_file import fix_plan, read_study
+from study.readings import judged
+from study.report import write_report
+from study.report_along import spots_of
+from study.report_maps import positions, tile
+from study.space import Arm, Claim, Profile, Replica, Reported
+from study.stages import due, expected_trials
+from study.verdict import verdicts
+
+RATES = (1.0, 10.0, 30.0)
+
+
+def reading(rate, of="red"):
+    key = f"{rate:g}"
+    return Arm(
+        f"{of}-{key}", f"{of} {key}", {}, {}, {}, rate > 1, group=of, at=rate, of=of, reads={"score": f"at_{key}"}, curve=f"score = curves/{key}"
+    )
+
+
+SWEEP = replace(
+    SPACE,
+    reference="red-30",
+    arms=(
+        Arm("red", "Red", {"colour": "red"}, {}, {}, in_report=False),
+        Arm("blue", "Blue", {"colour": "blue"}, {}, {}, in_report=False),
+        *(reading(rate) for rate in RATES),
+        *(reading(rate, "blue") for rate in RATES),
+        Arm("extra", "Extra", {"colour": "green"}, {}, {}, in_report=False, optional=True),
+    ),
+    replica=Replica("T1", "10 beats 30", {"epochs": 2}, "2 epochs", ("Little.",), unstated="little is not stated", drawn="score"),
+    claims=(
+        Claim("main", "red-10", "red-30", "score", "final", "primary", "10 scores higher than 30"),
+        Claim("replica", "red-10", "red-30", "score", "replica", "replica", "10 scores higher than 30 as reported"),
+        Claim("blue", "blue-10", "blue-30", "score", "final", "family", "On blue, too"),
+        Claim("extra", "extra", "red", "score", "final", "family", "Extra scores higher than red"),
+    ),
+    reported=(
+        Reported("T1", "score at 10", "69.3 %", "red-10", "score", "replica", "Everything, with {epochs} epochs"),
+        Reported("T1", "score of blue at 10", "70 %", "blue-10", "score", "final", "Everything"),
+    ),
+    axis="rate",
+    profiles={"quick": Profile("none", {}, 0, 0, 0, 0, 7, 6, "a toy", final={"gain": 4.0}, arms={"blue": {"best": 0.05}})},
+)
+
+
+def sweep_task(config, folder):
+    """One trial gives the score at every rate, by epoch too; 10 is the best."""
+    noise = (config["seed"] % 7) / 1000
+    scores = {f"{rate:g}": 0.5 + 0.1 * (rate == 10) + noise for rate in RATES}
+    for epoch in range(1, config["epochs"] + 1):
+        yield {"epoch": epoch, "step": epoch, "loss": 1.0, "seconds": 0.01, "lr": 0.1}
+    curves = {key: [score / 2, score] for key, score in scores.items()}
+    return {"loss": 1.0, "score": 0.6, "rank": 9.0, "device": "none", "curves": curves, **{f"at_{key}": score for key, score in scores.items()}}
+
+
+def sweep(wish="", absent=None, weights=None):
+    space = arms_of(SWEEP, SWEEP.profiles["quick"], wish)
+    overrides = {"arms": wish} if wish else {}
+    return make_plan(space, "quick", space.profiles["quick"], overrides, DATA, 1, complete, absent, weights)
+
+
+def test_one_trial_a_seed_serves_all_its_readings(tmp_path):
+    plan = sweep()
+    records = run_all(plan, sweep_task, tmp_path)
+    assert {record.arm for record in records} == {"red", "blue"}
+    assert len(records) == 2 * 7 + 2 * 6 == sum(expected_trials(plan).values())
+    verdict = verdicts(plan, judged(plan, records))[0]
+    assert verdict.label == "supported"
+    assert verdict.result.mean == pytest.approx(10.0)
+    assert verdict.result.n == 7
+
+
+def test_a_reading_has_the_epochs_of_its_list(tmp_path):
+    plan = sweep()
+    found = judged(plan, run_all(plan, sweep_task, tmp_path))
+    record = next(r for r in found.values() if r.arm == "red-10" and r.stage == "replica")
+    assert [row["epoch"] for row in record.curve] == [1, 2]
+    assert record.curve[1]["score"] == record.metric("score") == record.result["at_10"]
+
+
+def test_fields_of_arms_and_of_the_final_stage_go_with_the_profile():
+    trials = list(due(sweep(), {}))
+    assert {trial.config["best"] for trial in trials if trial.arm == "blue"} == {0.05}
+    assert {trial.config["gain"] for trial in trials if trial.stage == "final"} == {4.0}
+    assert {trial.config["gain"] for trial in trials if trial.stage == "replica"} == {3.0}
+
+
+def test_optional_arms_are_run_where_they_are_named_and_their_claims_go_with_them():
+    assert [claim.name for claim in sweep().claims] == ["main", "replica", "blue"]
+    assert "extra" in [claim.name for claim in sweep("all").claims]
+    few = sweep("red, red-10,red-30,extra")
+    assert [arm.name for arm in few.arms] == ["red", "red-10", "red-30", "extra"]
+    assert [claim.name for claim in few.claims] == ["main", "replica", "extra"]
+
+
+@pytest.mark.parametrize(("wish", "told"), [("red,pink", "takes arms of toy: red, blue, .*; got 'pink'"), ("red,red-10", "red-30 is missing")])
+def test_arms_that_are_none_or_too_few_are_refused(wish, told):
+    with pytest.raises(StudyError, match=told):
+        sweep(wish)
+
+
+def test_the_page_shows_readings_printed_numbers_and_the_axis(tmp_path):
+    plan = sweep()
+    folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
+    write_report(folder)
+    page = read(folder)
+    assert "Yes, by 10.0 points of score [+10.0, +10.0], all else being the same (95 % interval, n = 7 pairs on the same seeds)." in page.text
+    assert "At the report’s setting, 2 epochs, red 10 ends with a higher score than red 30, by 10.0 points" in page.text
+    assert "T1 score at 10 69.3 % red 10, score: 60.4 % [60.2, 60.5], n = 6, as reported Everything, with 3 epochs" in page.text
+    assert "Red: highest mean at red 10; blue: highest mean at blue 10" in page.text
+    assert {"along", "then", "final", "fair"} <= set(page.ids)
+    assert not {"rate", "budget", "maps"} & set(page.ids)
+
+
+def test_an_absent_arm_is_not_run_and_its_claims_say_why(tmp_path):
+    plan = sweep(absent={"blue": "weights absent: put them somewhere"})
+    records = run_all(plan, sweep_task, tmp_path)
+    assert {record.arm for record in records} == {"red"}
+    blue = verdicts(plan, judged(plan, records))[2]
+    assert blue.label == "untestable"
+    assert [gate.reason for gate in blue.gates] == [
+        "blue 10 is not run: weights absent: put them somewhere; blue 30 is not run: weights absent: put them somewhere"
+    ]
+    folder = write_study(tmp_path / "results", plan, records)
+    write_report(folder)
+    page = read(folder)
+    assert "Blue Not run: weights absent: put them somewhere." in page.text
+    assert "blue 10: not run: weights absent" in page.text
+
+
+def test_where_the_primary_arms_are_absent_the_first_screen_says_so(tmp_path):
+    plan = sweep(absent={"red": "weights absent: put them somewhere"})
+    folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
+    assert write_report(folder).answer.startswith("Not answered here: red 10 is not run: weights absent: put them somewhere")
+
+
+ABOUT = {"command": ["--space", "toy"], "folder": "x", "versions": {}, "commit": "", "created": "now"}
+
+
+def test_an_arm_that_was_absent_may_come_and_one_that_was_there_may_not_go(tmp_path):
+    fix_plan(tmp_path, sweep(absent={"blue": "no network"}), ABOUT)
+    assert fix_plan(tmp_path, sweep(absent={"blue": "still no network"}), ABOUT).absent == {"blue": "no network"}
+    now = fix_plan(tmp_path, sweep(weights={"blue": "abc"}), ABOUT, seen=True)
+    assert now.absent == {}
+    assert now.looks == 1  # nothing that was tested is tested again
+    assert plan_of(read_study(tmp_path)["plan"]) == now
+    with pytest.raises(StudyError, match=r"absent.blue was null and is now"):
+        fix_plan(tmp_path, sweep(absent={"blue": "gone"}), ABOUT)
+    with pytest.raises(StudyError, match=r'weights.blue was "abc" and is now "other"'):
+        fix_plan(tmp_path, sweep(weights={"blue": "other"}), ABOUT)
+
+
+def test_an_arms_weights_are_part_of_its_trials():
+    by_arm = {trial.arm: trial.config.get("weights_sha256") for trial in due(sweep(weights={"blue": "abc"}), {})}
+    assert by_arm == {"red": None, "blue": "abc"}
+
+
+def test_weights_go_to_the_arm_that_takes_them_else_to_all():
+    assert begun_from("some.pt", SPACE, {})[1] == {"weights": "some.pt"}
+    named = replace(SPACE, arms=(*SPACE.arms, Arm("given", "Given", {"weights": "given"}, {}, {}), Arm("theirs", "T", {"weights": "fair"}, {}, {})))
+    space, overrides = begun_from("some.pt", named, {})
+    assert overrides == {}
+    assert space.arm("given").values == {"weights": "some.pt"}
+    assert begun_from("fair", named, {}) == (named, {})
+    with pytest.raises(StudyError, match="must be the same"):
+        begun_from("some.pt", SPACE, {"weights": "other.pt"})
+
+
+def test_a_line_needs_three_places(tmp_path):
+    plan = sweep()
+    found = judged(plan, run_all(plan, sweep_task, tmp_path))
+    few = replace(plan, arms=tuple(arm for arm in plan.arms if arm.name != "blue-1"))
+    assert list(spots_of(plan, found, plan.metrics[0])) == ["red", "blue"]
+    assert list(spots_of(few, found, plan.metrics[0])) == ["red"]
+
+
+PICTURE = {
+    "image": base64.b64encode(b"a picture").decode(), "label": "cat", "answer": "<dog>",
+    "maps": {"attention after layer3": [[0.7, 0.1], [0.1, 0.1]], "answer from layer3": [[1.0, 0.0], [0.0, 0.0]]},
+}  # fmt: skip
+
+
+def test_pictures_of_the_first_final_run_stand_on_the_page(tmp_path):
+    plan = sweep()
+    records = run_all(plan, sweep_task, tmp_path)
+    folder = write_study(tmp_path / "results", plan, records)
+    first = next(record for record in records if record.stage == "final" and record.arm == "red")
+    place = folder / "trials" / first.trial
+    place.mkdir(parents=True)
+    (place / "pictures.json").write_text(json.dumps([PICTURE, {**PICTURE, "answer": "cat"}]))
+    write_report(folder)
+    page = read(folder)
+    assert "Red, attention after layer3: the weight rests on 2.6 of 4 positions" in page.text
+    assert "Red, answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
+    assert "cat, read as <dog>" in page.text
+    assert "n = 2 test images, every class in turn, 1 of them answered rightly; one encoder, seed 101; no interval." in page.text
+    (place / "pictures.json").write_text("[{")
+    write_report(folder)
+    assert "maps" not in read(folder).ids
+
+
+def test_weights_are_drawn_in_steps_of_the_largest_and_words_are_escaped():
+    svg = tile(PICTURE, "attention after layer3")["svg"]
+    assert '<path class="heat" opacity="0.85" d="M0 0h32v32h-32z"/>' in svg
+    assert svg.count("M") == 4  # 0.1 of 0.7 is a seventh: the first step
+    assert "<dog>" not in svg
+    assert positions([[0.25, 0.25], [0.25, 0.25]]) == pytest.approx(4)
