@@ -16,9 +16,8 @@ from study.errors import StudyError
 from study.folder import address_of, default_folder, local_folder, open_study, reported_folder
 from study.machine import commit, now, versions
 from study.mirror import Mirror
-from study.plan import Plan, arms_of, make_plan
+from study.plan import Plan, absent_words, arms_of, make_plan
 from study.record import Ledger
-from study.sentences import absent_words
 from study.space import Space
 
 SOURCE = Path(__file__).resolve().parent

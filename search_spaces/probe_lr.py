@@ -5,7 +5,7 @@ rates over four decades are tried on the same frozen features, as they are and s
 rate follows the features' scale, standardising moves it, and neither 10 nor 30 is a property of MoCo.
 """
 
-from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
+from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, SHAPES, SMALL, STAGES
 from study.space import Arm, Claim, Profile, Replica, Reported, Space
 
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -71,7 +71,7 @@ REPLICA = Replica(
 SWEEP = {"probe_epochs": 100, "probe_batch_size": 256}
 
 PROFILES = {
-    "quick": Profile("digits", {**QUICK, **SWEEP}, final_seeds=10,
+    "quick": Profile("shapes", {**SHAPES, "epochs": 8, "knn_every": 8, **SWEEP}, final_seeds=10,
                      replica_seeds=8, note=NOTES["quick"]),
     "small": Profile("cifar10", {**SMALL, **SWEEP}, final_seeds=8,
                      replica_seeds=6, note=NOTES["small"],

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from study.plan import Plan, tuned
+from study.plan import Plan, absent_words, tuned
 from study.record import Record
 from study.space import Claim
 from study.stages import EDGE, Records, chosen_point, to_explore
@@ -31,8 +31,8 @@ def of_stage(records: Records, arm: str, stage: str) -> list[Record]:
 
 def gates_of(plan: Plan, claim: Claim, records: Records) -> list[Gate]:
     """The gates of a claim, in the order in which a reader asks."""
-    if lacking := [f"{plan.arm(name).title} is not run: {why}" for name in (claim.better, claim.than) if (why := plan.why_absent(name))]:
-        return [Gate("Needs", "failed", "; ".join(lacking))]
+    if lacking := {name: why for name in (claim.better, claim.than) if (why := plan.why_absent(name))}:
+        return [Gate("Needs", "failed", "; ".join(line.removesuffix(".") for line in absent_words(plan, lacking)))]
     if claim.role == "published":
         return published_gates(plan, claim)
     seeds, task, stability = seeds_gate(plan, claim, records), task_gate(plan, claim, records), stability_gate(plan, claim, records)

@@ -125,6 +125,11 @@ def decade_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
     return tuple((10.0**k, short(10.0**k)) for k in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1))
 
 
+def joined(names: list[str]) -> str:
+    """A list in words."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
 def capital(words: str) -> str:
     """The words with their first letter large, the others as they are: Probe accuracy; kNN stays as it is."""
     return words if words.startswith("kNN") else words[:1].upper() + words[1:]

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from study.errors import StudyError
+from study.panel import joined
 from study.space import Arm, Claim, Explore, LogRange, Metric, Profile, Replica, Reported, Space, span_of
 
 SEARCH_SEED = 0
@@ -154,6 +155,14 @@ def arms_of(space: Space, sizes: Profile, wish: str) -> Space:
         claims=tuple(claim for claim in space.claims if {claim.better, claim.than} <= kept),
         reported=tuple(reported for reported in space.reported if reported.arm in kept),
     )
+
+
+def absent_words(space: Space | Plan, absent: dict[str, str]) -> list[str]:
+    """Which arms are not run and why: a sentence for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in absent.items():
+        by_reason.setdefault(reason, []).append(space.arm(name).title)
+    return [f"{joined(titles)} {'is' if len(titles) == 1 else 'are'} not run: {reason}." for reason, titles in by_reason.items()]
 
 
 def tuned(of: Space | Plan, arm: Arm) -> list[str]:

@@ -14,12 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from study import look, report_along, report_ends, report_maps, report_reported, report_search, report_sections, svg
+from study import look, report_along, report_ends, report_maps, report_search, report_sections, report_then, svg
 from study.errors import StudyError
 from study.figures import figure
 from study.files import write_atomically
 from study.panel import Panel
-from study.plan import Plan, plan_of
+from study.plan import Plan, absent_words, plan_of
 from study.plan_file import read_study
 from study.readings import judged
 from study.record import Record, read_records
@@ -88,10 +88,10 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
     by_role = {verdict.claim.role: verdict for verdict in found}
     shown = {role: with_markup(group) for role, group in cards(plan, found).items()}
     sections = {
-        "ways": ways(plan, found), "then": report_sections.then(plan, final, found), "final": report_sections.final(plan, final, found),
+        "ways": ways(plan, found), "then": report_then.then(plan, final, found), "final": report_sections.final(plan, final, found),
         "rate": report_sections.rate(plan, final), "ledger": report_sections.ledger(plan, final), "loss": report_sections.loss(plan, final),
         "budget": report_sections.budget(plan, final), "search": report_search.search(plan, final),
-        "along": report_along.along(plan, final), "reported": report_reported.reported(plan, final),
+        "along": report_along.along(plan, final), "reported": report_then.reported(plan, final),
         "maps": report_maps.maps(plan, final, folder),
     }  # fmt: skip
     absent = absent_sections(plan, sections)
@@ -121,6 +121,7 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
         deviations=report_ends.deviations(plan, study, records),
         provenance=report_ends.provenance(plan, study, records),
         runs=report_ends.runs(plan, records),
+        absent=absent_words(plan, plan.absent),
         command=shlex.join(study.get("command", [])),
         folder=shlex.quote(study.get("folder", "FOLDER")),
         **marked(sections),

@@ -61,6 +61,8 @@ def metric_panel(plan: Plan, records: Records, metric: Metric) -> Panel | None:
         marks.append(Line(first, x, mean, end=group))
         unit = "%" if metric.unit == "points" else metric.unit
         marks += [Points(s[0].name, "mean", (s[0].at or 0.0,), (s[1],), (f"{s[0].title}: {number(s[1], digits(metric))} {unit}",)) for s in spots]
+    if len({spot[1] for spots in groups.values() for spot in spots}) == 1:
+        return None  # what the parameter cannot change
     values = [v for spots in groups.values() for s in spots for v in s[1:4] if not math.isnan(v)]
     low, high = padded(values, least=0.5 if metric.unit == "points" else 0.02)
     places = [spot[0].at or 0.0 for spots in groups.values() for spot in spots]

@@ -93,9 +93,9 @@ WAYS = (  # role of the claim, title, how it is asked
 def ways(plan: Plan, verdicts: list[Verdict]) -> dict[str, Any] | None:
     """The same claim tested four ways; None unless the space has such claims about one pair of arms."""
     by_role = {verdict.claim.role: verdict for verdict in verdicts if verdict.claim.role != "family"}
-    if any(role not in by_role for role, _, _ in WAYS):
+    chosen = [by_role[role] for role, _, _ in WAYS if role in by_role]
+    if len(chosen) < len(WAYS) or len({(verdict.claim.better, verdict.claim.than) for verdict in chosen}) > 1:
         return None
-    chosen = [by_role[role] for role, _, _ in WAYS]
     better, than = titles(plan, chosen[-1])
     spans = {name: 1.15 * max([extent(v) for v in chosen if v.claim.metric == name]) for name in {v.claim.metric for v in chosen}}
     names = {arm.name: arm.title for arm in plan.arms}

@@ -5,15 +5,15 @@ from itertools import groupby
 from typing import Any
 
 from study.compare import Paired, paired
-from study.drawings import digits, drawn_chance, drawn_metric, final_panels, then_panels
+from study.drawings import digits, final_panels
 from study.drawings_tuning import budget_panels, loss_panels, rate_panels
 from study.fairness import fairness
-from study.panel import Panel, capital, number, short
+from study.panel import Panel, capital, joined, number, short
 from study.plan import Plan, tuned
-from study.sentences import final_title, joined, then_title
-from study.space import Arm, Metric
+from study.sentences import final_title
+from study.space import Arm
 from study.stages import Records
-from study.tables import ArmResult, RateCurve, arm_results, budget_curves, curves_of, loss_and_score, rank_correlation, rate_curves
+from study.tables import ArmResult, RateCurve, arm_results, budget_curves, loss_and_score, rank_correlation, rate_curves
 from study.verdict import ALPHA, Verdict, delta_of, values_of
 
 Section = dict[str, Any]
@@ -27,50 +27,6 @@ def frame(id: str, title: str, sub: str, caption: str, table: dict[str, Any] | N
 def fmt(value: float, places: int) -> str:
     """A number, or a dash where there is none."""
     return "–" if math.isnan(value) else number(value, places)
-
-
-def then(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section:
-    """The report's figure beside ours."""
-    by_role = {verdict.claim.role: verdict for verdict in verdicts}
-    panels, metric = then_panels(plan, records), drawn_metric(plan)
-    arms = [arm for arm in plan.arms if arm.in_report]
-    curves = {arm.name: curves_of(plan, records, arm.name, "replica", metric.name, metric.scale) for arm in arms}
-    found = {name: list(by_seed.values()) for name, by_seed in curves.items() if by_seed}
-    head, rows = ["Epoch"], []
-    for arm in arms:
-        head += [f"{arm.title}, seed {min(curves[arm.name])}", f"mean of {len(curves[arm.name])}"] if arm.name in found else []
-    for k in range(min((len(curve) for seeds in found.values() for curve in seeds), default=0)):
-        row = [str(k + 1)]
-        for seeds in found.values():
-            row += [fmt(seeds[0][k], digits(metric)), fmt(sum(curve[k] for curve in seeds) / len(seeds), digits(metric))]
-        rows.append(row)
-    unit = "%" if metric.unit == "points" else metric.unit
-    table = {"caption": f"{capital(metric.title)} in {unit} by epoch: one seed, then the mean of all that finished", "head": head, "rows": rows}
-    claim = by_role.get("published")
-    title = then_title(plan, claim, by_role.get("replica"))
-    drawn = "Pretraining loss" if metric.name == "loss" else capital(metric.title)
-    sub = f"{drawn} by epoch at {plan.replica.shown}, the report’s experiment {plan.replica.row}. Left and middle: 1 run each, no interval. Right: means of all seeds, pointwise 95 % t bands."
-    return {"figure": frame("then", title, sub, then_caption(plan, metric), table), "panels": panels, "claimed": plan.arm(claim.claim.better).title if claim else "",
-            "best": "highest" if metric.higher_is_better else "lowest"}  # fmt: skip
-
-
-def then_caption(plan: Plan, metric: Metric) -> str:
-    """How the replica's curves were made."""
-    chance = drawn_chance(plan, metric)
-    said = (
-        f"Accuracy after each of the epochs, on the test split; nothing is chosen by it. Chance is {chance:.0f} %. "
-        if metric.name != "loss" and chance
-        else ""
-    )
-    if metric.name == "loss":
-        said = "The loss of an epoch is the mean over its steps. "
-        said += f"Chance is {chance:.2f} nats for our queue; a loss at another queue size could not be compared with it. " if chance else ""
-        said += "The queue begins with random keys, so the first steps are easier than chance. "
-    said += "The bands are pointwise: they do not say from which epoch on two arms differ."
-    missing = [arm.title for arm in plan.arms if not arm.in_report and not arm.of]
-    if not missing or len(missing) > 6:
-        return said
-    return said + f" {joined(missing)} {'is' if len(missing) == 1 else 'are'} not in the report and not run here."
 
 
 def final(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section | None:
@@ -88,7 +44,7 @@ def final(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section | No
     return {
         "figure": frame("final", final_title(plan, results, verdicts), sub, final_caption(plan, delta, images), table),
         "panels": final_panels(plan, results, reference_pairs(plan, records, results, verdicts), delta),
-        "head": head, "rows": rows, "absent": [(arm, why) for arm in plan.arms if (why := plan.absent.get(arm.name))], "caption": f"{capital(metric.title)} on the test split, {unit}, n = {count} seeds",
+        "head": head, "rows": rows, "caption": f"{capital(metric.title)} on the test split, {unit}, n = {count} seeds",
     }  # fmt: skip
 
 

@@ -5,9 +5,9 @@ import math
 from study.compare import detectable, pairs_needed, sign_flip_p
 from study.drawings import digits
 from study.gates import least_seeds
-from study.panel import number
+from study.panel import joined, number
 from study.plan import Plan
-from study.space import Metric, Space
+from study.space import Metric
 from study.tables import ArmResult
 from study.verdict import ALPHA, LABELS, Verdict
 
@@ -196,22 +196,9 @@ def final_title(plan: Plan, results: list[ArmResult], verdicts: list[Verdict]) -
     return ("Each tuned: " if any(arm.search for arm in plan.running) else "") + "; ".join(parts)
 
 
-def absent_words(space: Space | Plan, absent: dict[str, str]) -> list[str]:
-    """Which arms are not run and why: a sentence for each reason."""
-    by_reason: dict[str, list[str]] = {}
-    for name, reason in absent.items():
-        by_reason.setdefault(reason, []).append(space.arm(name).title)
-    return [f"{joined(titles)} {'is' if len(titles) == 1 else 'are'} not run: {reason}." for reason, titles in by_reason.items()]
-
-
 def plural(noun: str) -> str:
     """More than one of them."""
     return noun if noun.endswith("s") else noun[:-1] + "ies" if noun.endswith("ry") else noun + "s"
-
-
-def joined(names: list[str]) -> str:
-    """A list in words."""
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def detectable_words(plan: Plan, sd: float, delta: float) -> str:

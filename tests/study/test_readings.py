@@ -131,20 +131,18 @@ def test_an_absent_arm_is_not_run_and_its_claims_say_why(tmp_path):
     assert {record.arm for record in records} == {"red"}
     blue = verdicts(plan, judged(plan, records))[2]
     assert blue.label == "untestable"
-    assert [gate.reason for gate in blue.gates] == [
-        "blue 10 is not run: weights absent: put them somewhere; blue 30 is not run: weights absent: put them somewhere"
-    ]
+    assert [gate.reason for gate in blue.gates] == ["blue 10 and blue 30 are not run: weights absent: put them somewhere"]
     folder = write_study(tmp_path / "results", plan, records)
     write_report(folder)
     page = read(folder)
-    assert "Blue Not run: weights absent: put them somewhere." in page.text
+    assert "Blue is not run: weights absent: put them somewhere." in page.text
     assert "blue 10: not run: weights absent" in page.text
 
 
 def test_where_the_primary_arms_are_absent_the_first_screen_says_so(tmp_path):
     plan = sweep(absent={"red": "weights absent: put them somewhere"})
     folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
-    assert write_report(folder).answer.startswith("Not answered here: red 10 is not run: weights absent: put them somewhere")
+    assert write_report(folder).answer.startswith("Not answered here: red 10 and red 30 are not run: weights absent: put them somewhere")
 
 
 ABOUT = {"command": ["--space", "toy"], "folder": "x", "versions": {}, "commit": "", "created": "now"}
