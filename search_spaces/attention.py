@@ -61,7 +61,7 @@ REPLICA = Replica(
 )
 
 PROFILES = {
-    "quick": Profile("shapes", {**SHAPES, "epochs": 8, "knn_every": 8},
+    "quick": Profile("shapes", {**SHAPES, "epochs": 6, "knn_every": 6},
                      search_trials=4, added_trials=1, confirm_points=2, confirm_seeds=1, final_seeds=6, replica_seeds=2,
                      note=NOTES["quick"], final={"finetune_epochs": 2, "pictures": 8}),
     "small": Profile("cifar10", {**SMALL, "stem": "small", "width": 0.125}, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=2,

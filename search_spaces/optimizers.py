@@ -30,7 +30,7 @@ ARMS = (
     # the rest on demand: --set arms=sgd,rmsprop,lion or arms=all
     arm("sgd",     "SGD, no mom.",     3e-2,   30.0,  optional=True, plain=True),
     arm("rmsprop", "RMSprop, no mom.", 1e-4,   1e-1,  optional=True, plain=True),
-    *(arm(name, name.capitalize(), row.default_lr / 32, row.default_lr * 32, in_report=False, optional=True)
+    *(arm(name, name.capitalize(), row.default_lr / 10**1.5, row.default_lr * 10**1.5, in_report=False, optional=True)
       for name, row in OPTIMIZERS.items() if name not in ("sgd", "adam", "adamw", "adagrad", "rmsprop")),
 )  # fmt: skip
 

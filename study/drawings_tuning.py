@@ -2,7 +2,7 @@
 
 import math
 
-from study.drawings import ROW
+from study.drawings import ROW, names_width
 from study.panel import Axis, Bar, Line, Mark, Panel, Points, Rule, Zone, decade_ticks, number, padded, short, ticks
 from study.plan import Plan
 from study.space import Metric
@@ -126,5 +126,5 @@ def budget_panels(plan: Plan, records: Records, results: list[ArmResult]) -> lis
         ties.append(Points(name, "solid", (r.best,), (y,)))
     told = "; ".join(f"{r.arm.title} from {number(r.default, 1)} to {number(r.best, 1)}" for r in known if not math.isnan(r.default))
     second = Panel("budget-default", "The library’s default against the best of the search", "hollow: default; solid: best trial; one seed each, no interval", told,
-                   Axis(low, high, ticks(low, high, 5), f"validation {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(ties), height, rows, left=92, top=26)  # fmt: skip
+                   Axis(low, high, ticks(low, high, 5), f"validation {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(ties), height, rows, left=names_width(plan), top=26)  # fmt: skip
     return [first, second]

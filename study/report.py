@@ -25,6 +25,7 @@ from study.readings import judged
 from study.record import Record, read_records
 from study.report_cards import card_groups, cards, ways
 from study.sentences import answer, published_sentence, replica_sentence
+from study.stages import Records
 from study.tables import write_flat
 from study.verdict import LABELS, Verdict, verdicts
 
@@ -87,13 +88,7 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
     final = judged(plan, records)
     by_role = {verdict.claim.role: verdict for verdict in found}
     shown = {role: with_markup(group) for role, group in cards(plan, found).items()}
-    sections = {
-        "ways": ways(plan, found), "then": report_then.then(plan, final, found), "final": report_sections.final(plan, final, found),
-        "rate": report_sections.rate(plan, final), "ledger": report_sections.ledger(plan, final), "loss": report_sections.loss(plan, final),
-        "budget": report_sections.budget(plan, final), "search": report_search.search(plan, final),
-        "along": report_along.along(plan, final), "reported": report_then.reported(plan, final),
-        "maps": report_maps.maps(plan, final, folder),
-    }  # fmt: skip
+    sections = sections_of(plan, final, found, folder)
     absent = absent_sections(plan, sections)
     titles = {id: title for id, title in TITLES.items() if id not in absent}
     drawn = draw_panels(plan, [part for id, part in sections.items() if isinstance(part, dict) and "panels" in part and id not in absent])
@@ -126,6 +121,17 @@ def render(plan: Plan, study: dict[str, Any], records: list[Record], found: list
         folder=shlex.quote(study.get("folder", "FOLDER")),
         **marked(sections),
     )
+
+
+def sections_of(plan: Plan, records: Records, found: list[Verdict], folder: Path) -> dict[str, Any]:
+    """What the template needs of each part that is made of results; None where there is nothing to show."""
+    return {
+        "ways": ways(plan, found), "then": report_then.then(plan, records, found), "final": report_sections.final(plan, records, found),
+        "rate": report_sections.rate(plan, records), "ledger": report_sections.ledger(plan, records), "loss": report_sections.loss(plan, records),
+        "budget": report_sections.budget(plan, records), "search": report_search.search(plan, records),
+        "along": report_along.along(plan, records), "reported": report_then.reported(plan, records),
+        "maps": report_maps.maps(plan, records, folder),
+    }  # fmt: skip
 
 
 def absent_sections(plan: Plan, sections: dict[str, Any]) -> set[str]:

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 import run_study
-from search_spaces.optimizers import SPACE
+from search_spaces.optimizers import SPACE as WHOLE
 from study.folder import default_folder
-from study.plan import make_plan
+from study.plan import arms_of, make_plan
 from study.stages import expected_trials
+
+SPACE = arms_of(WHOLE, WHOLE.profiles["quick"], "")  # the arms that are not optional
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +20,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_the_list_has_each_space_with_its_question(capsys):
     assert run_study.main(["--list"]) == 0
-    assert "optimizers   Does RMSprop beat SGD for MoCo pretraining?" in capsys.readouterr().out
+    assert "optimizers     Does RMSprop beat SGD for MoCo pretraining?" in capsys.readouterr().out
 
 
 def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(capsys):
@@ -46,9 +48,12 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--space", "nope"], "--space must be one of joint, optimizers; got 'nope'"),
-        ([], "--space must be one of joint, optimizers; got None"),
-        (["--space", "optimizers", "--dataset", "nope"], "dataset must be one of digits, cifar10, cifar100, stl10, svhn, or a folder"),
+        (
+            ["--space", "nope"],
+            "--space must be one of attention, batch_norm, joint, key_momentum, normalisation, optimizers, probe_lr, queue, transfer; got 'nope'",
+        ),
+        ([], "--space must be one of attention, batch_norm, joint, key_momentum, normalisation, optimizers, probe_lr, queue, transfer; got None"),
+        (["--space", "optimizers", "--dataset", "nope"], "dataset must be one of digits, shapes, cifar10, cifar100, stl10, svhn, or a folder"),
         (["--space", "optimizers", "--set", "nonsense=3"], "nonsense is no field of a trial"),
         (["--space", "optimizers", "--set", "epochs=many"], "epochs must be a whole number; got 'many'"),
         (["--space", "optimizers", "--set", "epochs"], "--set takes KEY=VALUE; got 'epochs'"),
@@ -72,6 +77,16 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         (["--space", "optimizers", "--workers", "0"], "--workers must be 1 or more; got 0"),
         (["--space", "optimizers", "--seeds", "0"], "--seeds must be 1 or more; got 0"),
         (["--space", "optimizers", "--address", "127.0.0.1:1"], "127.0.0.1:1 does not answer"),
+        (["--space", "optimizers", "--set", "arms=adam"], "--set arms must name rmsprop and sgd, on which the primary claim rests"),
+        (["--space", "optimizers", "--set", "arms=sgd,rmsprop,sdg"], "takes arms of optimizers: sgd, adam, adamw, adagrad, rmsprop, sgd-plain"),
+        (["--space", "optimizers", "--set", "arms=3"], "--set arms takes names joined by commas, or all; got 3"),
+        (["--space", "optimizers", "--weights", "nowhere.pt"], "weights must name a file; nowhere.pt cannot be read"),
+        (["--space", "optimizers", "--weights", "torchvision"], "published weights take colour images; those of scikit-learn's digits are grey"),
+        (["--space", "transfer", "--weights", "nowhere.pt"], "weights must name a file; nowhere.pt cannot be read"),
+        (["--space", "transfer", "--trials", "5"], "--trials is for spaces that search; transfer tunes nothing for an arm"),
+        (["--space", "attention", "--set", "attention=layer2"], "--set attention is not free"),
+        (["--space", "optimizers", "--set", "attention=layer9"], "attention must be none, or some of layer1, layer2, layer3, layer4 joined by +"),
+        (["--space", "optimizers", "--set", "probe_each=on", "--set", "probe_optimizer=lbfgs"], "probe_each=on needs probe_optimizer=sgd"),
         (["--report", "--out", "nowhere"], "nowhere holds no study"),
         (["--report"], "--report needs --out, or --space and --profile"),
     ],

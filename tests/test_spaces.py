@@ -1,0 +1,123 @@
+"""Every space of the folder, in every profile: its words, its arms, its claims and its fields fit together."""
+
+import importlib
+import pkgutil
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+from official_files import write_stl10, write_svhn
+
+import run_study
+import search_spaces
+from moco.config import Config
+from moco.facts import complete
+from study.plan import Plan, arms_of, make_plan
+from study.record import read_records
+from study.stages import due, expected_trials
+
+NAMES = sorted(module.name for module in pkgutil.iter_modules(search_spaces.__path__) if not module.name.startswith("_"))
+SPACES = [importlib.import_module(f"search_spaces.{name}").SPACE for name in NAMES]
+ROWS = {f"R{n}" for n in range(1, 11)}
+DATA = {"fingerprint": "f" * 64, "name": "digits", "title": "made up", "counts": {"test": 1000}, "classes": ["a", "b"], "warnings": [], "about": []}
+
+
+def plan_of(space, profile) -> Plan:
+    """The plan with every arm that the space offers by default, as if all that they need were here."""
+    sizes = space.profiles[profile]
+    return make_plan(arms_of(space, sizes, ""), profile, sizes, {}, DATA, 1, partial(complete, dataset="digits"))
+
+
+@pytest.mark.parametrize("profile", ["quick", "small", "full"])
+@pytest.mark.parametrize("space", SPACES, ids=NAMES)
+def test_every_profile_of_every_space_has_a_plan(space, profile):
+    plan = plan_of(space, profile)
+    trials = list(due(plan, {}))
+    assert trials
+    assert {trial.stage for trial in trials} <= set(expected_trials(plan))
+    for trial in trials[:: max(1, len(trials) // 20)]:
+        Config.of(trial.config)
+    for threat in plan.threats:
+        threat.format(**plan.base)
+    for reported in plan.reported:
+        reported.differs.format(**plan.base)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=NAMES)
+def test_names_in_a_space_are_those_of_its_arms_and_metrics(space):
+    names, metrics = [arm.name for arm in space.arms], {metric.name for metric in space.metrics}
+    assert len(set(names)) == len(names)
+    assert len({arm.title for arm in space.arms}) == len(names)
+    assert space.reference in names
+    assert {arm.of for arm in space.arms} <= {"", *names}
+    assert sum(claim.role == "primary" for claim in space.claims) == 1
+    for claim in space.claims:
+        assert {claim.better, claim.than} <= set(names), claim
+        assert claim.metric in metrics, claim
+    for reported in space.reported:
+        assert reported.arm in names, reported
+        assert reported.metric in metrics, reported
+    assert all(re.fullmatch(r"[a-z][\w-]*", name) for name in names), "names are classes of the page's style sheet"
+    assert all(len(arm.title) <= 22 for arm in space.arms), "titles stand beside rows of a figure"
+
+
+@pytest.mark.parametrize("space", SPACES, ids=NAMES)
+def test_arms_without_a_search_have_all_their_fields(space):
+    for arm in space.arms:
+        if arm.search:
+            assert set(arm.default) == set(arm.search), arm
+
+
+def test_every_experiment_of_the_report_is_in_a_space():
+    found = {row for space in SPACES for row in re.findall(r"R\d+", space.rows)}
+    assert found == ROWS
+    printed = {reported.row for space in SPACES for reported in space.reported} & ROWS
+    assert printed == ROWS, "each has its number, or that there is none, beside ours"
+
+
+def test_the_list_has_every_space_with_question_and_rows(capsys):
+    assert run_study.main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(SPACES)
+    for space, line in zip(SPACES, lines, strict=True):
+        assert line.split()[0] == space.name
+        assert space.question in line
+        assert f"({space.rows or 'not in the report'})" in line
+
+
+@pytest.mark.parametrize("space", SPACES, ids=NAMES)
+def test_a_file_opens_with_its_question(space):
+    text = (Path(search_spaces.__path__[0]) / f"{space.name}.py").read_text()
+    assert re.match(r'"""[A-Z][^\n]*\?\n', text), "the first line asks"
+
+
+@pytest.mark.parametrize("profile", ["quick", "small", "full"])
+@pytest.mark.parametrize("space", SPACES, ids=NAMES)
+def test_enough_seeds_for_the_primary_claim_and_the_same_search_for_all(space, profile):
+    sizes = space.profiles[profile]
+    assert sizes.final_seeds >= 6
+    searched = [arm for arm in space.arms if arm.search]
+    assert not searched or sizes.search_trials >= 4
+    assert len({tuple((name, round(span.decades, 2)) for name, span in arm.search.items()) for arm in searched if not arm.optional}) <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "write", "arms"), [("stl10", write_stl10, 4), ("svhn", write_svhn, 3)])
+def test_official_files_become_a_study_and_its_page(tmp_path, monkeypatch, capsys, name, write, arms):
+    """From the files as their publishers pack them to the answer: STL-10 with its unlabelled images, SVHN without such."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, monkeypatch, per_class=10, more=60)
+    fields = ["image_size=16", "batch_size=8", "queue_size=16", "epochs=1", "probe_epochs=2", "precision=float32", "knn_neighbours=5"]
+    words = ["--space", "transfer", "--profile", "quick", "--dataset", name, "--data-dir", ".", "--seeds", "2", "--out", "out"]
+    assert run_study.main([*words, *(word for field in fields for word in ("--set", field))]) == 0
+    records = read_records(tmp_path / "out")
+    assert {record.status for record in records} == {"finished"}
+    assert len(records) == 2 * arms
+    if name == "stl10":
+        by_arm = {record.arm: record for record in records}
+        assert by_arm["unlabelled"].curve[-1]["step"] > by_arm["moco"].curve[-1]["step"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Torchvision, FAIR v1 and FAIR v2 are not run" not in page  # each names its own file
+    assert "FAIR v1 is not run: weights absent: fair-moco-v1 is not on this machine; put moco_v1_200ep_pretrain.pth.tar from" in page
+    assert "Given is not run: no file was given with --weights." in page
