@@ -60,14 +60,20 @@ REPLICA = Replica(
     ),
 )
 
+
+def shown(images: int) -> dict[str, dict[str, Any]]:
+    """So many test images with the attention of three arms: of both scores, and of the encoder that learned labels."""
+    return {name: {"pictures": images} for name in ("after23", "learned", "labels")}
+
+
 PROFILES = {
     "quick": Profile("shapes", {**SHAPES, "epochs": 6, "knn_every": 6},
                      search_trials=4, added_trials=1, confirm_points=2, confirm_seeds=1, final_seeds=6, replica_seeds=2,
-                     note=NOTES["quick"], final={"finetune_epochs": 2, "pictures": 8}),
+                     note=NOTES["quick"], final={"finetune_epochs": 2}, arms=shown(8)),
     "small": Profile("cifar10", {**SMALL, "stem": "small", "width": 0.125}, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=2,
-                     final_seeds=9, replica_seeds=6, note=NOTES["small"], final={"finetune_epochs": 3, "pictures": 10}),
+                     final_seeds=9, replica_seeds=6, note=NOTES["small"], final={"finetune_epochs": 3}, arms=shown(10)),
     "full": Profile("cifar10", FULL, search_trials=7, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=9, replica_seeds=6,
-                    note=NOTES["full"], final={"finetune_epochs": 20, "pictures": 10}),
+                    note=NOTES["full"], final={"finetune_epochs": 20}, arms=shown(10)),
 }  # fmt: skip
 
 SPACE = Space(

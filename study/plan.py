@@ -58,6 +58,11 @@ class Plan:
         """Whether the replica runs the arm: for itself, or for one that reads it."""
         return arm.in_report or any(other.in_report for other in self.arms if other.of == arm.name)
 
+    @property
+    def family(self) -> list[Claim]:
+        """The claims that are tested together: those of the family whose arms are run here."""
+        return [claim for claim in self.claims if claim.role == "family" and not (self.why_absent(claim.better) or self.why_absent(claim.than))]
+
     def why_absent(self, name: str) -> str:
         """Why an arm has no runs here; empty where it has."""
         return self.absent.get(name) or self.absent.get(self.arm(name).of, "")

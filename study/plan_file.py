@@ -69,7 +69,7 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
         {
             **study,
             "command": about.get("command", study.get("command", [])),
-            "changes": [*study.get("changes", []), {"when": about.get("created", ""), "what": changed}],
+            "changes": [*study.get("changes", []), change_of(changed, about.get("created", ""))],
         },
     )
     return plan
@@ -79,6 +79,12 @@ def changes_of(old: Plan, new: Plan) -> tuple[list[str], list[str]]:
     """Where two plans differ, the number of looks and the words for what is absent aside, and of that what is more than another budget."""
     changed = differences(*(json.loads(json.dumps(asdict(replace(which, looks=1, absent=dict.fromkeys(which.absent, ""))))) for which in (old, new)))
     return changed, [line for line in changed if not (line.startswith(MORE) or arrived(line))]
+
+
+def change_of(changed: list[str], when: str) -> dict[str, Any]:
+    """What study.json says of a change: when, what of the budget, and the arms that were absent before."""
+    arms = [line.removeprefix("absent.").partition(" was ")[0] for line in changed if line.startswith("absent.")]
+    return {"when": when, "what": [line for line in changed if line.startswith(MORE)], "arrived": arms}
 
 
 def arrived(change: str) -> bool:

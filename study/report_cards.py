@@ -65,7 +65,7 @@ def card_groups(plan: Plan, found: dict[str, list[Card]]) -> list[tuple[str, str
     reference = plan.arm(plan.reference).title
     family = found.get("family", [])
     words = {2: "two", 3: "three", 4: "four", 5: "five"}
-    size = words.get(len(family), str(len(family)))
+    size = f"a family of {words.get(len(plan.family), str(len(plan.family)))} claims" if len(plan.family) > 1 else "one claim that can be tested here"
     all_against = all(card.claim.than == plan.reference for card in family)
     against = f"The other {plural(plan.scientific)} against {reference}" if all_against else "Further comparisons"
     others = {role for role in ("published", "replica", "secondary") if found.get(role)}
@@ -77,8 +77,8 @@ def card_groups(plan: Plan, found: dict[str, list[Card]]) -> list[tuple[str, str
     tuned = ", each tuned" if any(arm.search for arm in plan.running) else ""
     return [
         (first if others & {"published", "replica"} else "The same claim by another measure", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
-        (f"{against}{tuned}: a family of {size} claims",
-         "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs " + ("in one of twenty." if plan.looks == 1 else f"in {5 / plan.looks:.3g} % at this look."), family, "trio"),
+        (f"{against}{tuned}: {size}",
+         "" if len(plan.family) < 2 else "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs " + ("in one of twenty." if plan.looks == 1 else f"in {5 / plan.looks:.3g} % at this look."), family, "trio"),
     ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from study.drawings import digits
-from study.panel import capital, number, short
+from study.panel import capital, joined, number, short
 from study.plan import SEARCH_SEED, Plan, tuned
 from study.record import Record, final_records, last_line
 from study.sentences import detectable_words
@@ -126,7 +126,13 @@ def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
 
 def enlarged(plan: Plan, study: dict[str, Any], aside: int) -> list[str]:
     """What was added to the budget after the study began, and what that costs; `aside` records count no longer."""
-    said = [f"The budget was raised {change.get('when', '')}: {'; '.join(change['what'])}." for change in study.get("changes", [])]
+    changes = study.get("changes", [])
+    said = [f"The budget was raised {change.get('when', '')}: {'; '.join(change['what'])}." for change in changes if change["what"]]
+    said += [
+        f"{joined([plan.arm(name).title for name in change['arrived']])} came in {change.get('when', '')}: what {'it' if len(change['arrived']) == 1 else 'they'} needed was absent before."
+        for change in changes
+        if change.get("arrived")
+    ]
     if plan.looks > 1:
         rates = [5 / look for look in range(1, plan.looks + 1)]
         said.append(

@@ -203,7 +203,7 @@ def plural(noun: str) -> str:
 
 def detectable_words(plan: Plan, sd: float, delta: float) -> str:
     """The difference that the planned seeds can find; `sd` of paired differences and `delta` in the primary metric's unit, sd NaN if not measured."""
-    n, family = plan.sizes.final_seeds, max(1, sum(claim.role == "family" for claim in plan.claims))
+    n, family = plan.sizes.final_seeds, max(1, len(plan.family))
     metric = plan.metrics[0]
     if n < 2:
         return "One pair has no interval: no difference can be detected. At least 6 seeds are needed."

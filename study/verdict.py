@@ -60,11 +60,11 @@ def difference(plan: Plan, claim: Claim, records: Records, level: float) -> Pair
 
 def verdicts(plan: Plan, records: Records) -> list[Verdict]:
     """All claims of the plan, in its order."""
-    family = [claim for claim in plan.claims if claim.role == "family"]
+    family = plan.family
     adjusted = dict(zip([claim.name for claim in family], holm([difference(plan, claim, records, 0.95).p for claim in family]), strict=True))
     found = []
     for claim in plan.claims:
-        size = len(family) if claim.role == "family" else 1
+        size = max(1, len(family)) if claim.role == "family" else 1
         alpha = ALPHA / plan.looks if claim.stage == "final" else ALPHA  # looks share the rate (Bonferroni)
         result = difference(plan, claim, records, 1 - alpha / size)
         p = adjusted.get(claim.name, result.p)

@@ -1,6 +1,7 @@
 """The probe, the nearest neighbours and the effective rank, each against a plain reference; features leave the encoder as it was."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,10 +9,13 @@ import torch
 from moco import knn
 from moco.config import Config
 from moco.encoder import Encoder
+from moco.evaluate import probed
 from moco.features import extract
-from moco.probe import Features, lbfgs_probe, learning_rates, linear_probe, scores
+from moco.pretrain import Pretraining
+from moco.probe import Features, lbfgs_probe, learning_rates, linear_probe, scores, standardised
 from moco.schedules import SCHEDULES, share_of_peak, steps
 from moco.seed import Source, generator
+from moco.training import Chance
 
 RATES = learning_rates(0.01, 100)
 
@@ -57,6 +61,48 @@ def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
     probe = linear_probe(train, validation, flipped, RATES, 20, 32, torch.Generator().manual_seed(0))
     assert probe.validation_accuracy > 0.8
     assert probe.accuracy < 0.2
+
+
+def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
+    """By epoch, on the scored split; the schedule is that of the whole run."""
+    train, validation, scored = blobs(60), blobs(60, 1), blobs(60, 2)
+    config = Config(probe_each="on", probe_lr_low=0.1, probe_lr_high=10.0, probe_epochs=5, probe_batch_size=16, probe_schedule="constant")
+    _, numbers = probed(train, validation, scored, config)
+    assert list(numbers["probe_curves"]) == ["0.1", "0.3", "1", "3", "10"]
+    for lr in (0.1, 1.0, 10.0):
+        for epochs in (1, 5):
+            draws = generator(config.seed, Source.PROBE)
+            alone = linear_probe(train, validation, scored, (lr,), epochs, 16, draws, schedule="constant")
+            assert numbers["probe_curves"][f"{lr:g}"][epochs - 1] == pytest.approx(alone.accuracy, abs=1e-6)
+    assert numbers["probe_accuracy_lr_10"] == numbers["probe_curves"]["10"][-1]
+    assert probed(train, validation, scored, replace(config, probe_each="off"))[1] == {}
+
+
+def test_standardised_features_have_mean_0_and_deviation_1_on_the_training_split_and_take_away_their_scale():
+    train, other = blobs(60), blobs(60, 1)
+    constant = Features(torch.cat([train.values, torch.ones(60, 1)], 1), train.labels)
+    ours, _ = standardised(constant, Features(torch.cat([other.values, torch.full((60, 1), 2.0)], 1), other.labels))
+    torch.testing.assert_close(ours.values[:, :6].mean(0), torch.zeros(6), atol=1e-5, rtol=0)
+    torch.testing.assert_close(ours.values[:, :6].std(0, correction=0), torch.ones(6), atol=1e-5, rtol=0)
+    assert not ours.values[:, 6].any()
+    same = standardised(Features(train.values * 1e-3, train.labels))[0].values
+    torch.testing.assert_close(same, standardised(train)[0].values, atol=1e-4, rtol=0)
+
+
+def test_the_encoder_sees_images_at_the_size_that_is_asked_for(config, dataset):
+    encoder = Encoder(config, 3)
+    config = replace(config, input_size=12)
+    small = extract(encoder, dataset.test, dataset, config).features_ND
+    larger = torch.nn.functional.interpolate(dataset.test.images.float() / 255, (12, 12), mode="bilinear", antialias=True)
+    mean, std = (torch.tensor(x)[:, None, None] for x in (dataset.mean, dataset.std))
+    with torch.no_grad():
+        torch.testing.assert_close(small, encoder.eval().backbone((larger.clamp(0, 1) - mean) / std), rtol=1e-4, atol=1e-5)
+    batch = next(Pretraining(config, dataset, dataset.train.images).batches(chance_of(config)))
+    assert batch.views[0].shape[2:] == (12, 12)
+
+
+def chance_of(config):
+    return Chance(generator(config.seed, Source.VIEWS, 1), generator(config.seed, Source.SHUFFLE, 1))
 
 
 def test_smaller_features_want_larger_rates():

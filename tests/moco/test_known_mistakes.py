@@ -184,6 +184,15 @@ def test_07_an_images_older_key_in_the_queue_is_said_above_one_percent_and_can_b
     assert losses["mask"].loss < losses["keep"].loss
 
 
+@pytest.mark.parametrize("queue", [48, 96, 120])
+def test_07_the_share_of_queries_that_meet_their_images_older_key_is_what_is_derived(config, dataset, queue):
+    config = replace(config, queue_size=queue, epochs=40, lr=1e-4, batch_size=8)
+    shares = [epoch.metrics.own_keys for epoch in pretrain(config, dataset, dataset.train.images)]
+    assert shares[0] == 0  # no image has a key yet
+    mean = sum(shares[2:]) / len(shares[2:])
+    assert mean == pytest.approx(guard.own_key_chance(queue, 96), abs=0.05)  # derived for keys that enter one by one, here eight at once
+
+
 def test_08_a_queue_older_than_the_key_encoders_memory_is_said(config):
     assert age_note(replace(config, queue_size=4096, batch_size=512, key_momentum=0.99), 50_000) == ""
     assert age_note(replace(config, queue_size=65_536, batch_size=256, key_momentum=0.999), 1_281_167) == ""

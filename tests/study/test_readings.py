@@ -153,6 +153,7 @@ def test_an_arm_that_was_absent_may_come_and_one_that_was_there_may_not_go(tmp_p
     assert fix_plan(tmp_path, sweep(absent={"blue": "still no network"}), ABOUT).absent == {"blue": "no network"}
     now = fix_plan(tmp_path, sweep(weights={"blue": "abc"}), ABOUT, seen=True)
     assert now.absent == {}
+    assert read_study(tmp_path)["changes"] == [{"when": "now", "what": [], "arrived": ["blue"]}]
     assert now.looks == 1  # nothing that was tested is tested again
     assert plan_of(read_study(tmp_path)["plan"]) == now
     with pytest.raises(StudyError, match=r"absent.blue was null and is now"):
