@@ -31,7 +31,7 @@ ARMS = (
     arm("learned",      "Learned score",        "layer2+layer3",  attention_score="parametrised"),
     arm("joined",       "Joined",               "layer2+layer3",  attention_output="join"),
     arm("control",      "Control",              "layer2+layer3",  attention_score="uniform"),
-    Arm("labels",       "Labels",               {"method": "supervised", "attention": "layer2+layer3", "lr": 0.1}, {}, {}, in_report=False,
+    Arm("on-labels",       "Labels",               {"method": "supervised", "attention": "layer2+layer3", "lr": 0.1}, {}, {}, in_report=False,
         reads={"finetune_accuracy": "supervised_accuracy"}),
 )  # fmt: skip
 
@@ -63,7 +63,7 @@ REPLICA = Replica(
 
 def shown(images: int) -> dict[str, dict[str, Any]]:
     """So many test images with the attention of three arms: of both scores, and of the encoder that learned labels."""
-    return {name: {"pictures": images} for name in ("after23", "learned", "labels")}
+    return {name: {"pictures": images} for name in ("after23", "learned", "on-labels")}
 
 
 PROFILES = {

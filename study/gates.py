@@ -31,7 +31,7 @@ def of_stage(records: Records, arm: str, stage: str) -> list[Record]:
 
 def gates_of(plan: Plan, claim: Claim, records: Records) -> list[Gate]:
     """The gates of a claim, in the order in which a reader asks."""
-    if lacking := {name: why for name in (claim.better, claim.than) if (why := plan.why_absent(name))}:
+    if lacking := {name: why.partition(":")[0] for name in (claim.better, claim.than) if (why := plan.why_absent(name))}:
         return [Gate("Needs", "failed", "; ".join(line.removesuffix(".") for line in absent_words(plan, lacking)))]
     if claim.role == "published":
         return published_gates(plan, claim)

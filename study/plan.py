@@ -64,7 +64,7 @@ class Plan:
         return [claim for claim in self.claims if claim.role == "family" and not (self.why_absent(claim.better) or self.why_absent(claim.than))]
 
     def why_absent(self, name: str) -> str:
-        """Why an arm has no runs here; empty where it has."""
+        """Why an arm has no runs here, in a sentence without its full stop, the short of it before a colon; empty where it has."""
         return self.absent.get(name) or self.absent.get(self.arm(name).of, "")
 
     def metric(self, name: str) -> Metric:

@@ -35,7 +35,7 @@ def titles(plan: Plan, verdict: Verdict) -> tuple[str, str]:
 def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     """The page's answer: its bold part and what follows, with n and the interval."""
     if verdict is not None and (lacking := [gate.reason for gate in verdict.gates if gate.name == "Needs"]):
-        return "Not answered here:", f"{lacking[0]}."
+        return "Not answered here:", f"{lacking[0]}. Below the final result stands what to do."
     if verdict is None or not verdict.result.n:
         return "Not answered yet:", "no pair of final runs has finished so far; a run that diverged gives none."
     metric = plan.metric(verdict.claim.metric)
@@ -131,6 +131,8 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
     if verdict.claim.role == "published":
         tuned = ", each arm at its own tuned rate" if any(arm.search for arm in plan.running) else ""
         return f"Six or more paired seeds{tuned}, scored by accuracy."
+    if any(gate.name == "Needs" for gate in verdict.gates):
+        return "What is missing: below the final result stands where to get it."
     if verdict.label == "untestable":
         return f"The gate: {failed_reasons(verdict)}."
     said = []

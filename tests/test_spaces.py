@@ -59,6 +59,8 @@ def test_names_in_a_space_are_those_of_its_arms_and_metrics(space):
         assert reported.arm in names, reported
         assert reported.metric in metrics, reported
     assert all(re.fullmatch(r"[a-z][\w-]*", name) for name in names), "names are classes of the page's style sheet"
+    sheet = (Path(run_study.__file__).parent / "study" / "report.css").read_text()
+    assert not set(names) & set(re.findall(r"\.([a-z][\w-]*)", sheet)), "and none that the sheet uses itself"
     assert all(len(arm.title) <= 22 for arm in space.arms), "titles stand beside rows of a figure"
 
 

@@ -131,7 +131,7 @@ def test_an_absent_arm_is_not_run_and_its_claims_say_why(tmp_path):
     assert {record.arm for record in records} == {"red"}
     blue = verdicts(plan, judged(plan, records))[2]
     assert blue.label == "untestable"
-    assert [gate.reason for gate in blue.gates] == ["blue 10 and blue 30 are not run: weights absent: put them somewhere"]
+    assert [gate.reason for gate in blue.gates] == ["blue 10 and blue 30 are not run: weights absent"]
     folder = write_study(tmp_path / "results", plan, records)
     write_report(folder)
     page = read(folder)
@@ -142,10 +142,19 @@ def test_an_absent_arm_is_not_run_and_its_claims_say_why(tmp_path):
 def test_where_the_primary_arms_are_absent_the_first_screen_says_so(tmp_path):
     plan = sweep(absent={"red": "weights absent: put them somewhere"})
     folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
-    assert write_report(folder).answer.startswith("Not answered here: red 10 and red 30 are not run: weights absent: put them somewhere")
+    assert write_report(folder).answer.startswith(
+        "Not answered here: red 10 and red 30 are not run: weights absent. Below the final result stands what to do."
+    )
 
 
 ABOUT = {"command": ["--space", "toy"], "folder": "x", "versions": {}, "commit": "", "created": "now"}
+
+
+def test_claims_that_cannot_be_tested_here_do_not_count_in_the_family():
+    assert [claim.name for claim in sweep("all").family] == ["blue", "extra"]
+    assert [claim.name for claim in sweep("all", absent={"blue": "no network"}).family] == ["extra"]
+    (extra,) = (v for v in verdicts(sweep("all", absent={"blue": "no network"}), {}) if v.claim.name == "extra")
+    assert (extra.family, extra.result.level) == (1, 0.95)
 
 
 def test_an_arm_that_was_absent_may_come_and_one_that_was_there_may_not_go(tmp_path):
