@@ -24,7 +24,7 @@ def pictures_of(encoder: Encoder, probe: Probe, split: Split, dataset: Dataset, 
     """One dict an image, the first `config.pictures` of the split with every class in turn.
 
     `image`: PNG in base64; `label` and `answer`, the probe's, as class names; `maps`: by name H x W weights with sum 1. "attention after
-    layer3" are the attention's own; "answer from layer3" is each position's part in the score of the probe's answer, where it speaks for it.
+    layer3" are the attention's own; "probe's answer from layer3" is each position's part in the score of the probe's answer, where it speaks for it.
     """
     found = []
     for i in in_turn(split.labels, config.pictures):
@@ -78,7 +78,7 @@ def evidence(encoder: Encoder, attended: list[Attended], probe: Probe, answer: i
         score_P = torch.einsum("dp,d->p", part.local_NDP[0].float(), w_D.to(part.local_NDP.device)) * part.weight_NHW[0].flatten()
         kept_P = score_P.clamp(min=0)
         if float(kept_P.sum()) > 0:
-            found[f"answer from {name}"] = (kept_P / kept_P.sum()).view(part.weight_NHW.shape[1:])
+            found[f"probe's answer from {name}"] = (kept_P / kept_P.sum()).view(part.weight_NHW.shape[1:])
     return found
 
 

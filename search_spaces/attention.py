@@ -11,7 +11,7 @@ from typing import Any
 from search_spaces._sizes import COLLAPSE, FINETUNED, FIXED, FULL, KNN, LOSS, NOTES, PROBE, SHAPES, SMALL, STAGES
 from study.space import Arm, Claim, LogRange, Profile, Replica, Reported, Space
 
-SEARCH, DEFAULT = {"lr": LogRange(1e-2, 1.0)}, {"lr": 0.03}
+SEARCH, DEFAULT = {"lr": LogRange(6e-3, 0.2)}, {"lr": 0.03}
 
 
 def arm(name: str, title: str, placement: str, *, in_report: bool = False, **more: Any) -> Arm:
@@ -32,7 +32,7 @@ ARMS = (
     arm("joined",       "Joined",               "layer2+layer3",  attention_output="join"),
     arm("control",      "Control",              "layer2+layer3",  attention_score="uniform"),
     Arm("on-labels",       "Labels",               {"method": "supervised", "attention": "layer2+layer3", "lr": 0.1}, {}, {}, in_report=False,
-        reads={"finetune_accuracy": "supervised_accuracy"}),
+        reads={"finetune_accuracy": "supervised_accuracy", "loss": "none of pretraining"}),
 )  # fmt: skip
 
 CLAIMS = (
@@ -79,7 +79,7 @@ PROFILES = {
 SPACE = Space(
     name="attention",
     question="Does visual attention help MoCo?",
-    scientific="attention",
+    scientific="placement",
     rows="R6, R10",
     reference="none",
     arms=ARMS,

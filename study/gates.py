@@ -135,12 +135,12 @@ def seeds_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
 
 
 def splits_gate(plan: Plan, records: Records) -> Gate:
-    """Choices and the result are scored on different splits: some field that stages set differs between all their runs."""
+    """Choices and the result are scored on different splits: some field that every stage sets differs between all their runs."""
 
     def values(stages: tuple[str, ...], key: str) -> set[str]:
         return {str(record.config.get(key)) for record in records.values() if record.stage in stages}
 
-    keys = {key for fields in plan.stages.values() for key in fields}
+    keys = set.intersection(*(set(fields) for fields in plan.stages.values()))
     for key in sorted(keys):
         chosen, scored = values(("search", "added", "confirm"), key), values(("final",), key)
         if chosen and scored and not chosen & scored:

@@ -50,13 +50,7 @@ def figure(id: str, arm: str, name: str, seed: int, pictures: list[Picture]) -> 
         "id": id,
         "title": f"{arm}, {name}: the weight rests on {sum(spread) / len(spread):.1f} of {total} positions",
         "sub": f"n = {len(pictures)} test images, every class in turn, {right} of them answered rightly; one encoder, seed {seed}; no interval.",
-        "caption": "Laid over the image without smoothing and scaled to the image’s own maximum; weights below 0.1 of it are left clear. Under each image its class and the probe’s answer. "
-        "Positions: the exponential of the weights’ entropy, 1 where all lies on one, all of them where none is preferred. "
-        + (
-            "“Answer” maps show what the probe’s answer rests on: the part of each position in its score, where it speaks for it."
-            if name.startswith("answer")
-            else "Attention maps show what the encoder takes its features from; they do not say that this is why an answer is right."
-        ),
+        "caption": "Under each image its class and the probe’s answer.",
         "table": {"caption": f"{arm}, {name}", "head": ["Image", "Class", "Probe’s answer", "Positions", "Largest weight"], "rows": rows},
         "tiles": [tile(picture, name) for picture in pictures],
     }  # fmt: skip

@@ -248,7 +248,7 @@ def test_the_evidence_of_all_positions_is_the_probes_score(config):
     score = float(features[0].chunk(3)[1] @ w_2)
     parts = [float(one[0].local_NDP[0, :, p] @ w_2) * float(one[0].weight_NHW.flatten()[p]) for p in range(64)]
     assert sum(parts) == pytest.approx(score, abs=1e-4)
-    kept = evidence(encoder, one, probe, 1)["answer from layer2"].flatten()
+    kept = evidence(encoder, one, probe, 1)["probe's answer from layer2"].flatten()
     expected = torch.tensor(parts).clamp(min=0)
     torch.testing.assert_close(kept, expected / expected.sum(), rtol=1e-3, atol=1e-5)
 

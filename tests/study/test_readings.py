@@ -197,7 +197,7 @@ def test_a_line_needs_three_places(tmp_path):
 
 PICTURE = {
     "image": base64.b64encode(b"a picture").decode(), "label": "cat", "answer": "<dog>",
-    "maps": {"attention after layer3": [[0.7, 0.1], [0.1, 0.1]], "answer from layer3": [[1.0, 0.0], [0.0, 0.0]]},
+    "maps": {"attention after layer3": [[0.7, 0.1], [0.1, 0.1]], "probe's answer from layer3": [[1.0, 0.0], [0.0, 0.0]]},
 }  # fmt: skip
 
 
@@ -212,7 +212,7 @@ def test_pictures_of_the_first_final_run_stand_on_the_page(tmp_path):
     write_report(folder)
     page = read(folder)
     assert "Red, attention after layer3: the weight rests on 2.6 of 4 positions" in page.text
-    assert "Red, answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
+    assert "Red, probe's answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
     assert "cat, read as <dog>" in page.text
     assert "n = 2 test images, every class in turn, 1 of them answered rightly; one encoder, seed 101; no interval." in page.text
     (place / "pictures.json").write_text("[{")
