@@ -117,6 +117,7 @@ METHODS = [
     {"finetune_epochs": 2},
     {"probe_optimizer": "lbfgs"},
     {"loss": "symmetric_sum", "own_keys": "mask"},
+    {"attention": "layer2+layer3", "attention_output": "join", "pictures": 2, "finetune_epochs": 1},
 ]
 
 

@@ -33,6 +33,7 @@ def worker(rank, config, dataset, folder):
     [
         ({"batch_norm": "shuffle", "batch_norm_splits": 4}, 1e-3),  # two groups a worker, as one worker's four
         ({"batch_norm": "split", "batch_norm_splits": 2, "loss": "symmetric_mean", "own_keys": "mask"}, 1e-3),
+        ({"attention": "layer2+layer3", "attention_score": "parametrised", "batch_norm_splits": 4}, 1e-3),
         ({"batch_norm": "sync", "queue_size": 100}, 1e-2),  # other kernels round otherwise, and steps amplify that; exact below
     ],
 )
