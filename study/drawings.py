@@ -135,7 +135,7 @@ def final_panels(plan: Plan, results: list[ArmResult], differences: dict[str, Pa
     told = "; ".join(f"{r.arm.title} mean {number(r.mean, digits(metric))} {unit}" for r in results)
     level = Panel(
         "final-level", capital(metric.title), "every small mark is one seed; mean with its 95 % t interval", told,
-        Axis(low, high, ticks(low, high, 6), f"test {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(marks), height, rows, left=names_width(plan), right=10, top=26,
+        Axis(low, high, ticks(low, high, 6), f"test {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(marks), height, rows, left=names_width(plan, rows), right=10, top=26,
     )  # fmt: skip
     return [level, difference_panel(plan, rows, differences, delta, height)] if differences else [level]
 
@@ -159,13 +159,13 @@ def difference_panel(plan: Plan, rows: tuple[tuple[str, float], ...], difference
     return Panel(
         "final-difference", f"Difference from {reference.title}", f"pairs on the same seed; paired t intervals, {' and '.join(levels)}", told + f" {metric.unit}",
         Axis(low, high, ticks(low, high, 6, signed=True), f"{metric.unit} against {reference.title}, same seed"),
-        Axis(height, 0, (), grid=False), tuple(marks), height, rows, left=names_width(plan), right=10, top=26,
+        Axis(height, 0, (), grid=False), tuple(marks), height, rows, left=names_width(plan, rows), right=10, top=26,
     )  # fmt: skip
 
 
-def names_width(plan: Plan) -> int:
+def names_width(plan: Plan, rows: tuple[tuple[str, float], ...]) -> int:
     """Pixels of the longest arm's name beside a row, at 12 px."""
-    return max(92, 30 + 7 * max(len(arm.title) for arm in plan.arms))
+    return max(92, 30 + 7 * max(len(plan.arm(name).title) for name, _ in rows))
 
 
 def seeds_and_mean(arm: str, values: tuple[float, ...], mean: float, low: float, high: float, y: float, span: float, unit: str) -> list[Mark]:

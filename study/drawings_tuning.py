@@ -126,5 +126,5 @@ def budget_panels(plan: Plan, records: Records, results: list[ArmResult]) -> lis
         ties.append(Points(name, "solid", (r.best,), (y,)))
     told = "; ".join(f"{r.arm.title} from {number(r.default, 1)} to {number(r.best, 1)}" for r in known if not math.isnan(r.default))
     second = Panel("budget-default", "The library’s default against the best of the search", "hollow: default; solid: best trial; one seed each, no interval", told,
-                   Axis(low, high, ticks(low, high, 5), f"validation {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(ties), height, rows, left=names_width(plan), top=26)  # fmt: skip
+                   Axis(low, high, ticks(low, high, 5), f"validation {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(ties), height, rows, left=names_width(plan, rows), top=26)  # fmt: skip
     return [first, second]

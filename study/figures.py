@@ -136,7 +136,7 @@ def add_words(chart: go.Figure, panel: Panel, names: dict[str, str], look: Look)
     for line, at, target in zip(lines, wanted, spread_labels(wanted), strict=True):
         word(line.end, line.arm, x=1, xref="paper", xanchor="left", xshift=8, y=line.y[-1], yshift=target - at)
     for arm, y in panel.rows:
-        word(f"{look.glyphs[arm]} {names[arm]}", arm, x=0, xref="paper", xanchor="left", xshift=-90, y=y)
+        word(f"{look.glyphs[arm]} {names[arm]}", arm, x=0, xref="paper", xanchor="left", xshift=2 - panel.left, y=y)
     for (_, y), (_, below) in zip(panel.rows, panel.rows[1:], strict=False):
         between = {"width": 1, "color": GRID}
         chart.add_shape(type="line", layer="below", line=between, name="grid", x0=0, x1=1, xref="paper", y0=(y + below) / 2, y1=(y + below) / 2)

@@ -170,7 +170,7 @@ def ledger(plan: Plan, records: Records) -> Section:
     )
     title = f"Not every {plan.scientific} had the same budget: {', '.join(unequal)}" if unequal else equal
     sub = "Counted from the records, not from the plan. " + (
-        f"{len(differing)} rows differ: {', '.join(differing)}." if differing else "No row differs."
+        f"{len(differing)} row{'s differ' if len(differing) > 1 else ' differs'}: {', '.join(differing)}." if differing else "No row differs."
     )
     key, least = plan.collapse
     caption = f"Seconds a step exclude the first epoch of a run. A run has collapsed when its {key.replace('_', ' ')} is below {least:g}. “Its own” marks what is meant to differ."

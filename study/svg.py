@@ -136,7 +136,7 @@ def axis_words(panel: Panel) -> str:
 def row_name(arm: str, y: float, panel: Panel, names: dict[str, str]) -> str:
     """An arm's shape and title left of its row."""
     at = y_px(panel, y)
-    return f'<use class="solid {arm}" href="#m-{arm}" y="{at:g}" transform="translate(-84)"/><text class="lab {arm}" x="-73" y="{at:g}" dy=".35em">{escape(names[arm])}</text>'
+    return f'<use class="solid {arm}" href="#m-{arm}" y="{at:g}" transform="translate({8 - panel.left})"/><text class="lab {arm}" x="{19 - panel.left}" y="{at:g}" dy=".35em">{escape(names[arm])}</text>'
 
 
 def end_labels(panel: Panel) -> str:
