@@ -133,11 +133,16 @@ def trained(training: Training, keeper: Keeper, splits: Splits, dataset: Dataset
         yield row
 
 
+def known(number: float) -> float | None:
+    """A number of an epoch as one of the result, where only what diverged is no number: a queue that never filled has no accuracy."""
+    return number if math.isfinite(number) else None
+
+
 def evaluated(encoder: Encoder, training: Training | None, keeper: Keeper, splits: Splits, dataset: Dataset, config: Config) -> dict[str, Any]:
     """The numbers of the trained encoder, which is left in the folder."""
     found, curve = evaluate(encoder, splits, dataset, config), keeper.content["curve"]
     numbers = {"loss": curve[-1]["loss"] if curve else None, **found.numbers}
-    numbers |= {name: curve[-1][name] for name in ("own_keys", "contrastive_accuracy") if curve and name in curve[-1]}
+    numbers |= {name: known(curve[-1][name]) for name in ("own_keys", "contrastive_accuracy") if curve and name in curve[-1]}
     if isinstance(training, Supervised):
         numbers["supervised_accuracy"] = accuracy(training.classifier, splits.scored(config), dataset, config)
     if config.pictures and config.attention != "none":

@@ -56,7 +56,8 @@ REPLICA = Replica(
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("digits", QUICK, search_trials=4, added_trials=2, confirm_points=2, confirm_seeds=1, final_seeds=8, replica_seeds=3,
+    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, search_trials=4, added_trials=1, confirm_points=2, confirm_seeds=1,
+                     final_seeds=6, replica_seeds=3,
                      note=NOTES["quick"]),
     "small": Profile("cifar10", SMALL, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=6,
                      note=NOTES["small"]),

@@ -163,6 +163,13 @@ def test_each_kind_of_trial_reports_what_it_has(values, cached, tmp_path):
     assert "finetune_accuracy" not in frozen
 
 
+def test_a_queue_that_never_filled_has_no_accuracy_and_has_not_diverged(values, cached, tmp_path):
+    _, result = finish(run({**values, "queue_size": 5000}, tmp_path, cached))
+    assert result["contrastive_accuracy"] is None
+    assert 0 <= result["own_keys"] <= 1
+    assert not [name for name, value in result.items() if isinstance(value, float) and value != value]
+
+
 def test_shuffled_labels_are_the_floor(values, cached, tmp_path):
     """Ten classes: about a tenth is right, however good the encoder."""
     values = {**values, "train_images": 400, "score_split": "test", "probe_epochs": 30}
