@@ -16,7 +16,7 @@ from study.errors import StudyError
 from study.folder import address_of, default_folder, local_folder, open_study, reported_folder
 from study.machine import commit, now, versions
 from study.mirror import Mirror
-from study.plan import Plan, absent_words, arms_of, make_plan
+from study.plan import Plan, absent_words, arms_of, check_free, make_plan
 from study.record import Ledger
 from study.space import Space
 
@@ -82,7 +82,7 @@ def study(command: Namespace, names: list[str]) -> int:
     from moco.device import pick_device  # imports torch: neither --list nor --report needs it
 
     space = space_of(command.space, names)
-    space, overrides = cli.begun_from(command.weights, space, cli.overrides_of(command.set))
+    overrides = cli.begun_from(command.weights, space, cli.overrides_of(command.set))
     profile = command.profile or ("full" if pick_device("auto").type == "cuda" else "quick")
     sizes = cli.sizes_of(space, profile, command.trials, command.seeds)
     print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
@@ -105,19 +105,21 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overr
 
     cli.check_numbers(command)
     space = arms_of(space, sizes, overrides.get("arms", ""))
+    check_free(space, overrides)
     wish = {**space.fixed, **sizes.values, **{name: value for name, value in overrides.items() if name != "arms"}}
     variants = {arm.name: arm.values for arm in space.arms if not arm.of}
     download = profile != "quick" or command.weights is not None
     try:
         found = ready(
-            command.dataset or sizes.dataset, wish, variants, Path(command.data_dir), command.workers, here=not command.address, download=download
-        )
+            command.dataset or sizes.dataset, wish, variants, Path(command.data_dir), command.workers,
+            here=not command.address, download=download, given=command.weights or "",
+        )  # fmt: skip
     except (ValueError, OSError, RuntimeError, MemoryError) as problem:  # wrong fields and wrong data: a sentence each
         raise StudyError(str(problem)) from None
     for sentence in [*found.data["warnings"], *absent_words(space, found.survey.absent)]:
         print(f"Note: {sentence}", flush=True)
     check = partial(complete, dataset=found.data["name"])
-    plan = make_plan(space, profile, sizes, overrides, found.data, command.workers, check, found.survey.absent, found.survey.sha256)
+    plan = make_plan(space, profile, sizes, overrides, found.data, command.workers, check, found.survey.absent, found.survey.fields)
     return plan, {"cached": found.cached.resolve(), **found.survey.files}
 
 
@@ -156,31 +158,33 @@ def opened(plan: Plan, folder: Path, command: Namespace) -> tuple[Plan, Ledger]:
 
 
 def cost_of(plan: Plan, reads: Reads, command: Namespace) -> tuple[float, int]:
-    """Seconds of a trial by a few steps of it just now, and how many fit on this machine at once."""
-    from moco.cost import seconds_of
+    """Seconds of a trial, the mean over the arms, by a few steps of each kind just now, and how many fit on this machine at once."""
+    from moco.cost import kinds_of, seconds_of
     from moco.device import gpus
+    from study.cost import configs_of
     from study.machine import cores
 
-    arm = next((arm for arm in plan.running if arm.name == plan.reference), plan.running[0])
-    config = {**plan.base, **plan.stages["final"], **arm.values, **arm.default, "weights": ""}
+    kinds = kinds_of(configs_of(plan))
     room = cores() // command.cores
     places = min(room, int(gpus() // (command.gpus or 1))) if gpus() and command.gpus != 0 else room
     try:
-        return seconds_of(config, reads["cached"], command.cores), max(1, places // plan.workers)
+        spent = sum(seconds_of(config, reads["cached"], command.cores) * count for config, count in kinds)
+        return spent / len(plan.running), max(1, places // plan.workers)
     except (RuntimeError, MemoryError) as problem:  # torch's own: for want of memory, say
         raise StudyError(f"a trial must be able to take a few steps on this machine; it cannot: {str(problem).splitlines()[0]}") from None
 
 
 def gpus_of(plan: Plan, reads: Reads, command: Namespace) -> float | None:
     """GPUs of a worker: the command's number, else the share that brings most on a GPU of this machine."""
+    from moco.cost import kinds_of
     from moco.device import gpus
     from moco.sharing import trials_a_gpu
-    from study.stages import due
+    from study.cost import configs_of
 
     if command.gpus is not None or command.workers > 1 or command.address or not gpus():
         return command.gpus
     print("Measuring how many trials should share a GPU; --gpus skips that.", flush=True)
-    share = trials_a_gpu({**next(due(plan, {})).config, "weights": ""}, reads["cached"])
+    share = min(trials_a_gpu(config, reads["cached"]) for config, _ in kinds_of(configs_of(plan)))
     print(f"{share} at once on each GPU.", flush=True)
     return 1 / share
 
@@ -203,10 +207,9 @@ def run(plan: Plan, folder: Path, reads: Reads, command: Namespace) -> int:
         print("stopped before the end; what is done is kept, and the same command goes on", file=sys.stderr)
         return 130
     ended = final_records(ledger.records)
-    failed = [trial.id for trial in due(plan, ended) if trial.id not in ended]
-    if failed:
-        print(f"{len(failed)} trials failed, the report says how; the same command tries them again", file=sys.stderr)
-    return 1 if failed else 0
+    if failed := sum(trial.id not in ended for trial in due(plan, ended)):
+        print(f"{failed} trials failed, the report says how; the same command tries them again", file=sys.stderr)
+    return bool(failed)
 
 
 def run_missing(plan: Plan, folder: Path, reads: Reads, command: Namespace, ledger: Ledger) -> bool:

@@ -24,6 +24,7 @@ from moco.evaluate import validation_knn
 from moco.features import seen_size
 from moco.needs import survey
 from moco.optimizers import decay_on, row_of
+from moco.pretrained import placed
 from moco.splits import carve
 from moco.supervised import plain
 
@@ -108,10 +109,10 @@ def prepared(command: Namespace, held: ExitStack) -> Prepared | str:
         cached = data.prepare(asked.dataset, asked.image_size, Path(command.data_dir), asked.pretrain_split).resolve()
         dataset = data.load(cached)
         config = Config.of(facts.complete(values, dataset.name))
-        found = survey(config.to_dict(), {"run": {}}, cached, Path(command.data_dir), workers.count(), download=True)
+        found = survey(config.to_dict(), {"run": {}}, cached, Path(command.data_dir), download=True)
         if found.absent:
             raise ValueError(found.absent["run"])
-        config = replace(config, weights_sha256=found.sha256.get("run", ""))
+        config = replace(config, **found.fields.get("run", {}))
         facts.check_place(config.to_dict(), workers.count())
         about = facts.facts_of(cached, config.to_dict())
         identity = cli.identity_of(config, dataset.fingerprint)
@@ -183,7 +184,7 @@ def where_it_stands(found: Prepared) -> list[str]:
         return []
     dataset = data.load(found.cached)
     splits = carve(dataset, config)
-    encoder = build_encoder(plain(config), splits.train.images.shape[1]).to(pick_device(config.device))
+    encoder = build_encoder(plain(placed(config, found.weights)), splits.train.images.shape[1]).to(pick_device(config.device))
     knn = validation_knn(encoder, splits, dataset, config)["knn_accuracy"]
     return [f"epoch 0/{config.epochs}  before training: kNN {knn:.1%} (validation, {len(splits.validation.labels):,} images)"]
 

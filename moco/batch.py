@@ -23,7 +23,8 @@ import torch
 
 from moco import data, trial
 from moco.config import Config
-from moco.pretrained import find, key
+from moco.facts import prepare
+from moco.pretrained import WEIGHTS, WeightsAbsent, find, key
 
 LINE = {"trial": str, "stage": str, "arm": str, "seed": int, "point": dict, "why": str, "config": dict, "fingerprint": str}
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
@@ -143,9 +144,9 @@ def cached(lines: list[Line], batch: Batch) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for line in lines:
         if line["fingerprint"] not in found:
-            config = Config.of(line["config"])
-            name = batch.dataset or config.dataset
-            place = data.prepare(name, config.image_size, batch.data_dir, config.pretrain_split).resolve()
+            alike = {other["trial"]: other["config"] for other in lines if other["fingerprint"] == line["fingerprint"]}
+            wish = {**line["config"], "pretrain_split": "train"}
+            place = prepare(name := batch.dataset or wish["dataset"], wish, batch.data_dir, alike).resolve()
             if (ours := data.load(place).fingerprint) != line["fingerprint"]:
                 wanted = f"the study's images, fingerprint {line['fingerprint'][:16]}"
                 raise ValueError(f"{name} must hold {wanted}; its is {ours[:16]}. Name the right ones with --dataset")
@@ -155,7 +156,8 @@ def cached(lines: list[Line], batch: Batch) -> dict[str, Path]:
 
 def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterator[dict[str, Any]]:
     """The records as trials end."""
-    work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], weights_of(line, batch), batch.threads) for line in lines]
+    found = weights_of(lines, batch)
+    work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], found, batch.threads) for line in lines]
     if batch.at_once == 1:
         yield from (record_of(*one) for one in work)
         return
@@ -174,14 +176,15 @@ def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterato
                 process.terminate()
 
 
-def weights_of(line: Line, batch: Batch) -> dict[str, Path]:
-    """The file of weights that a trial begins from, as `moco.trial.run` takes it.
-
-    Raises:
-        ValueError: it is not here and cannot be downloaded.
-    """
-    config = Config.of(line["config"])
-    return {key(config.weights_sha256): find(config.weights, config.encoder, batch.data_dir, download=True)} if config.weights else {}
+def weights_of(lines: list[Line], batch: Batch) -> dict[str, Path]:
+    """The published files of weights that trials begin from, as `moco.trial.run` takes them; a trial whose file cannot be had fails alone."""
+    found: dict[str, Path] = {}
+    for name, encoder, sha256 in sorted({(c.weights, c.encoder, c.weights_sha256) for c in (Config.of(line["config"]) for line in lines)}):
+        try:
+            found |= {key(sha256): find(name, encoder, batch.data_dir, download=True)} if name in WEIGHTS else {}
+        except WeightsAbsent as absence:
+            print(absence, flush=True)
+    return found
 
 
 def record_of(line: Line, folder: Path, cached: Path, weights: dict[str, Path], threads: int) -> dict[str, Any]:
@@ -214,8 +217,7 @@ def record_of(line: Line, folder: Path, cached: Path, weights: dict[str, Path], 
 def told(record: dict[str, Any]) -> str:
     """A record in words."""
     accuracy = f"probe accuracy {record['result']['probe_accuracy']:.1%}" if record["status"] == "finished" else record["status"]
-    if record["error"]:
-        accuracy += f": {record['error'].strip().splitlines()[-1]}"
+    accuracy += f": {record['error'].strip().splitlines()[-1]}" if record["error"] else ""
     return f"{record['trial']}  {record['stage']} {record['arm']} seed {record['seed']}  {accuracy}  ({record['seconds']:.1f} s)"
 
 

@@ -44,6 +44,18 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
     return epochs * run.steps_an_epoch * step + encoded * image
 
 
+KIND = ("method", "encoder", "width", "stem", "image_size", "input_size", "epochs", "finetune_epochs")  # what a trial's cost hangs on
+
+
+def kinds_of(configs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+    """The configs that differ in cost, one of each kind and how many are like it; their weights are left out, which cost nothing."""
+    found: dict[tuple[Any, ...], tuple[dict[str, Any], int]] = {}
+    for config in configs:
+        kind = tuple(config.get(name) for name in KIND)
+        found[kind] = ({**found.get(kind, (config, 0))[0], "weights": ""}, found.get(kind, (config, 0))[1] + 1)
+    return list(found.values())
+
+
 def timed(work: Any) -> float:
     """Seconds that a call takes, work queued on a GPU included."""
     started = time.perf_counter()

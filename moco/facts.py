@@ -13,7 +13,7 @@ from moco.datasets import DATASETS
 from moco.device import pick_device, pick_precision
 from moco.encoder import Encoder
 from moco.features import seen_size
-from moco.needs import Survey, splits_wanted, survey
+from moco.needs import Survey, same_as_plain, splits_wanted, survey
 from moco.optimizers import build_optimizer
 from moco.splits import Splits, carve
 from moco.views import recipe
@@ -34,12 +34,23 @@ class Ready(NamedTuple):
     survey: Survey  # of the variants
 
 
-def ready(name: str, wish: dict[str, Any], variants: dict[str, dict[str, Any]], data_dir: Path, workers: int, *, here: bool, download: bool) -> Ready:
+def ready(
+    name: str,
+    wish: dict[str, Any],
+    variants: dict[str, dict[str, Any]],
+    data_dir: Path,
+    workers: int,
+    *,
+    here: bool,
+    download: bool,
+    given: str = "",
+) -> Ready:
     """Prepares the dataset and looks for what each variant of a trial needs.
 
     Args:
         here: trials run on this machine, which must then have their device.
         download: published weights may be downloaded now.
+        given: the file of weights that the command names.
 
     Raises:
         ValueError: a field or the data is wrong, or no variant can be run.
@@ -47,9 +58,13 @@ def ready(name: str, wish: dict[str, Any], variants: dict[str, dict[str, Any]], 
     cached = prepare(name, wish, data_dir, variants)
     data = facts_of(cached, wish)
     check_place(wish, workers, here)
-    found = survey(wish, variants, cached, data_dir, workers, download)
-    if given := [reason for variant, reason in found.absent.items() if wish.get("weights") and "weights" not in variants[variant]]:
-        raise ValueError(given[0].removeprefix("weights absent: "))
+    found = survey(wish, variants, cached, data_dir, download=download, given=given)
+    for variant, own in variants.items():
+        reason = found.absent.get(variant, "")
+        if wish.get("weights") and "weights" not in own and reason.startswith(("weights", "published weights")):
+            raise ValueError(reason.removeprefix("weights absent: "))
+        if again := same_as_plain(Config.of({**wish, **own, "dataset": data["name"]}), workers):
+            found.absent.setdefault(variant, again)
     if len(found.absent) == len(variants):
         raise ValueError(next(iter(found.absent.values())))
     return Ready(cached, data, found)

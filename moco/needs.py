@@ -11,16 +11,18 @@ from moco.guard import DataError
 from moco.pretrained import WEIGHTS, WeightsAbsent, find, key
 from moco.weights import digest, load_backbone
 
+GIVEN = "given"  # as a variant's weights: the file that the command names
+
 
 class Survey(NamedTuple):
     """What was found for variants of a trial."""
 
-    absent: dict[str, str]  # why a variant cannot be run here, by its name: a sentence without its full stop
-    sha256: dict[str, str]  # of the weights, by name of the variant; none where it has none
+    absent: dict[str, str]  # why a variant cannot be run here, by its name: a sentence without its full stop, the short of it before a colon
+    fields: dict[str, dict[str, Any]]  # what the variant's configs say of the files that were found: the SHA-256 of its weights
     files: dict[str, Path]  # of weights, as `moco.trial.run` takes them
 
 
-def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Path, data_dir: Path, workers: int, download: bool) -> Survey:
+def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Path, data_dir: Path, *, download: bool, given: str = "") -> Survey:
     """Looks for what each variant needs.
 
     Args:
@@ -29,20 +31,21 @@ def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Pa
         cached: the dataset as `moco.data.prepare` left it.
         data_dir: published weights are kept below it.
         download: whether they may be downloaded into it now.
+        given: the file for variants whose weights are GIVEN.
 
     Raises:
         ValueError: a field is wrong, or weights that are here do not fit the encoder.
     """
     dataset, found = data.load(cached), Survey({}, {}, {})
     tried: dict[tuple[str, str], Path | str] = {}  # each file is looked for once
+    digests: dict[Path, str] = {}
     for name, own in variants.items():
         config = Config.of({**wish, **own, "dataset": dataset.name, "weights_sha256": ""})
-        if reason := lacks(config, dataset, workers):
-            found.absent[name] = reason
+        reason = lacks(config, dataset, given)
+        if reason or not config.weights:
+            found.absent.update({name: reason} if reason else {})
             continue
-        if not config.weights:
-            continue
-        which = (config.weights, config.encoder)
+        which = (given if config.weights == GIVEN else config.weights, config.encoder)
         if which not in tried:
             try:
                 tried[which] = find(*which, data_dir, download)
@@ -51,29 +54,35 @@ def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Pa
         place = tried[which]
         if isinstance(place, str):
             found.absent[name] = place
-        else:
-            expected = (own if "weights" in own else wish).get("weights_sha256", "")
-            load_backbone(Encoder(config, dataset.train.images.shape[1]).backbone, place, expected)
-            found.sha256[name] = digest(place)
-            found.files[key(found.sha256[name])] = place.resolve()
+            continue
+        expected = (own if "weights" in own else wish).get("weights_sha256", "")
+        load_backbone(Encoder(config, dataset.train.images.shape[1]).backbone, place, expected)
+        sha256 = digests.setdefault(place, digests.get(place) or digest(place))
+        found.fields[name], found.files[key(sha256)] = {"weights_sha256": sha256}, place.resolve()
     return found
 
 
-def lacks(config: Config, dataset: Dataset, workers: int) -> str:
-    """What a trial of this config misses here, files of weights aside; empty: nothing."""
-    channels = dataset.train.images.shape[1]
+def lacks(config: Config, dataset: Dataset, given: str) -> str:
+    """What a trial of this config misses here, published files aside; empty: nothing."""
     if config.pretrain_split != "train" and config.pretrain_split.removeprefix("train+") != dataset.extra_name:
         return f"{dataset.title} has no split {config.pretrain_split.removeprefix('train+')}"
-    if config.weights == "given":
+    if config.weights == GIVEN and not given:
         return "no file was given with --weights"
-    if config.weights in WEIGHTS and channels != 3:
+    if config.weights in WEIGHTS and dataset.train.images.shape[1] != 3:
         return f"published weights take colour images; those of {dataset.title} are grey"
-    if config.batch_norm == "sync" and workers == 1:
-        return "synchronised batch norm over one worker is plain batch norm; give --workers 2"
     try:
         statistics(dataset, config)
     except DataError as problem:
         return str(problem)
+    return ""
+
+
+def same_as_plain(config: Config, workers: int) -> str:
+    """Why a kind of batch norm is no kind of its own over so many workers, each of which normalises whole groups; empty: it is."""
+    if config.batch_norm == "sync" and workers == 1:
+        return "synchronised batch norm over one worker is plain batch norm; give --workers 2"
+    if config.batch_norm == "split" and workers > 1 and config.batch_norm_splits == workers:
+        return "as many groups as workers are plain batch norm; set more batch_norm_splits"
     return ""
 
 

@@ -32,8 +32,8 @@ def run(values: dict[str, Any], folder: Path, cached: Path, **weights: Path) -> 
 
     Args:
         values: the fields of a Config.
-        folder: keeps this trial's checkpoints, and after the end `encoder.pt` (the backbone by torchvision's names),
-            `head.pt` and `evaluation.json` (accuracy by class, confusion).
+        folder: keeps this trial's checkpoints, and after the end `encoder.pt` (the backbone by torchvision's names), `head.pt`,
+            `attention.pt` and `pictures.json` where there are such, and `evaluation.json` (accuracy by class, confusion).
         cached: a dataset as `moco.data.prepare` left it.
         weights: where files of weights are on this machine, by `moco.pretrained.key` of their SHA-256.
 
@@ -42,7 +42,9 @@ def run(values: dict[str, Any], folder: Path, cached: Path, **weights: Path) -> 
         Accuracies on `score_split`, in [0, 1]: `knn_accuracy` and `knn_projection_accuracy` (MoCo only), `probe_accuracy`,
         `probe_top5_accuracy`, `supervised_accuracy` and `finetune_accuracy` where there is one. `loss` (nats, last epoch),
         `probe_lr` or `probe_l2` with `probe_at_edge`, `probe_validation_accuracy`, `effective_rank` of the training features,
-        `encoder_sha256`, `device`, `precision`, `parameters`, `feature_size`, and `remarks`: sentences on what is plainly wrong.
+        `encoder_sha256`, `device`, `precision`, `parameters`, `feature_size`,
+        `feature_scale` (their root mean square), with `probe_each` `probe_accuracy_lr_<rate>` and `probe_curves`, and
+        `remarks`: sentences on what is plainly wrong.
     """
     config = placed(Config.of(values), weights)
     dataset = data.load(cached)

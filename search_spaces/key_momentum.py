@@ -42,7 +42,7 @@ CLAIMS = (
 )  # fmt: skip
 
 PAPER = "ImageNet, ResNet-50, queue 4,096, 200 epochs, linear probe"
-DIFFERS = "Data, encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}; each arm has its own learning rate"
+DIFFERS = "Encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}; each arm has its own learning rate"
 
 PROFILES = {
     "quick": Profile("digits", QUICK, search_trials=4, added_trials=2, confirm_points=2, confirm_seeds=1, final_seeds=8, replica_seeds=0,

@@ -74,7 +74,7 @@ PROFILES = {
 }  # fmt: skip
 
 SETUP = "CIFAR-10, supervised transfer of an ImageNet ResNet-50, {what}"
-DIFFERS = "Frozen or fine-tuned is not stated, nor the rate"
+DIFFERS = "Images seen at {input_size} px. Frozen or fine-tuned is not stated, nor the rate"
 
 SPACE = Space(
     name="normalisation",
@@ -103,10 +103,10 @@ SPACE = Space(
         Reported("R1", SETUP.format(what="ImageNet’s statistics"), "78 %", TV, "probe_accuracy", "final", DIFFERS),
         Reported("R1", SETUP.format(what="ImageNet’s statistics"), "78 %", TV, "finetune_accuracy", "final", DIFFERS),
         Reported("R1", SETUP.format(what="ImageNet’s statistics"), "78 %", "here-imagenet-native", "probe_accuracy", "final",
-                 "Data, and an encoder ({encoder}, width {width:g}) that is pretrained here by MoCo"),
+                 "An encoder ({encoder}, width {width:g}) that is pretrained here by MoCo"),
         Reported("R1", SETUP.format(what="CIFAR-10’s statistics"), "70 %", "torchvision-cifar10-large", "probe_accuracy", "final", DIFFERS),
         Reported("R1", SETUP.format(what="CIFAR-10’s statistics"), "70 %", "here-cifar10-native", "probe_accuracy", "final",
-                 "Data, and an encoder ({encoder}, width {width:g}) that is pretrained here by MoCo"),
+                 "An encoder ({encoder}, width {width:g}) that is pretrained here by MoCo"),
         Reported("R2", SETUP.format(what="32 px against 224 px"), "“significantly lower”", "torchvision-imagenet-32", "probe_accuracy", "final",
                  DIFFERS),
     ),

@@ -52,6 +52,7 @@ REPLICA = Replica(
         "views": "moco_v1",
     },
     shown="MoCo v1’s defaults",
+    drawn="",
     unknown=("What the baseline gave: the report has no number for it.", "Whether the rate fell by a cosine or in steps. Ours falls in steps."),
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from study.errors import StudyError
-from study.space import Arm, Profile, Space
+from study.space import Profile, Space
 
 
 def parser(spaces: list[str]) -> argparse.ArgumentParser:
@@ -86,27 +86,16 @@ def overrides_of(pairs: list[str]) -> dict[str, Any]:
     return fields
 
 
-def begun_from(weights: str | None, space: Space, overrides: dict[str, Any]) -> tuple[Space, dict[str, Any]]:
-    """What --weights means in a space: its arms may name those weights, or take a file; else every encoder begins from them.
+def begun_from(weights: str | None, space: Space, overrides: dict[str, Any]) -> dict[str, Any]:
+    """The overrides with --weights, where it says what every encoder begins from: unless an arm names those weights, or takes a given file.
 
     Raises:
         StudyError: --set says something else.
     """
-    if weights is None:
-        return space, overrides
-    if overrides.get("weights", weights) != weights:
+    if weights is not None and overrides.get("weights", weights) != weights:
         raise StudyError("--set weights and --weights must be the same; give one of them")
     named = [arm.values.get("weights") for arm in space.arms]
-    if weights in named:
-        return space, overrides
-    if "given" not in named:
-        return space, {**overrides, "weights": weights}
-    return replace(space, arms=tuple(given(arm, weights) for arm in space.arms)), overrides
-
-
-def given(arm: Arm, weights: str) -> Arm:
-    """The arm with the weights that the command gives, where it takes them."""
-    return replace(arm, values={**arm.values, "weights": weights}) if arm.values.get("weights") == "given" else arm
+    return overrides if weights is None or weights in named or "given" in named else {**overrides, "weights": weights}
 
 
 def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) -> Profile:
@@ -135,6 +124,8 @@ def check_numbers(command: argparse.Namespace) -> None:
     for name in ("workers", "cores"):
         if getattr(command, name) < 1:
             raise StudyError(f"--{name} must be 1 or more; got {getattr(command, name)}")
+    if command.workers > 1 and (command.adopt or (command.plan and command.out)):
+        raise StudyError("--plan with --out, and --adopt, are for trials of one worker: elsewhere each runs in one process; leave out --workers")
     if command.gpus is not None and not (0 <= command.gpus <= 1):
         raise StudyError(f"--gpus must lie in [0, 1], since a worker uses one GPU at most; got {command.gpus:g}")
     if command.gpus not in (None, 0, 1) and command.workers > 1:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from typing import Any
 
 from study.panel import short
 from study.plan import Plan, tuned
@@ -48,6 +49,11 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
         lines += [f"  {name:15}{span_words(span)}" for name, span in plan.explore.search.items()]
     lines += ["", *forecast(plan, records, seconds, slots), "Claims:", *(f"  {claim.role:10} {claim.words}" for claim in plan.claims)]
     return "\n".join(lines)
+
+
+def configs_of(plan: Plan) -> list[dict[str, Any]]:
+    """What a final trial of each arm is."""
+    return [{**plan.base, **plan.stages["final"], **arm.values, **arm.default} for arm in plan.running]
 
 
 def forecast(plan: Plan, records: list[Record], seconds: float, slots: int) -> list[str]:

@@ -57,6 +57,8 @@ def way_panel(verdict: Verdict, span: float) -> Panel:
 def then_panels(plan: Plan, records: Records) -> list[Panel]:
     """Ours with the first seed, and with all of them: the replica's loss by epoch."""
     arms = [arm for arm in plan.arms if arm.in_report]
+    if not plan.replica.drawn:
+        return []
     metric = drawn_metric(plan)
     curves = {arm.name: curves_of(plan, records, arm.name, "replica", metric.name, metric.scale) for arm in arms}
     curves = {name: found for name, found in curves.items() if found}

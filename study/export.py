@@ -81,7 +81,9 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
 
 def unsound(plan: Plan, record: Record) -> str:
     """What a finished record lacks or cannot be right in; empty where it may be right."""
-    for metric in plan.metrics if record.status == "finished" else ():
+    for i, metric in enumerate(plan.metrics) if record.status == "finished" else ():
+        if i and record.result.get(metric.name) is None:
+            continue  # not every stage measures it
         value = record.metric(metric.name)
         if not math.isfinite(value) or (metric.share_of_images and not 0 <= value <= 1):
             return f"its {metric.name} is {record.result.get(metric.name)!r}"

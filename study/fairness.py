@@ -8,7 +8,7 @@ from study.gates import collapsed, edge_distance, of_stage
 from study.panel import short
 from study.plan import Plan
 from study.record import Record
-from study.stages import Records, chosen_point
+from study.stages import EDGE, Records, chosen_point
 
 
 class LedgerRow(NamedTuple):
@@ -47,12 +47,13 @@ def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
 
 def counted(plan: Plan, records: Records, label: str, stage: str) -> LedgerRow:
     """How many runs of a stage each arm has."""
-    return equal_row("Budget", label, tuple(str(len(of_stage(records, arm.name, stage))) for arm in plan.running))
+    counts = (str(len(of_stage(records, arm.name, stage))) if stage == "final" or arm.search else "–" for arm in plan.running)
+    return equal_row("Budget", label, tuple(counts))
 
 
 def equal_row(group: str, item: str, cells: tuple[str, ...]) -> LedgerRow:
-    """A row whose cells ought to be equal."""
-    same = len(set(cells)) == 1
+    """A row whose cells ought to be equal; a dash is of an arm that has no such thing."""
+    same = len(set(cells) - {"–"}) <= 1
     return LedgerRow(group, item, cells, "equal" if same else "differs", not same, must_be_equal=group in ("Budget", "Tuning"))
 
 
@@ -77,15 +78,17 @@ def tuning_rows(plan: Plan, records: Records) -> list[LedgerRow]:
     arms = plan.running
     if not any(arm.search for arm in arms):
         return []
-    rows = [equal_row("Tuning", "Dimensions searched", tuple(str(len(arm.search)) for arm in arms))]
+    rows = [equal_row("Tuning", "Dimensions searched", tuple(str(len(arm.search) or "–") for arm in arms))]
     for name in dict.fromkeys(key for arm in arms for key in arm.search):
         spans = [arm.search.get(name) for arm in arms]
         rows.append(LedgerRow("Tuning", f"{name}, range", tuple(f"{short(s.low)} to {short(s.high)}" if s else "–" for s in spans), "its own", False))
         rows.append(equal_row("Tuning", f"{name}, decades", tuple(f"{s.decades:.1f}" if s else "–" for s in spans)))
         points = [chosen_point(plan, arm, records) for arm in arms]
         rows.append(LedgerRow("Tuning", f"{name}, chosen", tuple(short(p[name]) if p and name in p else "–" for p in points), "its own", False))
-    gaps = [edge_distance(plan, arm.name, records) for arm in arms]
-    rows.append(LedgerRow("Tuning", "Decades to the nearest edge", tuple(f"{gap[0]:.1f}" if gap else "–" for gap in gaps), "0.3 needed", False))
+    gaps = [edge_distance(plan, arm.name, records) if arm.search else None for arm in arms]
+    needed = sorted({f"{EDGE * span.decades:.2g}" for arm in arms for span in arm.search.values()})
+    told = f"{' to '.join([needed[0], needed[-1]][: len(needed)])} needed"
+    rows.append(LedgerRow("Tuning", "Decades to the nearest edge", tuple(f"{gap[0]:.1f}" if gap else "–" for gap in gaps), told, False))
     return rows
 
 

@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+from study.panel import joined
 from study.plan import Plan, absent_words, tuned
 from study.record import Record
 from study.space import Claim
@@ -168,13 +169,19 @@ def stability_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     return Gate("Stability", "passed", f"none of the {sum(len(runs) for _, runs in pair)} runs diverged; " + ("; ".join(fell) or "none collapsed"))
 
 
+def apart_in(plan: Plan, claim: Claim) -> list[str]:
+    """The fields in which the two arms of a claim differ by themselves, in words."""
+    first, second = ({**plan.base, **plan.arm(plan.arm(name).of or name).values} for name in (claim.better, claim.than))
+    return sorted(key.replace("_", " ") for key in {*first, *second} if first.get(key) != second.get(key))
+
+
 def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     """The two arms' configurations differ in nothing but what makes and tunes an arm."""
     own: set[str] = {"seed"}
     configs: list[dict[str, Any]] = []
     for name in (claim.better, claim.than):
         arm = plan.arm(name)
-        own |= {*arm.values, *arm.default, *tuned(plan, arm), *(plan.arm(arm.of).values if arm.of else ()), "weights_sha256"}
+        own |= {*arm.values, *arm.default, *tuned(plan, arm), *(plan.arm(arm.of).values if arm.of else ()), *plan.found.get(arm.name, ())}
         configs += [record.config for record in of_stage(records, name, claim.stage)]
     differing = sorted({key for config in configs for key in config if key not in own and config[key] != configs[0].get(key)})
     if differing:
@@ -182,5 +189,7 @@ def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     if plan.explore:
         return Gate("Task", "passed", "data, encoder, epochs and evaluation are the same; they differ in what was searched")
     rate = " and its own rate" if any(plan.arm(name).search for name in (claim.better, claim.than)) else ""
+    if len(apart := apart_in(plan, claim)) > 1:
+        return Gate("Task", "passed", f"the arms differ in {joined(apart)}{rate}; all else is the same")
     shared = "one shared setting, as reported" if claim.stage == "replica" else f"all but the {plan.scientific}{rate} is the same"
     return Gate("Task", "passed", shared)

@@ -42,7 +42,7 @@ class Plan:
     reported: tuple[Reported, ...] = ()
     axis: str = ""
     absent: dict[str, str] = field(default_factory=dict)  # why an arm is not run here, by its name
-    weights: dict[str, str] = field(default_factory=dict)  # SHA-256 of the weights that an arm begins from
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)  # fields of an arm that were found here, as the checksum of a file that it reads
     looks: int = 1  # at the final results: one more whenever the budget was raised after some had been seen
 
     def arm(self, name: str) -> Arm:
@@ -96,14 +96,14 @@ def make_plan(
     workers: int,
     complete: Callable[[dict[str, Any]], dict[str, Any]],
     absent: dict[str, str] | None = None,
-    weights: dict[str, str] | None = None,
+    found: dict[str, dict[str, Any]] | None = None,
 ) -> Plan:
     """The plan of a space, its arms as `arms_of` gives them, at the sizes of a profile.
 
     Args:
         overrides: fields that the command sets; neither an arm's own field nor a tuned one.
         absent: why arms are not run here.
-        weights: SHA-256 of the weights that arms begin from.
+        found: fields of arms that were found here.
         complete: fills in and checks the fields of a trial; raises ValueError where one is wrong.
 
     Raises:
@@ -114,23 +114,37 @@ def make_plan(
             raise StudyError(f"the {stage} stage takes at most {most} seeds, so that no two stages share one; got {count}")
     if sizes.search_trials > MOST_TRIALS:
         raise StudyError(f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}")
+    check_free(space, overrides)
     own_fields = {name: value for name, value in overrides.items() if name != "arms"}
-    for name in own_fields:
-        own = any(name in tuned(space, arm) or name in arm.values for arm in space.arms)
-        if own or any(name in fields for fields in space.stages.values()) or name in ("seed", "dataset"):
-            raise StudyError(f"--set {name} is not free: the study itself sets it for each arm, stage, trial or command")
     try:
         base = complete({**space.fixed, **sizes.values, **own_fields})
         for fields in space.stages.values():
             for arm in space.arms:
-                complete({**base, **fields, **arm.values, **arm.default, **own_fields})
+                complete({**base, **fields, **arm.values, **arm.default})
     except ValueError as error:
         raise StudyError(str(error)) from None
     return Plan(
         space.name, space.question, space.scientific, space.rows, profile, space.reference, space.arms, base, space.stages, space.replica,
         space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers, space.explore,
-        space.reported, space.axis, absent or {}, weights or {},
+        space.reported, space.axis, absent or {}, found or {},
     )  # fmt: skip
+
+
+def check_free(space: Space, overrides: dict[str, Any]) -> None:
+    """That the command sets no field which the study sets: in a stage, in a search, or in an arm on which the primary claim rests.
+
+    Fields of other arms may be set: those arms keep their own.
+
+    Raises:
+        StudyError: it does.
+    """
+    central = {space.reference, *(name for claim in space.claims if claim.role == "primary" for name in (claim.better, claim.than))}
+    central |= {arm.of for arm in space.arms if arm.name in central}
+    taken = {"seed", "dataset"} | {name for fields in space.stages.values() for name in fields}
+    for arm in space.arms:
+        taken |= {*tuned(space, arm), *(arm.values if arm.name in central else ())}
+    if wrong := [name for name in overrides if name in taken]:
+        raise StudyError(f"--set {wrong[0]} is not free: the study itself sets it for each arm, stage, trial or command")
 
 
 def arms_of(space: Space, sizes: Profile, wish: str) -> Space:

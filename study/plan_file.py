@@ -89,7 +89,7 @@ def change_of(changed: list[str], when: str) -> dict[str, Any]:
 
 def arrived(change: str) -> bool:
     """Whether a change of a plan says that what an arm lacked is here now."""
-    return (change.startswith("absent.") and change.endswith("is now null")) or (change.startswith("weights.") and " was null " in change)
+    return (change.startswith("absent.") and change.endswith("is now null")) or (change.startswith("found.") and " was null " in change)
 
 
 def write_study(folder: Path, plan: Plan, about: dict[str, Any]) -> None:

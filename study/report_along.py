@@ -57,7 +57,8 @@ def metric_panel(plan: Plan, records: Records, metric: Metric) -> Panel | None:
         first = spots[0][0].name
         x, mean = tuple(arm.at or 0.0 for arm, *_ in spots), tuple(spot[1] for spot in spots)
         banded = [spot for spot in spots if not math.isnan(spot[2])]
-        marks.append(Band(first, tuple(s[0].at or 0.0 for s in banded), tuple(s[2] for s in banded), tuple(s[3] for s in banded)))
+        if banded:
+            marks.append(Band(first, tuple(s[0].at or 0.0 for s in banded), tuple(s[2] for s in banded), tuple(s[3] for s in banded)))
         marks.append(Line(first, x, mean, end=group))
         unit = "%" if metric.unit == "points" else metric.unit
         marks += [Points(s[0].name, "mean", (s[0].at or 0.0,), (s[1],), (f"{s[0].title}: {number(s[1], digits(metric))} {unit}",)) for s in spots]

@@ -74,9 +74,11 @@ def card_groups(plan: Plan, found: dict[str, list[Card]]) -> list[tuple[str, str
         if plan.metrics[1].name == "loss"
         else "The same claim as the report put it, and by other measures"
     )
+    pairs = {(card.claim.better, card.claim.than) for role in ("primary", "secondary") for card in found.get(role, [])}
+    alike = len(pairs) == 1
     tuned = ", each tuned" if any(arm.search for arm in plan.running) else ""
     return [
-        (first if others & {"published", "replica"} else "The same claim by another measure", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
+        (first if others & {"published", "replica"} else "The same claim by another measure" if alike else "Further claims", "", [card for role in ("published", "replica", "secondary") for card in found.get(role, [])], "trio"),
         (f"{against}{tuned}: {size}",
          "" if len(plan.family) < 2 else "Tested together: the interval of each is widened and its p corrected (Holm), so that the whole family errs " + ("in one of twenty." if plan.looks == 1 else f"in {5 / plan.looks:.3g} % at this look."), family, "trio"),
     ]  # fmt: skip

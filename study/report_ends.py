@@ -115,7 +115,11 @@ def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
             said.append(f"The records come from several {what}: {', '.join(sorted(values))}.")
     if plan.overrides:
         said.append(
-            f"Set on the command line, in every stage but where the report’s setting ({plan.replica.row}) says otherwise: "
+            (
+                f"Set on the command line, in every stage but where the report’s setting ({plan.replica.row}) says otherwise: "
+                if plan.replica.row
+                else "Set on the command line, except in arms that have their own: "
+            )
             + ", ".join(f"{name} = {value}" for name, value in plan.overrides.items())
             + "."
         )

@@ -103,7 +103,7 @@ def final_caption(plan: Plan, delta: float, images: int) -> str:
     )
     return (
         f"{chosen}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test split once. "
-        f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in the {plan.scientific} alone."
+        f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in what makes the two arms, and in nothing else."
         f"{noise if images and metric.share_of_images else ''} In the table the further metrics are means of the same runs"
         + ("; “at default” is the library’s default point, one seed, validation split." if any(arm.search for arm in plan.running) else ".")
     )

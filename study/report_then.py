@@ -65,8 +65,8 @@ def reported(plan: Plan, records: Records) -> dict[str, Any] | None:
     """Figure and table; None where the space repeats nothing of the report."""
     if not plan.reported:
         return None
-    printed = [row for row in plan.reported if row.number[:1].isdigit()]
-    rows = [[row.row, row.what, row.number, ours(plan, records, row), row.differs.format(**plan.base)] for row in plan.reported]
+    printed = {(row.row, row.what, row.number) for row in plan.reported if row.number[:1].isdigit()}
+    rows = [[row.row, row.what, row.number, ours(plan, records, row), differs(plan, row)] for row in plan.reported]
     count = len(printed)
     title = f"{count} printed number{'s' if count != 1 else ''} beside ours" if printed else "No number is printed for these; ours stand alone"
     return {
@@ -81,8 +81,16 @@ def reported(plan: Plan, records: Records) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def differs(plan: Plan, row: Reported) -> str:
+    """What differs between the two set-ups; the data are always said."""
+    data = plan.data.get("about", [["", plan.data.get("name", "")]])[0][1]
+    return f"Ours: {data}. {row.differs.format(**{**plan.base, **plan.arm(row.arm).values})}"
+
+
 def ours(plan: Plan, records: Records, row: Reported) -> str:
     """Mean, interval and n of the arm that stands beside a reported number, or why there is none."""
+    if not row.metric:
+        return "the section on attention maps, where runs left such"
     if why := plan.why_absent(row.arm):
         return f"{plan.arm(row.arm).title}: not run: {why.split(':')[0]}"
     metric = plan.metric(row.metric)

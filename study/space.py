@@ -116,7 +116,7 @@ class Arm:
     group: str = ""  # arms of a group are joined by a line over `at`
     at: float | None = None  # its place on the space's axis, above 0
     of: str = ""  # it makes no trials but reads those of this arm
-    reads: dict[str, str] = field(default_factory=dict)  # metrics that it reads from other keys of a result
+    reads: dict[str, str] = field(default_factory=dict)  # metrics that it reads from other keys of a result; an empty key: it has none
     curve: str = ""  # "metric = key/entry": its epochs are that list of a result
 
 
@@ -161,7 +161,7 @@ class Replica:
     shown: str  # "lr 0.03"
     unknown: tuple[str, ...]  # what the report leaves open
     unstated: str = ""  # of that, what keeps the published claim from being checked
-    drawn: str = "loss"  # the number whose curve by epoch the report draws
+    drawn: str = "loss"  # the number whose curve by epoch the report draws; none: it has no such figure
 
 
 @dataclass(frozen=True)

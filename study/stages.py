@@ -32,9 +32,7 @@ def make_trial(plan: Plan, stage: str, arm: Arm, seed: int, point: dict[str, Any
     """A trial of an arm at a point; `values` are what its stage sets, always the same ones, and go before --set, which is in the base."""
     key = (stage, arm.name, seed, *point.items(), why)
     if key not in plan.made:
-        config = {**plan.base, **values, **arm.values, **point, "seed": seed}
-        if arm.name in plan.weights:
-            config["weights_sha256"] = plan.weights[arm.name]
+        config = {**plan.base, **values, **arm.values, **plan.found.get(arm.name, {}), **point, "seed": seed}
         own = arm.name if stage == "final" and is_explored(plan, arm) else ""  # a search may choose the very point of another arm
         plan.made[key] = Trial(trial_id(config, plan.data["fingerprint"] + own, seed), stage, arm.name, seed, point, config, why)
     return plan.made[key]
@@ -80,9 +78,13 @@ def search_trials(plan: Plan, arm: Arm) -> Iterator[Trial]:
     for point in points_of(plan, arm):
         yield make_trial(plan, "search", arm, SEARCH_SEED, point, values)
     yield make_trial(plan, "beside", arm, SEARCH_SEED, arm.default, values, "default")
-    if arm.in_report:
-        reported = {name: plan.replica.values[name] for name in arm.search}
-        yield make_trial(plan, "beside", arm, SEARCH_SEED, reported, values, "as reported")
+    yield from (make_trial(plan, "beside", arm, SEARCH_SEED, point, values, "as reported") for point in reported_beside(plan, arm))
+
+
+def reported_beside(plan: Plan, arm: Arm) -> list[dict[str, Any]]:
+    """The replica's point of an arm that is searched, where the report has the arm and its point is not the default already."""
+    point = {name: plan.replica.values[name] for name in arm.search} if arm.in_report else {}
+    return [point] if point and point != arm.default else []
 
 
 def is_explored(plan: Plan, arm: Arm) -> bool:
@@ -201,7 +203,7 @@ def expected_trials(plan: Plan) -> dict[str, int]:
     return {
         "replica": len(reported) * sizes.replica_seeds,
         "search": searches * sizes.search_trials,
-        "beside": len(evenly) + sum(bool(arm.search) for arm in reported),
+        "beside": len(evenly) + sum(len(reported_beside(plan, arm)) for arm in evenly),
         "added": len(evenly) * sizes.added_trials,
         "confirm": searches * sizes.confirm_points * sizes.confirm_seeds,
         "final": len(arms) * sizes.final_seeds,

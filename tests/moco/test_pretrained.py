@@ -128,8 +128,8 @@ def test_a_path_is_taken_as_it_is(tmp_path):
 WISH = {"image_size": 8, "width": 0.0625, "batch_size": 16, "batch_norm_splits": 2}
 
 
-def survey(tmp_path, variants, dataset="digits", workers=1):
-    return needs.survey(WISH, variants, prepare(dataset, 16, tmp_path), tmp_path, workers, download=False)
+def survey(tmp_path, variants, dataset="digits", given=""):
+    return needs.survey(WISH, variants, prepare(dataset, 16, tmp_path), tmp_path, download=False, given=given)
 
 
 @pytest.mark.parametrize(
@@ -140,21 +140,43 @@ def survey(tmp_path, variants, dataset="digits", workers=1):
         ("shapes", {"weights": "given"}, "no file was given with --weights"),
         ("shapes", {"pretrain_split": "train+unlabelled"}, "made-up shapes has no split unlabelled"),
         ("digits", {"normalisation": "imagenet"}, "normalisation imagenet needs images of three channels"),
-        ("shapes", {"batch_norm": "sync"}, "synchronised batch norm over one worker is plain batch norm; give --workers 2"),
     ],
 )
 def test_what_a_variant_lacks_is_said_and_the_others_are_run(tmp_path, dataset, values, reason):
     found = survey(tmp_path, {"plain": {}, "other": values}, dataset)
     assert list(found.absent) == ["other"]
     assert found.absent["other"].startswith(reason)
-    assert not found.sha256
+    assert not found.fields
 
 
 def test_a_variants_file_is_known_by_its_content(tmp_path):
     torch.save(Encoder(Config.of({**WISH, "dataset": "shapes"}), 3).backbone.state_dict(), tmp_path / "w.pt")
     found = survey(tmp_path, {"plain": {}, "other": {"weights": str(tmp_path / "w.pt")}}, "shapes")
     sha256 = digest(tmp_path / "w.pt")
-    assert found.sha256 == {"other": sha256}
+    assert found.fields == {"other": {"weights_sha256": sha256}}
     assert found.files == {f"weights_{sha256[:12]}": tmp_path / "w.pt"}
     placed = pretrained.placed(Config.of({**WISH, "weights": "elsewhere", "weights_sha256": sha256}), found.files)
     assert placed.weights == str(tmp_path / "w.pt")
+
+
+def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
+    torch.save(Encoder(Config.of({**WISH, "dataset": "shapes"}), 3).backbone.state_dict(), tmp_path / "w.pt")
+    found = survey(tmp_path, {"plain": {}, "taker": {"weights": "given"}}, "shapes", given=str(tmp_path / "w.pt"))
+    assert list(found.fields) == ["taker"]
+    placed = pretrained.placed(Config.of({**WISH, "weights": "given", **found.fields["taker"]}), found.files)
+    assert placed.weights == str(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers", "splits", "told"),
+    [
+        ("sync", 1, 2, "synchronised batch norm over one worker is plain batch norm; give --workers 2"),
+        ("split", 2, 2, "as many groups as workers are plain batch norm; set more batch_norm_splits"),
+        ("sync", 2, 2, ""),
+        ("split", 2, 4, ""),
+        ("shuffle", 2, 2, ""),
+    ],
+)
+def test_a_kind_of_batch_norm_that_is_plain_over_these_workers_is_no_arm_of_its_own(kind, workers, splits, told):
+    config = Config.of({**WISH, "batch_norm": kind, "batch_norm_splits": splits})
+    assert needs.same_as_plain(config, workers) == told

@@ -10,7 +10,7 @@ from toy import DATA, SPACE, complete, run_all
 
 from study.cli import begun_from
 from study.errors import StudyError
-from study.plan import arms_of, make_plan, plan_of
+from study.plan import arms_of, check_free, make_plan, plan_of
 from study.plan_file import fix_plan, read_study
 from study.readings import judged
 from study.report import write_report
@@ -66,10 +66,10 @@ def sweep_task(config, folder):
     return {"loss": 1.0, "score": 0.6, "rank": 9.0, "device": "none", "curves": curves, **{f"at_{key}": score for key, score in scores.items()}}
 
 
-def sweep(wish="", absent=None, weights=None):
+def sweep(wish="", absent=None, found=None):
     space = arms_of(SWEEP, SWEEP.profiles["quick"], wish)
     overrides = {"arms": wish} if wish else {}
-    return make_plan(space, "quick", space.profiles["quick"], overrides, DATA, 1, complete, absent, weights)
+    return make_plan(space, "quick", space.profiles["quick"], overrides, DATA, 1, complete, absent, found)
 
 
 def test_one_trial_a_seed_serves_all_its_readings(tmp_path):
@@ -119,7 +119,7 @@ def test_the_page_shows_readings_printed_numbers_and_the_axis(tmp_path):
     page = read(folder)
     assert "Yes, by 10.0 points of score [+10.0, +10.0], all else being the same (95 % interval, n = 7 pairs on the same seeds)." in page.text
     assert "At the report’s setting, 2 epochs, red 10 ends with a higher score than red 30, by 10.0 points" in page.text
-    assert "T1 score at 10 69.3 % red 10, score: 60.4 % [60.2, 60.5], n = 6, as reported Everything, with 3 epochs" in page.text
+    assert "T1 score at 10 69.3 % red 10, score: 60.4 % [60.2, 60.5], n = 6, as reported Ours: none. Everything, with 3 epochs" in page.text
     assert "Red: highest mean at red 10; blue: highest mean at blue 10" in page.text
     assert {"along", "then", "final", "fair"} <= set(page.ids)
     assert not {"rate", "budget", "maps"} & set(page.ids)
@@ -160,31 +160,35 @@ def test_claims_that_cannot_be_tested_here_do_not_count_in_the_family():
 def test_an_arm_that_was_absent_may_come_and_one_that_was_there_may_not_go(tmp_path):
     fix_plan(tmp_path, sweep(absent={"blue": "no network"}), ABOUT)
     assert fix_plan(tmp_path, sweep(absent={"blue": "still no network"}), ABOUT).absent == {"blue": "no network"}
-    now = fix_plan(tmp_path, sweep(weights={"blue": "abc"}), ABOUT, seen=True)
+    now = fix_plan(tmp_path, sweep(found={"blue": {"best": 0.02}}), ABOUT, seen=True)
     assert now.absent == {}
     assert read_study(tmp_path)["changes"] == [{"when": "now", "what": [], "arrived": ["blue"]}]
     assert now.looks == 1  # nothing that was tested is tested again
     assert plan_of(read_study(tmp_path)["plan"]) == now
     with pytest.raises(StudyError, match=r"absent.blue was null and is now"):
         fix_plan(tmp_path, sweep(absent={"blue": "gone"}), ABOUT)
-    with pytest.raises(StudyError, match=r'weights.blue was "abc" and is now "other"'):
-        fix_plan(tmp_path, sweep(weights={"blue": "other"}), ABOUT)
+    with pytest.raises(StudyError, match=r"found.blue.best was 0.02 and is now 0.3"):
+        fix_plan(tmp_path, sweep(found={"blue": {"best": 0.3}}), ABOUT)
 
 
-def test_an_arms_weights_are_part_of_its_trials():
-    by_arm = {trial.arm: trial.config.get("weights_sha256") for trial in due(sweep(weights={"blue": "abc"}), {})}
-    assert by_arm == {"red": None, "blue": "abc"}
+def test_what_was_found_of_an_arm_is_part_of_its_trials():
+    by_arm = {trial.arm: trial.config["best"] for trial in due(sweep(found={"blue": {"best": 0.02}}), {})}
+    assert by_arm == {"red": 0.03, "blue": 0.02}
 
 
-def test_weights_go_to_the_arm_that_takes_them_else_to_all():
-    assert begun_from("some.pt", SPACE, {})[1] == {"weights": "some.pt"}
+def test_weights_are_for_all_unless_an_arm_names_or_takes_them():
+    assert begun_from("some.pt", SPACE, {}) == {"weights": "some.pt"}
     named = replace(SPACE, arms=(*SPACE.arms, Arm("given", "Given", {"weights": "given"}, {}, {}), Arm("theirs", "T", {"weights": "fair"}, {}, {})))
-    space, overrides = begun_from("some.pt", named, {})
-    assert overrides == {}
-    assert space.arm("given").values == {"weights": "some.pt"}
-    assert begun_from("fair", named, {}) == (named, {})
+    assert begun_from("some.pt", named, {}) == begun_from("fair", named, {}) == {}
     with pytest.raises(StudyError, match="must be the same"):
         begun_from("some.pt", SPACE, {"weights": "other.pt"})
+
+
+def test_a_field_that_only_other_arms_set_is_free_and_they_keep_their_own():
+    space = replace(SWEEP, arms=tuple(replace(arm, values={"mode": "high"}) if arm.name == "extra" else arm for arm in SWEEP.arms))
+    check_free(space, {"mode": "low"})
+    with pytest.raises(StudyError, match="--set colour is not free"):
+        check_free(space, {"colour": "blue"})
 
 
 def test_a_line_needs_three_places(tmp_path):
