@@ -68,18 +68,7 @@ def then_panels(plan: Plan, records: Records) -> list[Panel]:
     counts = sorted({len(found) for found in curves.values()})
     count = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     titles = {arm.name: arm.title for arm in arms}
-    one: list[Mark] = []
-    many: list[Mark] = []
-    for name, found in curves.items():
-        length = min(len(curve) for curve in found.values())
-        epochs = tuple(float(k + 1) for k in range(length))
-        means = tuple(sum(curve[k] for curve in found.values()) / len(found) for k in range(length))
-        if first in found:
-            one.append(Line(name, epochs, tuple(found[first][:length]), end=titles[name]))
-        if len(found) > 1:
-            spans = [t_interval([curve[k] for curve in found.values()]) for k in range(length)]
-            many.append(Band(name, epochs, tuple(low for low, _ in spans), tuple(high for _, high in spans)))
-        many.append(Line(name, epochs, means, end=titles[name]))
+    one, many = epoch_marks(curves, first, titles)
     heights = [
         value
         for mark in (*one, *many)
@@ -97,6 +86,23 @@ def then_panels(plan: Plan, records: Records) -> list[Panel]:
         Panel("then-one", "Ours, first seed", f"seed {first}, {shown} for all; 1 run each, no interval", ends_told(one, titles, metric), x, y, (*rule, *one), 240, right=76),
         Panel("then-all", f"Ours, {count} seeds", f"same setting; mean of {count} seeds, pointwise 95 % t bands", ends_told(many, titles, metric), x, y, (*rule, *many), 240, right=76),
     ]  # fmt: skip
+
+
+def epoch_marks(curves: dict[str, dict[int, list[float]]], first: int, titles: dict[str, str]) -> tuple[list[Mark], list[Mark]]:
+    """Each arm's line over the epochs: of the first seed, and the mean of all seeds with its band."""
+    one: list[Mark] = []
+    many: list[Mark] = []
+    for name, found in curves.items():
+        length = min(len(curve) for curve in found.values())
+        epochs = tuple(float(k + 1) for k in range(length))
+        means = tuple(sum(curve[k] for curve in found.values()) / len(found) for k in range(length))
+        if first in found:
+            one.append(Line(name, epochs, tuple(found[first][:length]), end=titles[name]))
+        if len(found) > 1:
+            spans = [t_interval([curve[k] for curve in found.values()]) for k in range(length)]
+            many.append(Band(name, epochs, tuple(low for low, _ in spans), tuple(high for _, high in spans)))
+        many.append(Line(name, epochs, means, end=titles[name]))
+    return one, many
 
 
 def drawn_metric(plan: Plan) -> Metric:

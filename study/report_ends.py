@@ -104,15 +104,7 @@ def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
     expected = expected_trials(plan)
     missing = {stage: count - sum(r.stage == stage for r in final.values()) for stage, count in expected.items() if stage != "added"}
     said += [f"{count} trials of the {stage} stage have not ended." for stage, count in missing.items() if count > 0]
-    shared = set.intersection(*(set(r.versions) for r in records)) if records else set()  # a machine without Ray names no version of it
-    foreign = Counter(record.extra["adopted"] for record in records if "adopted" in record.extra)
-    said += [f"{count} records were made elsewhere and adopted from {name}." for name, count in foreign.items()]
-    software = {", ".join(f"{name} {version}" for name, version in r.versions.items() if name in shared) for r in records}
-    if len(software) > 1:
-        said.append(f"The records come from {len(software)} sets of software versions; each record names its own.")
-    for what, values in (("commits", {r.commit for r in records}), ("devices", {r.device for r in records if r.device})):
-        if len(values) > 1:
-            said.append(f"The records come from several {what}: {', '.join(sorted(values))}.")
+    said += origins(records)
     if plan.overrides:
         said.append(
             (
@@ -125,6 +117,21 @@ def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
         )
     if not study.get("changes"):
         said.append("No claim was added after the plan was fixed, and no seed after the results were seen: either would change the plan’s hash.")
+    return said
+
+
+def origins(records: list[Record]) -> list[str]:
+    """Where records were made, if not all in one place by one program."""
+    said = []
+    shared = set.intersection(*(set(r.versions) for r in records)) if records else set()  # a machine without Ray names no version of it
+    foreign = Counter(record.extra["adopted"] for record in records if "adopted" in record.extra)
+    said += [f"{count} records were made elsewhere and adopted from {name}." for name, count in foreign.items()]
+    software = {", ".join(f"{name} {version}" for name, version in r.versions.items() if name in shared) for r in records}
+    if len(software) > 1:
+        said.append(f"The records come from {len(software)} sets of software versions; each record names its own.")
+    for what, values in (("commits", {r.commit for r in records}), ("devices", {r.device for r in records if r.device})):
+        if len(values) > 1:
+            said.append(f"The records come from several {what}: {', '.join(sorted(values))}.")
     return said
 
 

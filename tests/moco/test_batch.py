@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from official_files import write_stl10
 
 from moco import data
 from moco.__main__ import main
 from moco.config import Config
+from moco.pretrained import WEIGHTS, Weights
 
 FIELDS = {
     "image_size": 8,
@@ -129,3 +131,25 @@ def test_other_images_than_the_studys_are_refused(lines, capsys):
     write(lines)
     assert main(COMMAND) == 2
     assert "must hold the study's images, fingerprint 0000000000000000" in capsys.readouterr().err
+
+
+def test_a_study_that_also_reads_the_further_split_is_found_again_by_trials_that_do_not(lines, monkeypatch):
+    """Its cache holds that split, and so its fingerprint does."""
+    write_stl10(Path("."), monkeypatch, per_class=10, more=40)
+    fingerprint = data.load(data.prepare("stl10", 8, Path("."), "train+unlabelled")).fingerprint
+    for line, split in zip(lines, ("train", "train+unlabelled"), strict=True):
+        line["config"] |= {"dataset": "stl10", "batch_size": 16, "pretrain_split": split}
+        line["fingerprint"] = fingerprint
+    write(lines)
+    assert main([*COMMAND, "--data-dir", "."]) == 0
+    assert {record["status"] for record in records().values()} == {"finished"}
+
+
+def test_a_trial_whose_weights_are_absent_fails_alone(lines, monkeypatch, capsys):
+    row = Weights("gone", (Path.cwd() / "gone.pth").as_uri(), "md5", "0")
+    monkeypatch.setitem(WEIGHTS, "made", lambda encoder: row)
+    lines[0]["config"] |= {"weights": "made", "weights_sha256": "0" * 64}
+    write(lines)
+    assert main(COMMAND) == 1
+    assert {name: record["status"] for name, record in records().items()} == {"trial1": "failed", "trial2": "finished"}
+    assert "made is not on this machine and could not be downloaded" in capsys.readouterr().out

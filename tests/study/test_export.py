@@ -44,6 +44,14 @@ def test_records_of_all_stages_are_adopted_from_one_file_in_any_order(finished, 
     assert (again.taken, len(again.known)) == ([], len(records))
 
 
+def test_a_metric_that_only_some_stages_measure_is_not_asked_of_all(finished, ledger, tmp_path):
+    plan, records = finished
+    records = [
+        replace(record, result={"loss": None, **{name: value for name, value in record.result.items() if name != "loss"}}) for record in records
+    ]
+    assert len(adopt(plan, ledger, written(tmp_path / "more.jsonl", records)).taken) == len(records)
+
+
 def test_what_the_plan_does_not_ask_for_is_refused_by_name(finished, ledger, tmp_path):
     plan, records = finished
     stranger = replace(records[0], trial="0123456789")
