@@ -11,7 +11,7 @@ from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Reported
 
 def arm(name: str, title: str, kind: str) -> Arm:
     """A kind of batch norm."""
-    return Arm(name, title, {"batch_norm": kind}, {"lr": LogRange(1e-2, 1.0)}, {"lr": 0.03}, in_report=False)
+    return Arm(name, title, {"batch_norm": kind}, {"lr": LogRange(1e-2, 10.0)}, {"lr": 0.03}, in_report=False)
 
 
 # scientific: what a batch's statistics are taken over

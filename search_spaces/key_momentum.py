@@ -7,7 +7,7 @@ at a long one, whose oldest keys were made many steps ago. Each arm gets its own
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
 from study.space import Arm, Claim, LogRange, Profile, Replica, Reported, Space
 
-SEARCH, DEFAULT = {"lr": LogRange(1e-2, 1.0)}, {"lr": 0.03}
+SEARCH, DEFAULT = {"lr": LogRange(1e-2, 10.0)}, {"lr": 0.03}
 
 
 def arm(name: str, title: str, momentum: float, group: str, schedule: str = "constant") -> Arm:
@@ -45,7 +45,7 @@ PAPER = "ImageNet, ResNet-50, queue 4,096, 200 epochs, linear probe"
 DIFFERS = "Encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}; each arm has its own learning rate"
 
 PROFILES = {
-    "quick": Profile("digits", QUICK, search_trials=4, added_trials=2, confirm_points=2, confirm_seeds=1, final_seeds=8, replica_seeds=0,
+    "quick": Profile("digits", QUICK, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=1, final_seeds=8, replica_seeds=0,
                      note=NOTES["quick"], arms={"short queue": {"queue_size": 128}, "long queue": {"queue_size": 1024}}),
     "small": Profile("cifar10", SMALL, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=0,
                      note=NOTES["small"], arms={"short queue": {"queue_size": 512}, "long queue": {"queue_size": 4096}}),

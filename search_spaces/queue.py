@@ -7,7 +7,7 @@ MoCo v1's defaults on a dataset that is smaller than their queue (R9): an image 
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
 from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Reported, Space
 
-SEARCH, DEFAULT = {"lr": LogRange(1e-2, 1.0)}, {"lr": 0.03}
+SEARCH, DEFAULT = {"lr": LogRange(1e-2, 10.0)}, {"lr": 0.03}
 
 
 def arm(size: int, own_keys: str, *, in_report: bool = False) -> Arm:
@@ -57,7 +57,7 @@ REPLICA = Replica(
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, search_trials=4, added_trials=1, confirm_points=2, confirm_seeds=1,
+    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, search_trials=5, added_trials=1, confirm_points=2, confirm_seeds=1,
                      final_seeds=6, replica_seeds=3,
                      note=NOTES["quick"]),
     "small": Profile("cifar10", SMALL, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=6,
