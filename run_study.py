@@ -102,13 +102,14 @@ def study(command: Namespace, names: list[str]) -> int:
 def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Reads]:
     """The plan, and what its trials read: the dataset's cache, and files of weights."""
     from moco.facts import complete, ready
+    from moco.pretrained import WEIGHTS
 
     cli.check_numbers(command)
     space = arms_of(space, sizes, overrides.get("arms", ""))
     check_free(space, overrides)
     wish = {**space.fixed, **sizes.values, **{name: value for name, value in overrides.items() if name != "arms"}}
     variants = {arm.name: arm.values for arm in space.arms if not arm.of}
-    download = profile != "quick" or command.weights is not None
+    download = {command.weights or "", *(WEIGHTS if profile != "quick" and not command.plan else ())}
     try:
         found = ready(
             command.dataset or sizes.dataset, wish, variants, Path(command.data_dir), command.workers,
@@ -116,8 +117,7 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overr
         )  # fmt: skip
     except (ValueError, OSError, RuntimeError, MemoryError) as problem:  # wrong fields and wrong data: a sentence each
         raise StudyError(str(problem)) from None
-    for sentence in [*found.data["warnings"], *absent_words(space, found.survey.absent)]:
-        print(f"Note: {sentence}", flush=True)
+    print(*(f"Note: {line}\n" for line in [*found.data["warnings"], *absent_words(space, found.survey.absent)]), sep="", end="", flush=True)
     check = partial(complete, dataset=found.data["name"])
     plan = make_plan(space, profile, sizes, overrides, found.data, command.workers, check, found.survey.absent, found.survey.fields)
     return plan, {"cached": found.cached.resolve(), **found.survey.files}

@@ -24,7 +24,7 @@ from moco.evaluate import validation_knn
 from moco.features import seen_size
 from moco.needs import survey
 from moco.optimizers import decay_on, row_of
-from moco.pretrained import placed
+from moco.pretrained import WEIGHTS, placed
 from moco.splits import carve
 from moco.supervised import plain
 
@@ -109,7 +109,7 @@ def prepared(command: Namespace, held: ExitStack) -> Prepared | str:
         cached = data.prepare(asked.dataset, asked.image_size, Path(command.data_dir), asked.pretrain_split).resolve()
         dataset = data.load(cached)
         config = Config.of(facts.complete(values, dataset.name))
-        found = survey(config.to_dict(), {"run": {}}, cached, Path(command.data_dir), download=True)
+        found = survey(config.to_dict(), {"run": {}}, cached, Path(command.data_dir), download=WEIGHTS)
         if found.absent:
             raise ValueError(found.absent["run"])
         config = replace(config, **found.fields.get("run", {}))

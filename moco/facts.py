@@ -1,6 +1,7 @@
 """What a plan must know of a dataset and of a configuration before anything trains."""
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,14 +43,14 @@ def ready(
     workers: int,
     *,
     here: bool,
-    download: bool,
+    download: Collection[str],
     given: str = "",
 ) -> Ready:
     """Prepares the dataset and looks for what each variant of a trial needs.
 
     Args:
         here: trials run on this machine, which must then have their device.
-        download: published weights may be downloaded now.
+        download: names of published weights that may be downloaded now.
         given: the file of weights that the command names.
 
     Raises:

@@ -1,5 +1,6 @@
 """What variants of a trial need and this place may lack: published weights, a further split, colours, several workers."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,15 @@ class Survey(NamedTuple):
     files: dict[str, Path]  # of weights, as `moco.trial.run` takes them
 
 
-def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Path, data_dir: Path, *, download: bool, given: str = "") -> Survey:
+def survey(
+    wish: dict[str, Any],
+    variants: dict[str, dict[str, Any]],
+    cached: Path,
+    data_dir: Path,
+    *,
+    download: Collection[str],
+    given: str = "",
+) -> Survey:
     """Looks for what each variant needs.
 
     Args:
@@ -30,7 +39,7 @@ def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Pa
         variants: by name, the fields in which it differs.
         cached: the dataset as `moco.data.prepare` left it.
         data_dir: published weights are kept below it.
-        download: whether they may be downloaded into it now.
+        download: the names of those that may be downloaded into it now.
         given: the file for variants whose weights are GIVEN.
 
     Raises:
@@ -48,7 +57,7 @@ def survey(wish: dict[str, Any], variants: dict[str, dict[str, Any]], cached: Pa
         which = (given if config.weights == GIVEN else config.weights, config.encoder)
         if which not in tried:
             try:
-                tried[which] = find(*which, data_dir, download)
+                tried[which] = find(*which, data_dir, which[0] in download)
             except WeightsAbsent as absence:
                 tried[which] = f"weights absent: {absence}"
         place = tried[which]

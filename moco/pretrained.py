@@ -58,8 +58,11 @@ def find(name: str, encoder: str, data_dir: Path, download: bool) -> Path:
 
     Raises:
         WeightsAbsent: it is not there and cannot be had, or it is not the published file.
+        ValueError: the path leads nowhere.
     """
     if name not in WEIGHTS:
+        if not Path(name).exists():
+            raise ValueError(f"weights must be one of {', '.join(WEIGHTS)}, or a file; {name!r} is neither")
         return Path(name)
     row = WEIGHTS[name](encoder)
     path = data_dir / "weights" / row.file

@@ -69,7 +69,7 @@ def shown(images: int) -> dict[str, dict[str, Any]]:
 
 PROFILES = {
     "quick": Profile("shapes", {**SHAPES, "epochs": 5, "knn_every": 5},
-                     search_trials=4, added_trials=1, confirm_points=2, confirm_seeds=1, final_seeds=6, replica_seeds=2,
+                     search_trials=4, added_trials=1, confirm_points=2, confirm_seeds=1, final_seeds=8, replica_seeds=2,
                      note=NOTES["quick"], final={"finetune_epochs": 2}, arms=shown(8)),
     "small": Profile("cifar10", {**SMALL, "stem": "small", "width": 0.125}, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=2,
                      final_seeds=9, replica_seeds=6, note=NOTES["small"], final={"finetune_epochs": 3}, arms=shown(10)),

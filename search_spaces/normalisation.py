@@ -95,6 +95,7 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
+        "An encoder from a file is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval.",
         "An encoder that is pretrained here sees the same statistics in pretraining and in evaluation; a borrowed one knows ImageNet’s.",
         "The rates of pretraining ({lr:g}) and of fine-tuning are the same for all arms; the probe’s is chosen for each run on its validation split.",
         "Large images are the small ones, enlarged: they hold nothing new. Their size is the profile’s.",

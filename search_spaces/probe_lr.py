@@ -100,6 +100,7 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
+        "FAIR’s encoder is one encoder: over the seeds only its probe differs.",
         "All rates of a seed and form of the features are read off one frozen encoder. The standardised form has an encoder of its own, pretrained "
         "from the same seed: the same weights on a CPU, nearly the same on a GPU.",
         "The probe sees each image once, as it is; FAIR’s sees random crops and flips, so that its features change from epoch to epoch.",

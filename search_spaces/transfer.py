@@ -77,7 +77,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
-        "Borrowed encoders are larger, saw ImageNet and are shown enlarged images: they say what weights are worth, not what a method is.",
+        "An encoder from a file is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval.",
+        "Torchvision’s and FAIR’s encoders are larger, saw ImageNet and see enlarged images: they say what weights are worth, not what a method is.",
         "The rates of pretraining ({lr:g}) and of fine-tuning are not tuned; the probe’s is chosen for each run on its validation split.",
         "MoCo with unlabelled images takes as many epochs over more images, so more steps: what brings what is not told apart.",
         "Images are {image_size} px here, whatever their files have: STL-10’s 96 px are made smaller unless --set image_size=96 says otherwise.",

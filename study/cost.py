@@ -34,14 +34,17 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
             else ""
         )
         lines.append(f"{stage:10}{count:8d}{done:8d}{words}")
-    lines += ["", f"{plan.scientific:12}{'search':30}{'trials':>8}{'confirm':>9}{'final seeds':>13}"]
+    wide = max(len(name) for name in (plan.scientific, *(arm.title for arm in plan.arms))) + 2
+    lines += ["", f"{plan.scientific:{wide}}{'search':30}{'trials':>8}{'confirm':>9}{'final seeds':>13}"]
     for arm in plan.running:
         ranges = ", ".join(f"{name} {short(span.low)} to {short(span.high)}" for name, span in arm.search.items())
         searched = bool(tuned(plan, arm))
         confirm = f"{plan.sizes.confirm_points} x {plan.sizes.confirm_seeds}" if searched else "–"
         reference = "  (reference)" if arm.name == plan.reference else "" if arm.in_report else "  (not in the report)"
-        lines.append(f"{arm.title:12}{ranges:30}{plan.sizes.search_trials if searched else 0:8d}{confirm:>9}{plan.sizes.final_seeds:13d}{reference}")
-    lines += [f"{arm.title:12}not run: {plan.absent[arm.name]}" for arm in plan.arms if arm.name in plan.absent]
+        lines.append(
+            f"{arm.title:{wide}}{ranges:30}{plan.sizes.search_trials if searched else 0:8d}{confirm:>9}{plan.sizes.final_seeds:13d}{reference}"
+        )
+    lines += [f"{arm.title:{wide}}not run: {plan.absent[arm.name].partition(':')[0]}" for arm in plan.arms if arm.name in plan.absent]
     if readings := [arm.title for arm in plan.arms if arm.of and not plan.why_absent(arm.name)]:
         lines += ["", f"Read off the same runs: {', '.join(readings)}."]
     if plan.explore:

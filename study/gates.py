@@ -164,9 +164,16 @@ def stability_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     pair = [(plan.arm(name).title, of_stage(records, name, claim.stage)) for name in (claim.better, claim.than)]
     lost = [f"{count} of {len(runs)} {title} runs diverged" for title, runs in pair if (count := sum(r.status == "diverged" for r in runs))]
     fell = [f"{count} of {len(runs)} {title} runs collapsed and are kept" for title, runs in pair if (count := sum(collapsed(plan, r) for r in runs))]
+    noted = [
+        f"{count} of {len(runs)} {title} runs drew a remark, see the threats"
+        for title, runs in pair
+        if (count := sum(bool(r.result.get("remarks")) for r in runs))
+    ]
     if lost:
         return Gate("Stability", "failed", "; ".join(lost) + "; a mean over the survivors would flatter")
-    return Gate("Stability", "passed", f"none of the {sum(len(runs) for _, runs in pair)} runs diverged; " + ("; ".join(fell) or "none collapsed"))
+    return Gate(
+        "Stability", "passed", f"none of the {sum(len(runs) for _, runs in pair)} runs diverged; " + ("; ".join([*fell, *noted]) or "none collapsed")
+    )
 
 
 def apart_in(plan: Plan, claim: Claim) -> list[str]:

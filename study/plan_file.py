@@ -7,6 +7,7 @@ from typing import Any
 
 from study.errors import StudyError
 from study.files import write_atomically
+from study.panel import joined
 from study.plan import Plan, plan_of
 
 BUDGETS = {"sizes.search_trials": "--trials", "sizes.final_seeds": "--seeds"}  # what may be raised later, and how
@@ -52,6 +53,9 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
     changed, refused = changes_of(old, plan)
     if not changed:
         return old
+    if gone := [plan.arm(name).title for name in plan.absent if name not in old.absent and name in [arm.name for arm in old.arms]]:
+        needs = "needs is not here now: give --weights as then, or put the files back"
+        raise StudyError(f"{folder} holds a study in which {joined(gone)} {'is' if len(gone) == 1 else 'are'} run; what that {needs}")
     if refused:
         raise StudyError(
             f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(refused[:3])}"
@@ -69,7 +73,7 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
         {
             **study,
             "command": about.get("command", study.get("command", [])),
-            "changes": [*study.get("changes", []), change_of(changed, about.get("created", ""))],
+            "changes": [*study.get("changes", []), change_of(changed, about.get("created", ""), seen)],
         },
     )
     return plan
@@ -81,10 +85,10 @@ def changes_of(old: Plan, new: Plan) -> tuple[list[str], list[str]]:
     return changed, [line for line in changed if not (line.startswith(MORE) or arrived(line))]
 
 
-def change_of(changed: list[str], when: str) -> dict[str, Any]:
-    """What study.json says of a change: when, what of the budget, and the arms that were absent before."""
+def change_of(changed: list[str], when: str, seen: bool) -> dict[str, Any]:
+    """What study.json says of a change: when, what of the budget, the arms that were absent before, and whether results had been seen."""
     arms = [line.removeprefix("absent.").partition(" was ")[0] for line in changed if line.startswith("absent.")]
-    return {"when": when, "what": [line for line in changed if line.startswith(MORE)], "arrived": arms}
+    return {"when": when, "what": [line for line in changed if line.startswith(MORE)], "arrived": arms, "seen": seen}
 
 
 def arrived(change: str) -> bool:

@@ -140,7 +140,7 @@ def enlarged(plan: Plan, study: dict[str, Any], aside: int) -> list[str]:
     changes = study.get("changes", [])
     said = [f"The budget was raised {change.get('when', '')}: {'; '.join(change['what'])}." for change in changes if change["what"]]
     said += [
-        f"{joined([plan.arm(name).title for name in change['arrived']])} came in {change.get('when', '')}: what {'it' if len(change['arrived']) == 1 else 'they'} needed was absent before."
+        f"{joined([plan.arm(name).title for name in change['arrived']])} came in {change.get('when', '')}: what {'it' if len(change['arrived']) == 1 else 'they'} needed was absent before{', and final results of the others had been seen' if change.get('seen') else ''}."
         for change in changes
         if change.get("arrived")
     ]
@@ -158,6 +158,7 @@ def enlarged(plan: Plan, study: dict[str, Any], aside: int) -> list[str]:
 
 def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list[tuple[str, str]]:
     """Where every number comes from."""
+    extended = "".join(f", extended {change.get('when', '')}" for change in study.get("changes", [])[-1:])
     counts = plan.data.get("counts", {})
     commits = sorted({record.commit for record in records if record.commit}) or [study.get("commit", "")]
     versions = records[-1].versions if records else study.get("versions", {})
@@ -165,7 +166,7 @@ def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
     seeds = "; ".join(f"{stage} {found[0]} to {found[-1]}" for stage, found in stages if found)
     precision = sorted({str(record.result["precision"]) for record in records if "precision" in record.result})
     return [
-        ("Plan", f"fixed {study.get('created', '')}, before the first trial; hash {study['hash']}"),
+        ("Plan", f"fixed {study.get('created', '')}, before the first trial{extended}; hash {study['hash']}"),
         ("Code", "commit " + ", ".join(commits) if any(commits) else "not in a git repository"),
         ("Data", f"{plan.data.get('name', '')}, fingerprint sha256:{plan.data['fingerprint'][:16]}…; " + ", ".join(f"{count:,} {split}" for split, count in counts.items())
          + f"; {len(plan.data.get('classes', []))} classes; {plan.data.get('duplicates', 0)} exact duplicates between train and test"),
@@ -187,7 +188,7 @@ def runs(plan: Plan, records: list[Record]) -> dict[str, Any]:
     arms = [arm.name for arm in plan.arms]
     rows = []
     for r in sorted(records, key=lambda r: (order.get(r.stage, 9), arms.index(r.arm), r.seed, r.ended)):
-        scores = [number(r.metric(m.name) * m.scale, digits(m)) if r.status == "finished" else "–" for m in metrics]
+        scores = ["–" if math.isnan(r.metric(m.name)) else number(r.metric(m.name) * m.scale, digits(m)) for m in metrics]
         loss = f"{r.curve[-1]['loss']:.2f}" if r.curve and math.isfinite(r.curve[-1]["loss"]) else "–"
         rank = r.metric(plan.collapse[0])
         point = [short(r.point[name]) if name in r.point else "–" for name in fields]

@@ -68,7 +68,8 @@ def asked_how(plan: Plan, verdict: Verdict) -> tuple[str, str]:
         return "at the setting that the search found", "though it was searched for"
     if any(plan.arm(name).search for name in (verdict.claim.better, verdict.claim.than)):
         return "once each has its own learning rate", "even at its own learning rate"
-    return "all else being the same", "all else being the same"
+    same = "{} against {}, all else being the same".format(*titles(plan, verdict))
+    return same, "all else being the same"
 
 
 def failed_reasons(verdict: Verdict) -> str:
@@ -132,7 +133,7 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
         tuned = ", each arm at its own tuned rate" if any(arm.search for arm in plan.running) else ""
         return f"Six or more paired seeds{tuned}, scored by accuracy."
     if any(gate.name == "Needs" for gate in verdict.gates):
-        return "What is missing: below the final result stands where to get it."
+        return "What is missing here: below the final result stands what that is."
     if verdict.label == "untestable":
         return f"The gate: {failed_reasons(verdict)}."
     said = []

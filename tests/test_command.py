@@ -80,9 +80,15 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         (["--space", "optimizers", "--set", "arms=adam"], "--set arms must name rmsprop and sgd, on which the primary claim rests"),
         (["--space", "optimizers", "--set", "arms=sgd,rmsprop,sdg"], "takes arms of optimizers: sgd, adam, adamw, adagrad, rmsprop, sgd-plain"),
         (["--space", "optimizers", "--set", "arms=3"], "--set arms takes names joined by commas, or all; got 3"),
-        (["--space", "optimizers", "--weights", "nowhere.pt"], "weights must name a file; nowhere.pt cannot be read"),
+        (
+            ["--space", "optimizers", "--weights", "nowhere.pt"],
+            "weights must be one of fair-moco-v1, fair-moco-v2, fair-moco-v2-200, torchvision, or a file; 'nowhere.pt' is neither",
+        ),
         (["--space", "optimizers", "--weights", "torchvision"], "published weights take colour images; those of scikit-learn's digits are grey"),
-        (["--space", "transfer", "--weights", "nowhere.pt"], "weights must name a file; nowhere.pt cannot be read"),
+        (
+            ["--space", "transfer", "--weights", "nowhere.pt"],
+            "weights must be one of fair-moco-v1, fair-moco-v2, fair-moco-v2-200, torchvision, or a file; 'nowhere.pt' is neither",
+        ),
         (["--space", "transfer", "--trials", "5"], "--trials is for spaces that search; transfer tunes nothing for an arm"),
         (["--space", "attention", "--set", "attention=layer2"], "--set attention is not free"),
         (["--space", "optimizers", "--set", "attention=layer9"], "attention must be none, or some of layer1, layer2, layer3, layer4 joined by +"),

@@ -191,7 +191,10 @@ def test_a_damaged_config_json_is_named(run, tmp_path, content):
         (["--batch-size", "4096"], "batch_size must not exceed the training split; got 4096 for 100 images. Try batch_size=16"),
         (["--lr", "nan"], "lr must be a number; got nan"),
         (["--dataset", "nowhere"], "dataset must be one of digits"),
-        (["--weights", "nowhere.pt"], "weights must name a file; nowhere.pt cannot be read"),
+        (
+            ["--weights", "nowhere.pt"],
+            "weights must be one of fair-moco-v1, fair-moco-v2, fair-moco-v2-200, torchvision, or a file; 'nowhere.pt' is neither",
+        ),
         (["--batch_size=30"], "batch_size must be a multiple of batch_norm_splits"),
         (["--optimizer", "newton"], "optimizer must be one of sgd"),
         (["--device", "cuda"], "device cuda is not on this machine"),

@@ -122,14 +122,17 @@ def test_another_file_is_never_taken_for_them(published, tmp_path, place):
 
 
 def test_a_path_is_taken_as_it_is(tmp_path):
-    assert find("some/file.pt", "resnet18", tmp_path, download=True) == pretrained.Path("some/file.pt")
+    (tmp_path / "file.pt").touch()
+    assert find(str(tmp_path / "file.pt"), "resnet18", tmp_path, download=True) == tmp_path / "file.pt"
+    with pytest.raises(ValueError, match=r"weights must be one of fair-moco-v1, .*, or a file; 'torchvison' is neither"):
+        find("torchvison", "resnet18", tmp_path, download=True)
 
 
 WISH = {"image_size": 8, "width": 0.0625, "batch_size": 16, "batch_norm_splits": 2}
 
 
 def survey(tmp_path, variants, dataset="digits", given=""):
-    return needs.survey(WISH, variants, prepare(dataset, 16, tmp_path), tmp_path, download=False, given=given)
+    return needs.survey(WISH, variants, prepare(dataset, 16, tmp_path), tmp_path, download=(), given=given)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,10 @@ def test_the_page_shows_readings_printed_numbers_and_the_axis(tmp_path):
     folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
     write_report(folder)
     page = read(folder)
-    assert "Yes, by 10.0 points of score [+10.0, +10.0], all else being the same (95 % interval, n = 7 pairs on the same seeds)." in page.text
+    assert (
+        "Yes, by 10.0 points of score [+10.0, +10.0], red 10 against red 30, all else being the same (95 % interval, n = 7 pairs on the same seeds)."
+        in page.text
+    )
     assert "At the report’s setting, 2 epochs, red 10 ends with a higher score than red 30, by 10.0 points" in page.text
     assert "T1 score at 10 69.3 % red 10, score: 60.4 % [60.2, 60.5], n = 6, as reported Ours: none. Everything, with 3 epochs" in page.text
     assert "Red: highest mean at red 10; blue: highest mean at blue 10" in page.text
@@ -162,10 +165,10 @@ def test_an_arm_that_was_absent_may_come_and_one_that_was_there_may_not_go(tmp_p
     assert fix_plan(tmp_path, sweep(absent={"blue": "still no network"}), ABOUT).absent == {"blue": "no network"}
     now = fix_plan(tmp_path, sweep(found={"blue": {"best": 0.02}}), ABOUT, seen=True)
     assert now.absent == {}
-    assert read_study(tmp_path)["changes"] == [{"when": "now", "what": [], "arrived": ["blue"]}]
+    assert read_study(tmp_path)["changes"] == [{"when": "now", "what": [], "arrived": ["blue"], "seen": True}]
     assert now.looks == 1  # nothing that was tested is tested again
     assert plan_of(read_study(tmp_path)["plan"]) == now
-    with pytest.raises(StudyError, match=r"absent.blue was null and is now"):
+    with pytest.raises(StudyError, match="holds a study in which Blue is run; what that needs is not here now"):
         fix_plan(tmp_path, sweep(absent={"blue": "gone"}), ABOUT)
     with pytest.raises(StudyError, match=r"found.blue.best was 0.02 and is now 0.3"):
         fix_plan(tmp_path, sweep(found={"blue": {"best": 0.3}}), ABOUT)
