@@ -179,6 +179,8 @@ class Config:
             raise ValueError("probe_each=on needs probe_optimizer=sgd: only that tries rates")
         if self.pictures and (self.probe_optimizer != "sgd" or self.probe_features != "raw"):
             raise ValueError("pictures need probe_optimizer=sgd and probe_features=raw: only then do the probe's weights speak of positions")
+        if self.attention == "none" and (self.pictures or self.attention_heads == "independent"):
+            raise ValueError("pictures and attention_heads=independent need attention; got attention='none'")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs must not exceed epochs; got {self.warmup_epochs:g} and {self.epochs}")
         if self.batch_size % self.splits or self.batch_size // self.splits < 2:

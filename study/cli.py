@@ -95,6 +95,8 @@ def begun_from(weights: str | None, space: Space, overrides: dict[str, Any]) -> 
     if weights is not None and overrides.get("weights", weights) != weights:
         raise StudyError("--set weights and --weights must be the same; give one of them")
     named = [arm.values.get("weights") for arm in space.arms]
+    if weights is None and "weights" in overrides and any(named):
+        raise StudyError(f"--set weights would give its file to every arm of {space.name}, whose arms are about weights; use --weights")
     return overrides if weights is None or weights in named or "given" in named else {**overrides, "weights": weights}
 
 

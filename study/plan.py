@@ -123,11 +123,26 @@ def make_plan(
                 complete({**base, **fields, **arm.values, **arm.default})
     except ValueError as error:
         raise StudyError(str(error)) from None
-    return Plan(
+    plan = Plan(
         space.name, space.question, space.scientific, space.rows, profile, space.reference, space.arms, base, space.stages, space.replica,
         space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers, space.explore,
         space.reported, space.axis, absent or {}, found or {},
     )  # fmt: skip
+    check_distinct(plan)
+    return plan
+
+
+def check_distinct(plan: Plan) -> None:
+    """That no two arms are one: their trials would be, and only one of them would be run.
+
+    Raises:
+        StudyError: --set made them so.
+    """
+    seen: dict[str, Arm] = {}
+    for arm in plan.running if plan.explore is None else ():
+        config = json.dumps({**plan.base, **arm.values, **plan.found.get(arm.name, {}), **arm.default}, sort_keys=True)
+        if (twin := seen.setdefault(config, arm)) is not arm:
+            raise StudyError(f"--set must leave the arms apart; with it {twin.title} and {arm.title} are the same. Leave one out by --set arms")
 
 
 def check_free(space: Space, overrides: dict[str, Any]) -> None:

@@ -32,9 +32,14 @@ def pictures_of(path: Path) -> list[Picture]:
     """The pictures of a file; none where there is no such file or it cannot be read."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return [picture for picture in found if {"image", "label", "answer", "maps"} <= picture.keys()]
+        return [picture for picture in found if {"image", "label", "answer", "maps"} <= picture.keys() and all(map(sound, picture["maps"].values()))]
     except (OSError, ValueError, TypeError, AttributeError):
         return []
+
+
+def sound(grid: Any) -> bool:
+    """Whether it is a map: rows of as many weights each, none of them NaN or negative."""
+    return len({len(row) for row in grid}) == 1 and all(0 <= weight <= 1 for row in grid for weight in row) and len(grid[0]) > 0
 
 
 def figure(id: str, arm: str, name: str, seed: int, pictures: list[Picture]) -> dict[str, Any]:

@@ -284,3 +284,5 @@ def test_pictures_take_every_class_in_turn():
 def test_pictures_need_a_probe_that_reads_the_features_as_they_are(config):
     with pytest.raises(ValueError, match="pictures need probe_optimizer=sgd and probe_features=raw"):
         replace(config, pictures=3, probe_features="standardised")
+    with pytest.raises(ValueError, match="pictures and attention_heads=independent need attention"):
+        replace(config, pictures=3)

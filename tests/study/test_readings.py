@@ -185,6 +185,15 @@ def test_weights_are_for_all_unless_an_arm_names_or_takes_them():
     assert begun_from("some.pt", named, {}) == begun_from("fair", named, {}) == {}
     with pytest.raises(StudyError, match="must be the same"):
         begun_from("some.pt", SPACE, {"weights": "other.pt"})
+    with pytest.raises(StudyError, match="--set weights would give its file to every arm of toy"):
+        begun_from(None, named, {"weights": "some.pt"})
+
+
+def test_arms_that_an_override_makes_one_are_refused():
+    space = replace(SWEEP, arms=tuple(replace(arm, values={"mode": "high"}) if arm.name == "blue" else arm for arm in SWEEP.arms))
+    space = replace(space, arms=tuple(replace(arm, values={}) if arm.name == "red" else arm for arm in space.arms))
+    with pytest.raises(StudyError, match="with it Red and Blue are the same"):
+        make_plan(arms_of(space, Profile("none", {}), ""), "quick", Profile("none", {}), {"mode": "high"}, DATA, 1, complete)
 
 
 def test_a_field_that_only_other_arms_set_is_free_and_they_keep_their_own():
@@ -222,9 +231,15 @@ def test_pictures_of_the_first_final_run_stand_on_the_page(tmp_path):
     assert "Red, probe's answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
     assert "cat, read as <dog>" in page.text
     assert "n = 2 test images, every class in turn, 1 of them answered rightly; one encoder, seed 101; no interval." in page.text
-    (place / "pictures.json").write_text("[{")
-    write_report(folder)
-    assert "maps" not in read(folder).ids
+    nan = float("nan")
+    for broken in (
+        "[{",
+        "[3]",
+        *(json.dumps([{**PICTURE, "maps": maps}]) for maps in (None, {"a": []}, {"a": [["x"]]}, {"a": [[nan, nan]]}, {"a": [[]]})),
+    ):
+        (place / "pictures.json").write_text(broken)
+        write_report(folder)
+        assert "maps" not in read(folder).ids, broken
 
 
 def test_weights_are_drawn_in_steps_of_the_largest_and_words_are_escaped():
