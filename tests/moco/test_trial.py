@@ -154,7 +154,7 @@ def test_each_kind_of_trial_reports_what_it_has(values, cached, tmp_path):
     for number, changes in enumerate(METHODS):
         (tmp_path / str(number)).mkdir()
         found[number] = finish(run({**values, **changes}, tmp_path / str(number), cached))[1]
-    supervised, frozen, finetuned, by_lbfgs, _ = found.values()
+    supervised, frozen, finetuned, by_lbfgs, *_ = found.values()
     assert 0 <= supervised["supervised_accuracy"] <= 1
     assert supervised["knn_projection_accuracy"] is None
     assert frozen["loss"] is None
