@@ -91,7 +91,11 @@ class Attention(nn.Module):
 
     def forward(self, global_ND: Tensor) -> Tensor:
         """Features (N, blocks x D), after the ResNet has given `global_ND` of the same images."""
-        sums = [found.sum_ND for found in self.attend(global_ND)]
+        return self.side_by_side(global_ND, self.attend(global_ND))
+
+    def side_by_side(self, global_ND: Tensor, attended: list[Attended]) -> Tensor:
+        """The sums of the stages, the global vector in front of them where it stays."""
+        sums = [part.sum_ND for part in attended]
         return torch.cat([global_ND, *sums] if self.joins else sums, 1)
 
     def attend(self, global_ND: Tensor) -> list[Attended]:

@@ -33,6 +33,11 @@ def resized(pixels: Tensor, size: int) -> Tensor:
     return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True).clamp_(0, 1)
 
 
+def shown(images: Tensor, size: int, mean: Tensor, std: Tensor) -> Tensor:
+    """What an encoder is shown of uint8 images (N, C, H, W) outside training: resized, normalised, channels last."""
+    return ((resized(images.float() / 255, size) - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
 @torch.no_grad()
 def extract(encoder: Encoder, split: Split, dataset: Dataset, config: Config) -> Frozen:
     """Features and projections of the images as they are, batch norm by its running statistics; the encoder is left in the mode it came in."""
@@ -43,8 +48,7 @@ def extract(encoder: Encoder, split: Split, dataset: Dataset, config: Config) ->
     features, projections = [], []
     encoder.eval()
     for images in split.images.split(BATCH):
-        pixels = (resized(images.to(device).float() / 255, size) - mean) / std
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        pixels = shown(images.to(device), size, mean, std)
         with passes(device, dtype):
             part = encoder.features(pixels)
             projections.append(encoder.head(part).float())

@@ -15,7 +15,7 @@ from moco.attention import Attended, Attention
 from moco.config import Config
 from moco.data import Dataset, Split, statistics
 from moco.encoder import Encoder
-from moco.features import resized, seen_size
+from moco.features import seen_size, shown
 from moco.probe import Probe
 
 
@@ -57,12 +57,11 @@ def look(encoder: Encoder, images: Tensor, dataset: Dataset, config: Config) -> 
     """What the attention of the encoder makes of uint8 images (N, channels, H, W), stage by stage, and the features (N, blocks x D)."""
     device, was_training, attention = next(encoder.parameters()).device, encoder.training, attention_of(encoder)
     mean, std = (x.to(device) for x in statistics(dataset, config))
-    pixels = (resized(images.to(device).float() / 255, seen_size(config, images)) - mean) / std
     encoder.eval()
-    global_ND = encoder.backbone(pixels.contiguous(memory_format=torch.channels_last))
+    global_ND = encoder.backbone(shown(images.to(device), seen_size(config, images), mean, std))
     attended = attention.attend(global_ND)
     encoder.train(was_training)
-    return attended, torch.cat([global_ND] * attention.joins + [part.sum_ND for part in attended], 1)
+    return attended, attention.side_by_side(global_ND, attended)
 
 
 def evidence(encoder: Encoder, attended: list[Attended], probe: Probe, answer: int) -> dict[str, Tensor]:

@@ -5,8 +5,8 @@ against the recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good
 `optimizers` does.
 """
 
-from moco.diagnostics import COLLAPSED_RANK
-from study.space import Arm, By, Choice, Claim, Explore, LogRange, Metric, OneMinus, Powers, Profile, Replica, Space
+from search_spaces._sizes import COLLAPSE, KNN, PROBE
+from study.space import Arm, By, Choice, Claim, Explore, LogRange, OneMinus, Powers, Profile, Replica, Space
 
 RECIPE = {"optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "key_momentum": 0.99, "queue_size": 4096, "temperature": 0.1,
           "attention": "none"}  # fmt: skip
@@ -42,11 +42,6 @@ EXPLORE = Explore(
     judge="knn_accuracy",
     grace=0.25,
     reduction=2,
-)
-
-METRICS = (
-    Metric("probe_accuracy", "probe accuracy", "points", 100.0, True, 0.5, share_of_images=True),
-    Metric("knn_accuracy", "kNN accuracy", "points", 100.0, True, 0.5, share_of_images=True),
 )
 
 CLAIMS = (
@@ -100,8 +95,8 @@ SPACE = Space(
         "final": {"score_split": "test"},
     },
     replica=Replica(row="", quote="", values={}, shown="the recipe", unknown=()),
-    metrics=METRICS,
-    collapse=("effective_rank", COLLAPSED_RANK),
+    metrics=(PROBE, KNN),
+    collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(

@@ -5,9 +5,9 @@ Here the same is run again with seeds; then each optimizer gets its own learning
 Ranges follow published recipes for contrastive ResNets, three decades each.
 """
 
-from moco.diagnostics import COLLAPSED_RANK
 from moco.optimizers import OPTIMIZERS
-from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Reported, Space
+from search_spaces._sizes import COLLAPSE, KNN, LOSS, PROBE, STAGES
+from study.space import Arm, Claim, LogRange, Profile, Replica, Reported, Space
 
 
 def arm(name: str, title: str, low: float, high: float, *, in_report: bool = True, optional: bool = False, plain: bool = False) -> Arm:
@@ -45,13 +45,6 @@ FIXED = {
     "schedule": "cosine",
 }
 
-STAGES = {
-    "replica": {"score_split": "test"},
-    "search": {"score_split": "validation"},
-    "confirm": {"score_split": "validation"},
-    "final": {"score_split": "test"},
-}
-
 REPLICA = Replica(
     row="R5",
     quote="SGD is outperformed by RMSprop",
@@ -65,12 +58,6 @@ REPLICA = Replica(
         "The heights of the curves: the report prints no number for this figure.",
     ),
     unstated="momentum, batch and queue size are not stated",
-)
-
-METRICS = (
-    Metric("probe_accuracy", "probe accuracy", "points", 100.0, True, 0.5, share_of_images=True),
-    Metric("loss", "pretraining loss", "nats", 1.0, False, 0.1),
-    Metric("knn_accuracy", "kNN accuracy", "points", 100.0, True, 0.5, share_of_images=True),
 )
 
 CLAIMS = (
@@ -130,8 +117,8 @@ SPACE = Space(
     fixed=FIXED,
     stages=STAGES,
     replica=REPLICA,
-    metrics=METRICS,
-    collapse=("effective_rank", COLLAPSED_RANK),
+    metrics=(PROBE, LOSS, KNN),
+    collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
