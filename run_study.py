@@ -8,7 +8,6 @@ from argparse import Namespace
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import search_spaces
 from study import cli
@@ -16,9 +15,9 @@ from study.errors import StudyError
 from study.folder import address_of, default_folder, local_folder, open_study, reported_folder
 from study.machine import commit, now, versions
 from study.mirror import Mirror
-from study.plan import Plan, absent_words, arms_of, check_free, make_plan
+from study.plan import Plan, absent_words, arms_of, check_free, in_every_stage, make_plan
 from study.record import Ledger
-from study.space import Space
+from study.space import Profile, Space
 
 SOURCE = Path(__file__).resolve().parent
 PACKAGES = ("moco", "study", "search_spaces")
@@ -82,11 +81,10 @@ def study(command: Namespace, names: list[str]) -> int:
     from moco.device import pick_device  # imports torch: neither --list nor --report needs it
 
     space = space_of(command.space, names)
-    overrides = cli.begun_from(command.weights, space, cli.overrides_of(command.set))
     profile = command.profile or ("full" if pick_device("auto").type == "cuda" else "quick")
     sizes = cli.sizes_of(space, profile, command.trials, command.seeds)
     print(f"{space.question}\nProfile {profile}{'' if command.profile else ' (chosen by what the machine has)'}: {sizes.note}.", flush=True)
-    plan, reads = plan_study(command, space, profile, sizes, overrides)
+    plan, reads = plan_study(command, space, profile, sizes)
     own_data = command.dataset if command.dataset != sizes.dataset else None
     folder = local_folder(command.out) if command.out else default_folder(space.name, profile, own_data)
     mirror = Mirror(address_of(command.out), folder) if address_of(command.out) else None
@@ -99,27 +97,29 @@ def study(command: Namespace, names: list[str]) -> int:
             mirror.push()
 
 
-def plan_study(command: Namespace, space: Space, profile: str, sizes: Any, overrides: dict[str, Any]) -> tuple[Plan, Reads]:
+def plan_study(command: Namespace, space: Space, profile: str, sizes: Profile) -> tuple[Plan, Reads]:
     """The plan, and what its trials read: the dataset's cache, and files of weights."""
     from moco.facts import complete, ready
-    from moco.pretrained import WEIGHTS
+    from moco.needs import essence
+    from moco.pretrained import GIVEN, WEIGHTS
 
     cli.check_numbers(command)
-    space = arms_of(space, sizes, overrides.get("arms", ""))
-    check_free(space, overrides)
-    wish = {**space.fixed, **sizes.values, **{name: value for name, value in overrides.items() if name != "arms"}}
+    overrides, given = cli.begun_from(command.weights, space, cli.overrides_of(command.set), WEIGHTS, GIVEN)
+    space = arms_of(space, sizes, overrides)
+    check_free(space, overrides, sizes)
+    wish = {**space.fixed, **sizes.values, **in_every_stage(overrides, sizes)}
     variants = {arm.name: arm.values for arm in space.arms if not arm.of}
-    download = {command.weights or "", *(WEIGHTS if profile != "quick" and not command.plan else ())}
+    download = {given, *(WEIGHTS if profile != "quick" and not command.plan else ())}
     try:
         found = ready(
             command.dataset or sizes.dataset, wish, variants, Path(command.data_dir), command.workers,
-            here=not command.address, download=download, given=command.weights or "",
+            here=not command.address, download=download, given=given,
         )  # fmt: skip
     except (ValueError, OSError, RuntimeError, MemoryError) as problem:  # wrong fields and wrong data: a sentence each
         raise StudyError(str(problem)) from None
     print(*(f"Note: {line}\n" for line in [*found.data["warnings"], *absent_words(space, found.survey.absent)]), sep="", end="", flush=True)
     check = partial(complete, dataset=found.data["name"])
-    plan = make_plan(space, profile, sizes, overrides, found.data, command.workers, check, found.survey.absent, found.survey.fields)
+    plan = make_plan(space, profile, sizes, overrides, found.data, command.workers, check, found.survey.absent, found.survey.fields, essence)
     return plan, {"cached": found.cached.resolve(), **found.survey.files}
 
 

@@ -67,7 +67,7 @@ def batch(command: Namespace) -> int:
             raise ValueError("--trials needs --records: the file that takes what came of them")
         trials, records = Path(command.trials), Path(command.records)
         folder = Path(command.out) if command.out else records.with_name(f"{records.stem}-trials")
-        failed = run_batch(Batch(trials, records, folder, command.dataset, Path(command.data_dir), command.at_once, command.threads))
+        failed = run_batch(Batch(trials, records, folder, command.dataset, Path(command.data_dir), command.weights, command.at_once, command.threads))
     except ValueError as problem:
         complain(str(problem))
         return 2

@@ -24,7 +24,7 @@ import torch
 from moco import data, trial
 from moco.config import Config
 from moco.facts import prepare
-from moco.pretrained import WEIGHTS, WeightsAbsent, find, key
+from moco.pretrained import files_of
 
 LINE = {"trial": str, "stage": str, "arm": str, "seed": int, "point": dict, "why": str, "config": dict, "fingerprint": str}
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn")
@@ -40,6 +40,7 @@ class Batch(NamedTuple):
     folder: Path  # of the trials' checkpoints
     dataset: str | None  # where the images are, if that is not the name in the trials: a folder has no other place
     data_dir: Path
+    weights: str | None  # the file of trials that begin from a given one
     at_once: int
     threads: int  # of each trial on a CPU
 
@@ -156,7 +157,7 @@ def cached(lines: list[Line], batch: Batch) -> dict[str, Path]:
 
 def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterator[dict[str, Any]]:
     """The records as trials end."""
-    found = weights_of(lines, batch)
+    found = files_of([Config.of(line["config"]) for line in lines], batch.weights or "", batch.data_dir)
     work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], found, batch.threads) for line in lines]
     if batch.at_once == 1:
         yield from (record_of(*one) for one in work)
@@ -174,17 +175,6 @@ def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterato
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
-
-
-def weights_of(lines: list[Line], batch: Batch) -> dict[str, Path]:
-    """The published files of weights that trials begin from, as `moco.trial.run` takes them; a trial whose file cannot be had fails alone."""
-    found: dict[str, Path] = {}
-    for name, encoder, sha256 in sorted({(c.weights, c.encoder, c.weights_sha256) for c in (Config.of(line["config"]) for line in lines)}):
-        try:
-            found |= {key(sha256): find(name, encoder, batch.data_dir, download=True)} if name in WEIGHTS else {}
-        except WeightsAbsent as absence:
-            print(absence, flush=True)
-    return found
 
 
 def record_of(line: Line, folder: Path, cached: Path, weights: dict[str, Path], threads: int) -> dict[str, Any]:

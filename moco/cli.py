@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--until", type=int, default=0, metavar="EPOCH", help="stop after this epoch of the schedule; a later command goes on")
     trials = made.add_argument_group("trials of a study, in place of one run")
     trials.add_argument(
-        "--trials", metavar="FILE", help="trials.jsonl as run_study.py --plan --out DIR writes it; of the fields only --dataset serves"
+        "--trials", metavar="FILE", help="trials.jsonl as run_study.py --plan --out DIR writes it; of the fields only --dataset and --weights serve"
     )
     trials.add_argument("--records", metavar="FILE", help="takes a record of each; the same command goes on, run_study.py --adopt FILE takes it in")
     trials.add_argument("--at-once", type=int, default=1, metavar="N", help="trials that run side by side, on one GPU say (default: 1)")

@@ -9,10 +9,8 @@ from moco.config import Config
 from moco.data import Dataset, statistics
 from moco.encoder import Encoder
 from moco.guard import DataError
-from moco.pretrained import WEIGHTS, WeightsAbsent, find, key
+from moco.pretrained import GIVEN, WEIGHTS, WeightsAbsent, find, key
 from moco.weights import digest, load_backbone
-
-GIVEN = "given"  # as a variant's weights: the file that the command names
 
 
 class Survey(NamedTuple):
@@ -93,6 +91,19 @@ def same_as_plain(config: Config, workers: int) -> str:
     if config.batch_norm == "split" and workers > 1 and config.batch_norm_splits == workers:
         return "as many groups as workers are plain batch norm; set more batch_norm_splits"
     return ""
+
+
+def essence(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields with those that mean the same said in one way, and without those that change no number: trials of one essence are one trial."""
+    config = Config.of(values)
+    same: dict[str, Any] = {"pictures": 0}
+    if config.input_size == config.image_size:
+        same["input_size"] = 0
+    if config.splits == 1 and config.batch_norm != "sync":
+        same |= {"batch_norm": "plain", "batch_norm_splits": 1}
+    if config.attention == "none":
+        same |= {name: value for name, value in Config().to_dict().items() if name.startswith("attention_")}
+    return {**config.to_dict(), **same}
 
 
 def splits_wanted(wish: dict[str, Any], variants: dict[str, dict[str, Any]], further: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from torchvision.models import get_model_weights
 
 from moco.config import Config
+from moco.weights import digest
 
+GIVEN = "given"  # as a config's weights: a file that the command names, told by its SHA-256 alone, so that it may move
 FAIR = "https://dl.fbaipublicfiles.com/moco/moco_checkpoints"
 PATIENCE = 20.0  # seconds without a byte
 
@@ -58,8 +60,10 @@ def find(name: str, encoder: str, data_dir: Path, download: bool) -> Path:
 
     Raises:
         WeightsAbsent: it is not there and cannot be had, or it is not the published file.
-        ValueError: the path leads nowhere.
+        ValueError: the path leads nowhere, or no file was given.
     """
+    if name == GIVEN:
+        raise ValueError(f"weights {GIVEN!r} stand for a file that --weights names; none was named")
     if name not in WEIGHTS:
         if not Path(name).exists():
             raise ValueError(f"weights must be one of {', '.join(WEIGHTS)}, or a file; {name!r} is neither")
@@ -67,6 +71,8 @@ def find(name: str, encoder: str, data_dir: Path, download: bool) -> Path:
     row = WEIGHTS[name](encoder)
     path = data_dir / "weights" / row.file
     how = f"put {row.file} from {row.url} ({row.algorithm} {row.checksum}...) into {path.parent}"
+    if path.is_dir():
+        raise WeightsAbsent(f"{path} must be the published file; it is a folder: remove it and {how}")
     if not path.exists():
         if not download:
             raise WeightsAbsent(f"{name} is not on this machine; {how}, or give --weights {name} where there is a network")
@@ -108,6 +114,28 @@ def checksum_of(path: Path, algorithm: str) -> str:
 def key(sha256: str) -> str:
     """A short name for a file of weights, fit for a keyword argument."""
     return f"weights_{sha256[:12]}"
+
+
+def files_of(configs: Iterable[Config], given: str, data_dir: Path) -> dict[str, Path]:
+    """The files of weights that trials begin from, as `moco.trial.run` takes them, downloaded where need be.
+
+    A published file that cannot be had is said and left out: the trial then fails alone.
+
+    Raises:
+        ValueError: `given` is not the file from which trials begin, or is empty.
+    """
+    found: dict[str, Path] = {}
+    for name, encoder, sha256 in sorted({(config.weights, config.encoder, config.weights_sha256) for config in configs}):
+        if name == GIVEN:
+            if not given or digest(Path(given)) != sha256:
+                told = f"{given} is another" if given else "none was named"
+                raise ValueError(f"--weights must name the file from which trials begin, with the SHA-256 {sha256[:12]}…; {told}")
+            found[key(sha256)] = Path(given)
+        try:
+            found |= {key(sha256): find(name, encoder, data_dir, download=True)} if name in WEIGHTS else {}
+        except WeightsAbsent as absence:
+            print(absence, flush=True)
+    return found
 
 
 def placed(config: Config, files: dict[str, Path]) -> Config:

@@ -35,8 +35,8 @@ CLAIMS = (
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("digits", QUICK, search_trials=7, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=0,
-                     note=NOTES["quick"]),
+    "quick": Profile("digits", {**QUICK, "batch_norm_splits": 4}, search_trials=7, added_trials=2, confirm_points=2, confirm_seeds=2,
+                     final_seeds=8, replica_seeds=0, note=NOTES["quick"]),
     "small": Profile("cifar10", SMALL, search_trials=7, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=0,
                      note=NOTES["small"]),
     "full": Profile("cifar10", FULL, search_trials=8, added_trials=2, confirm_points=3, confirm_seeds=2, final_seeds=10, replica_seeds=0,

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -86,8 +87,15 @@ def overrides_of(pairs: list[str]) -> dict[str, Any]:
     return fields
 
 
-def begun_from(weights: str | None, space: Space, overrides: dict[str, Any]) -> dict[str, Any]:
+def begun_from(weights: str | None, space: Space, overrides: dict[str, Any], published: Collection[str], given: str) -> tuple[dict[str, Any], str]:
     """The overrides with --weights, where it says what every encoder begins from: unless an arm names those weights, or takes a given file.
+
+    Args:
+        published: names of published weights; any other word is a file.
+        given: what the field says in place of a file, which may move.
+
+    Returns:
+        The overrides, and the weights that the command names; empty: none.
 
     Raises:
         StudyError: --set says something else.
@@ -97,7 +105,10 @@ def begun_from(weights: str | None, space: Space, overrides: dict[str, Any]) -> 
     named = [arm.values.get("weights") for arm in space.arms]
     if weights is None and "weights" in overrides and any(named):
         raise StudyError(f"--set weights would give its file to every arm of {space.name}, whose arms are about weights; use --weights")
-    return overrides if weights is None or weights in named or "given" in named else {**overrides, "weights": weights}
+    wished = overrides.get("weights", weights) or ""
+    if weights is not None and (weights in named or given in named):
+        return overrides, wished
+    return ({**overrides, "weights": wished if wished in published else given} if wished else overrides), wished
 
 
 def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) -> Profile:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,17 +41,21 @@ class Adopted(NamedTuple):
     """What became of foreign records."""
 
     taken: list[str]  # ids
+    pictured: int  # of these came with the pictures that the trial left
     known: list[str]  # ended here already
     refused: list[str]  # each with the reason
 
     def words(self, path: Path) -> str:
         """For the user."""
-        said = f"{path}: {len(self.taken)} records taken, {len(self.known)} known already"
+        pictured = f", {self.pictured} of them with pictures" if self.pictured else ""
+        said = f"{path}: {len(self.taken)} records taken{pictured}, {len(self.known)} known already"
         return f"{said}, {len(self.refused)} refused: {'; '.join(self.refused)}" if self.refused else said
 
 
 def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
     """Takes the records of a file whose trials the plan asks for; those of an early stage may let it ask for others in the same file.
+
+    Pictures that the trials left lie in the folders where they ran, NAME-trials beside NAME.jsonl; they are taken along where that is there.
 
     Raises:
         StudyError: the file cannot be read, or a line of it is no record.
@@ -76,7 +81,23 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
         left = [record for record in left if record.trial not in done]
     asked = {trial.id: trial for trial in due(plan, done)}
     refused = [f"{record.trial} ({why_not(plan, record, record.trial in asked)})" for record in left]
-    return Adopted(taken, known, refused)
+    return Adopted(taken, taken_along(path.with_name(f"{path.stem}-trials"), ledger.path.parent / "trials", taken), known, refused)
+
+
+def taken_along(source: Path, trials: Path, ids: list[str]) -> int:
+    """Copies the pictures of these trials; of how many there were some.
+
+    Raises:
+        StudyError: they cannot be copied.
+    """
+    there = [id for id in ids if (source / id / "pictures.json").is_file()]
+    for id in there:
+        try:
+            (trials / id).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / id / "pictures.json", trials / id / "pictures.json")
+        except OSError as error:
+            raise StudyError(f"the pictures of trial {id} cannot be copied ({error})") from None
+    return len(there)
 
 
 def unsound(plan: Plan, record: Record) -> str:

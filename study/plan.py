@@ -97,6 +97,7 @@ def make_plan(
     complete: Callable[[dict[str, Any]], dict[str, Any]],
     absent: dict[str, str] | None = None,
     found: dict[str, dict[str, Any]] | None = None,
+    essence: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> Plan:
     """The plan of a space, its arms as `arms_of` gives them, at the sizes of a profile.
 
@@ -105,19 +106,19 @@ def make_plan(
         absent: why arms are not run here.
         found: fields of arms that were found here.
         complete: fills in and checks the fields of a trial; raises ValueError where one is wrong.
+        essence: makes the same fields of those of two trials that are the same.
 
     Raises:
-        StudyError: a field is unknown, of the wrong type, or not free.
+        StudyError: a field is unknown, of the wrong type, or not free, or two arms are one.
     """
     for stage, count, most in (("replica", sizes.replica_seeds, 20), ("confirm", sizes.confirm_seeds, 80), ("final", sizes.final_seeds, 1000)):
         if count > most:
             raise StudyError(f"the {stage} stage takes at most {most} seeds, so that no two stages share one; got {count}")
     if sizes.search_trials > MOST_TRIALS:
         raise StudyError(f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}")
-    check_free(space, overrides)
-    own_fields = {name: value for name, value in overrides.items() if name != "arms"}
+    check_free(space, overrides, sizes)
     try:
-        base = complete({**space.fixed, **sizes.values, **own_fields})
+        base = complete({**space.fixed, **sizes.values, **in_every_stage(overrides, sizes)})
         for fields in space.stages.values():
             for arm in space.arms:
                 complete({**base, **fields, **arm.values, **arm.default})
@@ -128,11 +129,11 @@ def make_plan(
         space.metrics, space.collapse, space.claims, sizes, space.threats, overrides, data, workers, space.explore,
         space.reported, space.axis, absent or {}, found or {},
     )  # fmt: skip
-    check_distinct(plan)
+    check_distinct(plan, essence)
     return plan
 
 
-def check_distinct(plan: Plan) -> None:
+def check_distinct(plan: Plan, essence: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """That no two arms are one: their trials would be, and only one of them would be run.
 
     Raises:
@@ -140,39 +141,45 @@ def check_distinct(plan: Plan) -> None:
     """
     seen: dict[str, Arm] = {}
     for arm in plan.running if plan.explore is None else ():
-        config = json.dumps({**plan.base, **arm.values, **plan.found.get(arm.name, {}), **arm.default}, sort_keys=True)
+        config = json.dumps(essence({**plan.base, **arm.values, **plan.found.get(arm.name, {}), **arm.default}), sort_keys=True)
         if (twin := seen.setdefault(config, arm)) is not arm:
             raise StudyError(f"--set must leave the arms apart; with it {twin.title} and {arm.title} are the same. Leave one out by --set arms")
 
 
-def check_free(space: Space, overrides: dict[str, Any]) -> None:
+def in_every_stage(overrides: dict[str, Any], sizes: Profile) -> dict[str, Any]:
+    """The fields among the overrides that hold in all stages: neither the choice of arms nor a size of the final stage."""
+    return {name: value for name, value in overrides.items() if name != "arms" and name not in sizes.final}
+
+
+def check_free(space: Space, overrides: dict[str, Any], sizes: Profile) -> None:
     """That the command sets no field which the study sets: in a stage, in a search, or in an arm on which the primary claim rests.
 
-    Fields of other arms may be set: those arms keep their own.
+    Fields of other arms may be set, those arms keep their own; and sizes of the final stage may.
 
     Raises:
         StudyError: it does.
     """
     central = {space.reference, *(name for claim in space.claims if claim.role == "primary" for name in (claim.better, claim.than))}
     central |= {arm.of for arm in space.arms if arm.name in central}
-    taken = {"seed", "dataset"} | {name for fields in space.stages.values() for name in fields}
+    taken = {"seed", "dataset"} | {name for fields in space.stages.values() for name in fields if name not in sizes.final}
     for arm in space.arms:
         taken |= {*tuned(space, arm), *(arm.values if arm.name in central else ())}
     if wrong := [name for name in overrides if name in taken]:
         raise StudyError(f"--set {wrong[0]} is not free: the study itself sets it for each arm, stage, trial or command")
 
 
-def arms_of(space: Space, sizes: Profile, wish: str) -> Space:
+def arms_of(space: Space, sizes: Profile, overrides: dict[str, Any]) -> Space:
     """The space with the arms that a study has: those that are not optional, or those that are wished, and the claims about them.
 
     Args:
-        sizes: may set fields of arms.
-        wish: names joined by commas, "all", or empty.
+        sizes: may set fields of arms, and of the final stage.
+        overrides: of these "arms", names joined by commas or "all", and the sizes of the final stage.
 
     Raises:
         StudyError: a name is no arm's, or an arm of the primary claim is missing.
     """
-    known = [arm.name for arm in space.arms]
+    known, wish = [arm.name for arm in space.arms], overrides.get("arms", "")
+    final = {name: overrides.get(name, value) for name, value in sizes.final.items()}
     named = known if wish == "all" else [name.strip() for name in wish.split(",")] if wish else []
     if unknown := [name for name in named if name not in known]:
         raise StudyError(f"--set arms=NAME,NAME,... takes arms of {space.name}: {', '.join(known)}, or all; got {unknown[0]!r}")
@@ -185,7 +192,7 @@ def arms_of(space: Space, sizes: Profile, wish: str) -> Space:
     return replace(
         space,
         arms=tuple(replace(arm, values={**arm.values, **sizes.arms.get(arm.group, {}), **sizes.arms.get(arm.name, {})}) for arm in arms),
-        stages={**space.stages, "final": {**space.stages["final"], **sizes.final}},
+        stages={**space.stages, "final": {**space.stages["final"], **final}},
         claims=tuple(claim for claim in space.claims if {claim.better, claim.than} <= kept),
         reported=tuple(reported for reported in space.reported if reported.arm in kept),
     )

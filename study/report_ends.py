@@ -170,6 +170,7 @@ def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
         ("Code", "commit " + ", ".join(commits) if any(commits) else "not in a git repository"),
         ("Data", f"{plan.data.get('name', '')}, fingerprint sha256:{plan.data['fingerprint'][:16]}…; " + ", ".join(f"{count:,} {split}" for split, count in counts.items())
          + f"; {len(plan.data.get('classes', []))} classes; {plan.data.get('duplicates', 0)} exact duplicates between train and test"),
+        *weights(plan),
         ("Views", f"{plan.data.get('views', '')}, each image with random parameters of its own"),
         ("Seeds", f"search {SEARCH_SEED}; {seeds}"),
         ("Software", ", ".join(f"{name} {version}" for name, version in versions.items())),
@@ -177,6 +178,15 @@ def provenance(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
         ("Time", f"first trial {min((r.started for r in records if r.started), default='–')}, last {max((r.ended for r in records), default='–')}; {sum(r.seconds for r in records) / 60:.0f} min of trial time"),
         ("Records", f"records.jsonl, {len(records)} lines, beside this page; flat copies in trials.csv and epochs.csv; the searches in optuna.db"),
     ]  # fmt: skip
+
+
+def weights(plan: Plan) -> list[tuple[str, str]]:
+    """The files of weights that arms begin from, if any do."""
+    arms: dict[str, list[str]] = {}
+    for name, fields in plan.found.items():
+        arms.setdefault(fields.get("weights_sha256", ""), []).append(plan.arm(name).title)
+    told = [f"{joined(titles) if len(titles) < len(plan.running) else 'all arms'} from sha256:{sha256[:16]}…" for sha256, titles in arms.items()]
+    return [("Weights", "; ".join(told))] if told else []
 
 
 def runs(plan: Plan, records: list[Record]) -> dict[str, Any]:

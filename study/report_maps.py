@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from study.gates import of_stage
+from study.panel import joined
 from study.plan import Plan
 from study.stages import Records
 
@@ -17,15 +18,19 @@ SIDE = 64  # units of a picture's side
 Picture = dict[str, Any]  # image: PNG in base64; label, answer; maps: by name rows of weights
 
 
-def maps(plan: Plan, records: Records, folder: Path) -> list[dict[str, Any]]:
-    """A figure for each map of each arm whose first final run left pictures; none where none did."""
+def maps(plan: Plan, records: Records, folder: Path) -> dict[str, Any] | None:
+    """A figure for each map of each arm, from its first final run that left pictures, and which arms should have left some; None: no arm is to."""
     figures: list[dict[str, Any]] = []
-    for arm in plan.arms:
+    missing: list[str] = []
+    asked = [arm for arm in plan.running if {**plan.base, **plan.stages["final"], **arm.values}.get("pictures")]
+    for arm in asked:
         runs = [record for record in of_stage(records, arm.name, "final") if record.status == "finished"]
-        pictures = pictures_of(folder / "trials" / runs[0].trial / "pictures.json") if runs and not arm.of else []
-        for name in dict.fromkeys(name for picture in pictures for name in picture["maps"]):
-            figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, runs[0].seed, [p for p in pictures if name in p["maps"]]))
-    return figures
+        by_seed = {run.seed: found for run in runs if (found := pictures_of(folder / "trials" / run.trial / "pictures.json"))}
+        for seed, pictures in list(by_seed.items())[:1]:
+            for name in dict.fromkeys(name for picture in pictures for name in picture["maps"]):
+                figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, seed, [p for p in pictures if name in p["maps"]]))
+        missing += [arm.title] if runs and not by_seed else []
+    return {"figures": figures, "missing": joined(missing) if missing else ""} if asked else None
 
 
 def pictures_of(path: Path) -> list[Picture]:

@@ -10,7 +10,7 @@ from study.folder import default_folder
 from study.plan import arms_of, make_plan
 from study.stages import expected_trials
 
-SPACE = arms_of(WHOLE, WHOLE.profiles["quick"], "")  # the arms that are not optional
+SPACE = arms_of(WHOLE, WHOLE.profiles["quick"], {})  # the arms that are not optional
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ DATA = {"fingerprint": "f" * 64, "name": "digits", "title": "made up", "counts":
 def plan_of(space, profile) -> Plan:
     """The plan with every arm that the space offers by default, as if all that they need were here."""
     sizes = space.profiles[profile]
-    return make_plan(arms_of(space, sizes, ""), profile, sizes, {}, DATA, 1, partial(complete, dataset="digits"))
+    return make_plan(arms_of(space, sizes, {}), profile, sizes, {}, DATA, 1, partial(complete, dataset="digits"))
 
 
 @pytest.mark.parametrize("profile", ["quick", "small", "full"])
@@ -66,6 +66,15 @@ def test_names_in_a_space_are_those_of_its_arms_and_metrics(space):
     sheet = (Path(run_study.__file__).parent / "study" / "report.css").read_text()
     assert not set(names) & set(re.findall(r"\.([a-z][\w-]*)", sheet)), "and none that the sheet uses itself"
     assert all(len(arm.title) <= 22 for arm in space.arms), "titles stand beside rows of a figure"
+
+
+@pytest.mark.parametrize("space", SPACES, ids=NAMES)
+def test_no_question_rests_on_weights_from_elsewhere(space):
+    """Without a network they are absent."""
+    for claim in space.claims:
+        for name in (claim.better, claim.than) if claim.role == "primary" else ():
+            arm = space.arm(name)
+            assert "weights" not in (space.arm(arm.of) if arm.of else arm).values, claim
 
 
 @pytest.mark.parametrize("space", SPACES, ids=NAMES)

@@ -10,6 +10,7 @@ from moco import data
 from moco.__main__ import main
 from moco.config import Config
 from moco.pretrained import WEIGHTS, Weights
+from moco.weights import digest
 
 FIELDS = {
     "image_size": 8,
@@ -143,6 +144,22 @@ def test_a_study_that_also_reads_the_further_split_is_found_again_by_trials_that
     write(lines)
     assert main([*COMMAND, "--data-dir", "."]) == 0
     assert {record["status"] for record in records().values()} == {"finished"}
+
+
+def test_trials_that_begin_from_a_given_file_take_it_from_the_command(lines, capsys):
+    write(lines[:1])
+    assert main(COMMAND) == 0
+    made = Path("records-trials/trial1/encoder.pt")
+    lines[1]["config"] |= {"weights": "given", "weights_sha256": digest(made)}
+    write(lines)
+    assert main(COMMAND) == 2
+    assert "--weights must name the file from which trials begin" in capsys.readouterr().err
+    Path("other.pt").write_bytes(b"another")
+    assert main([*COMMAND, "--weights", "other.pt"]) == 2
+    assert "; other.pt is another" in capsys.readouterr().err
+    assert main([*COMMAND, "--weights", str(made)]) == 0
+    assert records()["trial2"]["status"] == "finished"
+    assert records()["trial2"]["config"]["weights"] == "given", "the record names no place"
 
 
 def test_a_trial_whose_weights_are_absent_fails_alone(lines, monkeypatch, capsys):

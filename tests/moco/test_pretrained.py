@@ -128,6 +128,12 @@ def test_a_path_is_taken_as_it_is(tmp_path):
         find("torchvison", "resnet18", tmp_path, download=True)
 
 
+def test_a_folder_in_the_place_of_a_published_file_is_said(tmp_path):
+    (tmp_path / "weights" / "moco_v2_800ep_pretrain.pth.tar").mkdir(parents=True)
+    with pytest.raises(WeightsAbsent, match="must be the published file; it is a folder: remove it and put moco_v2_800ep"):
+        find("fair-moco-v2", "resnet50", tmp_path, download=True)
+
+
 WISH = {"image_size": 8, "width": 0.0625, "batch_size": 16, "batch_norm_splits": 2}
 
 
@@ -168,6 +174,23 @@ def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
     assert list(found.fields) == ["taker"]
     placed = pretrained.placed(Config.of({**WISH, "weights": "given", **found.fields["taker"]}), found.files)
     assert placed.weights == str(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({}, {"pictures": 8, "attention": "layer1"}, False),
+        ({"attention": "layer1"}, {"pictures": 8, "attention": "layer1"}, True),
+        ({}, {"input_size": 8}, True),
+        ({}, {"input_size": 16}, False),
+        ({"batch_norm": "plain"}, {"batch_norm": "split", "batch_norm_splits": 1}, True),
+        ({"batch_norm": "plain"}, {"batch_norm": "split"}, False),
+        ({"batch_norm": "plain"}, {"batch_norm": "sync"}, False),
+        ({}, {"attention_score": "uniform"}, True),
+    ],
+)
+def test_trials_of_one_essence_are_one_trial(one, other, same):
+    assert (needs.essence({**WISH, **one}) == needs.essence({**WISH, **other})) == same
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,16 @@ def test_records_of_all_stages_are_adopted_from_one_file_in_any_order(finished, 
     assert (again.taken, len(again.known)) == ([], len(records))
 
 
+def test_pictures_beside_the_records_come_along(finished, ledger, tmp_path):
+    plan, records = finished
+    place = tmp_path / "more-trials" / records[0].trial
+    place.mkdir(parents=True)
+    (place / "pictures.json").write_text("[]")
+    found = adopt(plan, ledger, written(tmp_path / "more.jsonl", records[:2]))
+    assert found.words(tmp_path / "more.jsonl").endswith("more.jsonl: 2 records taken, 1 of them with pictures, 0 known already")
+    assert (ledger.path.parent / "trials" / records[0].trial / "pictures.json").read_text() == "[]"
+
+
 def test_a_metric_that_only_some_stages_measure_is_not_asked_of_all(finished, ledger, tmp_path):
     plan, records = finished
     records = [

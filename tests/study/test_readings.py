@@ -67,7 +67,7 @@ def sweep_task(config, folder):
 
 
 def sweep(wish="", absent=None, found=None):
-    space = arms_of(SWEEP, SWEEP.profiles["quick"], wish)
+    space = arms_of(SWEEP, SWEEP.profiles["quick"], {"arms": wish})
     overrides = {"arms": wish} if wish else {}
     return make_plan(space, "quick", space.profiles["quick"], overrides, DATA, 1, complete, absent, found)
 
@@ -180,27 +180,54 @@ def test_what_was_found_of_an_arm_is_part_of_its_trials():
 
 
 def test_weights_are_for_all_unless_an_arm_names_or_takes_them():
-    assert begun_from("some.pt", SPACE, {}) == {"weights": "some.pt"}
+    assert begun_from("some.pt", SPACE, {}, ["fair"], "given") == ({"weights": "given"}, "some.pt")
+    assert (
+        begun_from("fair", SPACE, {}, ["fair"], "given")
+        == begun_from(None, SPACE, {"weights": "fair"}, ["fair"], "given")
+        == ({"weights": "fair"}, "fair")
+    )
+    assert begun_from(None, SPACE, {}, ["fair"], "given") == ({}, "")
     named = replace(SPACE, arms=(*SPACE.arms, Arm("given", "Given", {"weights": "given"}, {}, {}), Arm("theirs", "T", {"weights": "fair"}, {}, {})))
-    assert begun_from("some.pt", named, {}) == begun_from("fair", named, {}) == {}
+    assert begun_from("some.pt", named, {}, ["fair"], "given")[0] == begun_from("fair", named, {}, ["fair"], "given")[0] == {}
     with pytest.raises(StudyError, match="must be the same"):
-        begun_from("some.pt", SPACE, {"weights": "other.pt"})
+        begun_from("some.pt", SPACE, {"weights": "other.pt"}, (), "given")
     with pytest.raises(StudyError, match="--set weights would give its file to every arm of toy"):
-        begun_from(None, named, {"weights": "some.pt"})
+        begun_from(None, named, {"weights": "some.pt"}, (), "given")
 
 
 def test_arms_that_an_override_makes_one_are_refused():
     space = replace(SWEEP, arms=tuple(replace(arm, values={"mode": "high"}) if arm.name == "blue" else arm for arm in SWEEP.arms))
     space = replace(space, arms=tuple(replace(arm, values={}) if arm.name == "red" else arm for arm in space.arms))
     with pytest.raises(StudyError, match="with it Red and Blue are the same"):
-        make_plan(arms_of(space, Profile("none", {}), ""), "quick", Profile("none", {}), {"mode": "high"}, DATA, 1, complete)
+        make_plan(arms_of(space, Profile("none", {}), {}), "quick", Profile("none", {}), {"mode": "high"}, DATA, 1, complete)
+
+
+def test_arms_that_differ_in_nothing_that_counts_are_refused():
+    with pytest.raises(StudyError, match="with it Red and Blue are the same"):
+        make_plan(
+            arms_of(SWEEP, Profile("none", {}), {}),
+            "quick",
+            Profile("none", {}),
+            {},
+            DATA,
+            1,
+            complete,
+            essence=lambda values: {**values, "colour": ""},
+        )
+
+
+def test_a_size_of_the_final_stage_may_be_set_and_holds_there_alone():
+    space, overrides = arms_of(SWEEP, SWEEP.profiles["quick"], {"gain": 5.0}), {"gain": 5.0}
+    plan = make_plan(space, "quick", space.profiles["quick"], overrides, DATA, 1, complete)
+    assert {(trial.stage, trial.config["gain"]) for trial in due(plan, {})} == {("final", 5.0), ("replica", 3.0)}
 
 
 def test_a_field_that_only_other_arms_set_is_free_and_they_keep_their_own():
     space = replace(SWEEP, arms=tuple(replace(arm, values={"mode": "high"}) if arm.name == "extra" else arm for arm in SWEEP.arms))
-    check_free(space, {"mode": "low"})
+    sizes = space.profiles["quick"]
+    check_free(space, {"mode": "low"}, sizes)
     with pytest.raises(StudyError, match="--set colour is not free"):
-        check_free(space, {"colour": "blue"})
+        check_free(space, {"colour": "blue"}, sizes)
 
 
 def test_a_line_needs_three_places(tmp_path):
@@ -217,8 +244,9 @@ PICTURE = {
 }  # fmt: skip
 
 
-def test_pictures_of_the_first_final_run_stand_on_the_page(tmp_path):
+def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
     plan = sweep()
+    plan = replace(plan, arms=tuple(replace(arm, values={**arm.values, "pictures": 2}) if arm.name == "red" else arm for arm in plan.arms))
     records = run_all(plan, sweep_task, tmp_path)
     folder = write_study(tmp_path / "results", plan, records)
     first = next(record for record in records if record.stage == "final" and record.arm == "red")
@@ -239,7 +267,22 @@ def test_pictures_of_the_first_final_run_stand_on_the_page(tmp_path):
     ):
         (place / "pictures.json").write_text(broken)
         write_report(folder)
-        assert "maps" not in read(folder).ids, broken
+        page = read(folder)
+        assert "maps" in page.ids
+        assert "Of Red no readable pictures.json lies in the folders of the final trials" in page.text, broken
+        assert "maps-red-0" not in page.ids
+    later = [record for record in records if record.stage == "final" and record.arm == "red"][1]
+    (folder / "trials" / later.trial).mkdir()
+    (folder / "trials" / later.trial / "pictures.json").write_text(json.dumps([PICTURE]))
+    write_report(folder)
+    assert "one encoder, seed 102; no interval." in read(folder).text
+
+
+def test_an_arm_without_pictures_has_no_part_of_maps(tmp_path):
+    plan = sweep()
+    folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
+    write_report(folder)
+    assert "maps" not in read(folder).ids
 
 
 def test_weights_are_drawn_in_steps_of_the_largest_and_words_are_escaped():
