@@ -181,6 +181,8 @@ class Config:
             raise ValueError("pictures need probe_optimizer=sgd and probe_features=raw: only then do the probe's weights speak of positions")
         if self.attention == "none" and (self.pictures or self.attention_heads == "independent"):
             raise ValueError("pictures and attention_heads=independent need attention; got attention='none'")
+        if self.attention != "none" and self.method == "frozen":
+            raise ValueError("attention must be none for a frozen encoder: a file of weights holds the backbone alone, attention would be untrained")
         if self.warmup_epochs > self.epochs:
             raise ValueError(f"warmup_epochs must not exceed epochs; got {self.warmup_epochs:g} and {self.epochs}")
         if self.batch_size % self.splits or self.batch_size // self.splits < 2:

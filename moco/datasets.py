@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from moco.folders import Raw, fit, resized
+from moco.folders import Raw, fit, squares
 from moco.guard import DataError
 
 
@@ -53,7 +53,7 @@ def cifar(loader: Any, name: str, data_dir: Path, size: int) -> Raw:
     """Either CIFAR."""
     needed = f"the folder {loader.base_folder}"
     splits = official(lambda train: loader(str(data_dir), train=train, download=True), (True, False), name, data_dir, needed)
-    train, test = ((resized(split.data, size), np.asarray(split.targets, np.int64)) for split in splits)
+    train, test = ((squares(split.data, size), np.asarray(split.targets, np.int64)) for split in splits)
     return Raw(tuple(splits[0].classes), train, test)
 
 
@@ -63,7 +63,7 @@ def stl10(data_dir: Path, size: int, extra: bool) -> Raw:
 
     names = ("train", "test", "unlabeled") if extra else ("train", "test")
     splits = official(lambda split: STL10(str(data_dir), split=split, download=True), names, "stl10", data_dir, f"the folder {STL10.base_folder}")
-    arrays = [(resized(split.data.transpose(0, 2, 3, 1), size), split.labels.astype(np.int64)) for split in splits]
+    arrays = [(squares(split.data.transpose(0, 2, 3, 1), size), split.labels.astype(np.int64)) for split in splits]
     return Raw(tuple(splits[0].classes), arrays[0], arrays[1], arrays[2] if extra else None)
 
 
@@ -74,7 +74,7 @@ def svhn(data_dir: Path, size: int, extra: bool) -> Raw:
     names = ("train", "test", "extra") if extra else ("train", "test")
     needed = " and ".join(f"{name}_32x32.mat" for name in names)
     splits = official(lambda split: SVHN(str(data_dir), split=split, download=True), names, "svhn", data_dir, needed)
-    arrays = [(resized(split.data.transpose(0, 2, 3, 1), size), split.labels) for split in splits]
+    arrays = [(squares(split.data.transpose(0, 2, 3, 1), size), split.labels) for split in splits]
     return Raw(tuple("0123456789"), arrays[0], arrays[1], arrays[2] if extra else None)
 
 
@@ -97,7 +97,7 @@ def made_up_shapes(data_dir: Path, size: int, extra: bool) -> Raw:
     from moco.shapes import SIZE, shapes
 
     raw = shapes(SIZE)
-    train, test = ((resized(images.transpose(0, 2, 3, 1), size), labels) for images, labels in (raw.train, raw.test))
+    train, test = ((squares(images.transpose(0, 2, 3, 1), size), labels) for images, labels in (raw.train, raw.test))
     return Raw(raw.classes, train, test)
 
 

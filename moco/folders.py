@@ -121,7 +121,7 @@ def fit(image: Image.Image, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
-def resized(images_NHWC: np.ndarray, size: int) -> np.ndarray:
+def squares(images_NHWC: np.ndarray, size: int) -> np.ndarray:
     """Arrays of RGB images as (N, 3, size, size)."""
     if images_NHWC.shape[1:3] == (size, size):
         return np.ascontiguousarray(images_NHWC.transpose(0, 3, 1, 2))

@@ -14,9 +14,10 @@ from study.space import Arm, Claim, LogRange, Profile, Replica, Reported, Space
 SEARCH, DEFAULT = {"lr": LogRange(1e-2, 0.5)}, {"lr": 0.03}
 
 
-def arm(name: str, title: str, placement: str, *, in_report: bool = False, **more: Any) -> Arm:
+def arm(name: str, title: str, placement: str, *, in_report: bool = False, caveat: str = "", **more: Any) -> Arm:
     """Where attention sits, and of which kind it is."""
-    return Arm(name, title, {"attention": placement, **more}, SEARCH, DEFAULT, in_report, ledger={"Stages": placement.replace("layer", "")})
+    ledger = {"Stages": placement.replace("layer", "")}
+    return Arm(name, title, {"attention": placement, **more}, SEARCH, DEFAULT, in_report, ledger, caveat=caveat)
 
 
 # scientific: the attention                     stages
@@ -28,12 +29,14 @@ ARMS = (
     arm("after4",       "After 4",              "layer4"),
     arm("after23",      "After 2, 3",           "layer2+layer3",  in_report=True),
     arm("independent",  "Indep. heads",         "layer2+layer3",  attention_heads="independent"),
-    arm("learned",      "Learned score",        "layer2+layer3",  attention_score="parametrised"),
+    arm("learned",      "Learned score",        "layer2+layer3",  attention_score="parametrised",
+        caveat="The learned score <u, l + g> does not depend on g: a softmax over positions cancels what all of them share."),
     arm("joined",       "Joined",               "layer2+layer3",  attention_output="join"),
     arm("control",      "Control",              "layer2+layer3",  attention_score="uniform"),
     Arm("on-labels",    "Labels",
         {"method": "supervised", "attention": "layer2+layer3", "lr": 0.1, "finetune_epochs": 0}, {}, {}, in_report=False,
-        reads={"finetune_accuracy": "supervised_accuracy", "loss": ""}),
+        reads={"finetune_accuracy": "supervised_accuracy", "loss": ""},
+        caveat="Labels: the same encoder trained on labels at a rate of 0.1, untuned. It is there for its maps and as a ceiling, and in no claim."),
 )  # fmt: skip
 
 CLAIMS = (
@@ -94,9 +97,7 @@ SPACE = Space(
     threats=(
         "Attention changes the number of features: of two stages twice as many, joined three times, and the projection head grows with its square. "
         "The control has as many of both.",
-        "The learned score <u, l + g> does not depend on g: a softmax over positions cancels what all of them share.",
         "Only the learning rate is tuned for each arm. One search for each: the luck of the search is not measured.",
-        "Labels: the same encoder trained on labels at a rate of 0.1, untuned. It is there for its maps and as a ceiling, and in no claim.",
     ),
     reported=(
         Reported("R6", "CIFAR-10, ResNet-50 with attention, pretrained and fine-tuned on it", "66.9 %", "after23", "finetune_accuracy", "final",

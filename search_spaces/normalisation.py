@@ -17,10 +17,14 @@ SOURCES: dict[str, dict[str, Any]] = {
 }
 
 
+BORROWED = "An encoder from a file is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval."
+
+
 def arm(source: str, statistics: str, title: str, size: str, pixels: int = 0) -> Arm:
     """Weights, statistics and the size at which the encoder sees the images."""
     values = {**SOURCES[source], "normalisation": statistics, **({"input_size": pixels} if pixels else {})}
-    return Arm(f"{source.lower()}-{statistics}-{size}", f"{source} {title}", values, {}, {}, in_report=False, group=size)
+    caveat = "" if source == "Here" else BORROWED
+    return Arm(f"{source.lower()}-{statistics}-{size}", f"{source} {title}", values, {}, {}, in_report=False, group=size, caveat=caveat)
 
 
 # scientific: statistics and size, for each source of the weights
@@ -95,8 +99,7 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
-        "An encoder from a file is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval.",
-        "An encoder that is pretrained here sees the same statistics in pretraining and in evaluation; a borrowed one knows ImageNet’s.",
+        "An encoder that is pretrained here sees the same statistics in pretraining and in evaluation; a borrowed one would know ImageNet’s alone.",
         "The rates of pretraining ({lr:g}) and of fine-tuning are the same for all arms; the probe’s is chosen for each run on its validation split.",
         "Large images are the small ones, enlarged: they hold nothing new. Their size is the profile’s.",
     ),

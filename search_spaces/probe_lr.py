@@ -12,9 +12,13 @@ RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FAIR = {"method": "frozen", "weights": "fair-moco-v1", "encoder": "resnet50", "width": 1.0, "stem": "imagenet", "normalisation": "imagenet"}
 
 
+BORROWED = "FAIR’s encoder is one encoder: over the seeds only its probe differs."
+
+
 def chosen(name: str, title: str, own: dict[str, object], group: str) -> Arm:
     """An encoder and a form of its features; its probe has the best of all rates, by the validation split."""
-    return Arm(name, title, {"probe_lr_low": RATES[0], "probe_lr_high": RATES[-1], "probe_each": "on", **own}, {}, {}, in_report=False, group=group)
+    values = {"probe_lr_low": RATES[0], "probe_lr_high": RATES[-1], "probe_each": "on", **own}
+    return Arm(name, title, values, {}, {}, in_report=False, group=group, caveat=BORROWED if "weights" in own else "")
 
 
 def fixed(of: str, title: str, rate: float, group: str, *, in_report: bool = False) -> Arm:
@@ -100,7 +104,6 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
-        "FAIR’s encoder is one encoder: over the seeds only its probe differs.",
         "All rates of a seed and form of the features are read off one frozen encoder. The standardised form has an encoder of its own, pretrained "
         "from the same seed: the same weights on a CPU, nearly the same on a GPU.",
         "The probe sees each image once, as it is; FAIR’s sees random crops and flips, so that its features change from epoch to epoch.",

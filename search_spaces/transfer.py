@@ -17,17 +17,25 @@ def arm(name: str, title: str, values: dict[str, Any], group: str = "", **more: 
     return Arm(name, title, values, {}, {}, in_report=False, group=group, **more)
 
 
+BORROWED = (
+    "Torchvision’s and FAIR’s encoders are one each, so that over the seeds only probe and fine-tuning differ. They are larger, saw ImageNet and "
+    "see enlarged images: they say what weights are worth, not what a method is."
+)
+
 # scientific: where the weights come from
 ARMS = (
     arm("random",      "Random",        {"method": "frozen"}),
     arm("moco",        "MoCo here",     {"method": "moco"}),
-    arm("unlabelled",  "MoCo, unlab.",  {"method": "moco", "pretrain_split": "train+unlabelled"}),
+    arm("unlabelled",  "MoCo, unlab.",  {"method": "moco", "pretrain_split": "train+unlabelled"},
+        caveat="MoCo with unlabelled images takes as many epochs over more images, so more steps: what brings what is not told apart."),
     arm("on-labels",   "Labels here",   {"method": "supervised", "finetune_epochs": 0},
-        reads={"finetune_accuracy": "supervised_accuracy"}),
-    arm("given",       "Given",         {"method": "frozen", "weights": "given"}),
-    arm("torchvision", "Torchvision",   {**RESNET50, "weights": "torchvision"},   "borrowed"),
-    arm("fair-v1",     "FAIR v1",       {**RESNET50, "weights": "fair-moco-v1"},  "borrowed"),
-    arm("fair-v2",     "FAIR v2",       {**RESNET50, "weights": "fair-moco-v2"},  "borrowed"),
+        reads={"finetune_accuracy": "supervised_accuracy"},
+        caveat="“Labels here” is trained on the labels from random weights; its fine-tuned accuracy is that of this training itself."),
+    arm("given",       "Given",         {"method": "frozen", "weights": "given"},
+        caveat="The given encoder is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval."),
+    arm("torchvision", "Torchvision",   {**RESNET50, "weights": "torchvision"},   "borrowed", caveat=BORROWED),
+    arm("fair-v1",     "FAIR v1",       {**RESNET50, "weights": "fair-moco-v1"},  "borrowed", caveat=BORROWED),
+    arm("fair-v2",     "FAIR v2",       {**RESNET50, "weights": "fair-moco-v2"},  "borrowed", caveat=BORROWED),
 )  # fmt: skip
 
 CLAIMS = (
@@ -77,12 +85,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     threats=(
-        "An encoder from a file is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval.",
-        "Torchvision’s and FAIR’s encoders are larger, saw ImageNet and see enlarged images: they say what weights are worth, not what a method is.",
         "The rates of pretraining ({lr:g}) and of fine-tuning are not tuned; the probe’s is chosen for each run on its validation split.",
-        "MoCo with unlabelled images takes as many epochs over more images, so more steps: what brings what is not told apart.",
         "Images are {image_size} px here, whatever their files have: STL-10’s 96 px are made smaller unless --set image_size=96 says otherwise.",
-        "“Labels here” is trained on the labels from random weights; its fine-tuned accuracy is that of this training itself.",
     ),
     reported=(
         Reported("R3", R3, "69.3 %", "fair-v1", "probe_accuracy", "final", "Images seen at {input_size} px, {probe_epochs} epochs, its own rate"),

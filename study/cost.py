@@ -10,7 +10,7 @@ from study.readings import judged
 from study.record import Record, final_records
 from study.sentences import detectable_words
 from study.space import By, Choice, OneMinus, Span
-from study.stages import expected_trials, standing
+from study.stages import Records, expected_trials, standing
 from study.verdict import delta_of, verdicts
 
 
@@ -65,12 +65,25 @@ def forecast(plan: Plan, records: list[Record], seconds: float, slots: int) -> l
     counts = Counter(record.stage for record in final.values())
     left = sum(max(0, count - counts[stage]) for stage, count in expected_trials(plan).items() if stage != "added")
     total = left + len(final)
-    ended = [record.seconds for record in final.values() if record.status == "finished"]
-    each, known = (sum(ended) / len(ended), "as those that ended") if ended else (seconds, "by a few steps just now, the probe not counted")
+    each, known = mean_seconds(plan, final)
+    if math.isnan(each):
+        each, known = seconds, "by a few steps just now, the probe not counted"
     return [
         f"Cost: {left} of {total} trials are left, about {each:.1f} s each ({known}); {slots} at once: about {duration(left * each / slots)}.",
         f"Detectable: {detectable_words(plan, paired_sd(plan, records), delta_of(plan, final, plan.metrics[0]))}",
     ]
+
+
+def mean_seconds(plan: Plan, records: Records) -> tuple[float, str]:
+    """What a trial takes by those that ended, every arm counted once, and what that rests on; NaN where none ended."""
+    by_arm: dict[str, list[float]] = {}
+    for record in records.values():
+        if record.status == "finished":
+            by_arm.setdefault(record.arm, []).append(record.seconds)
+    if not by_arm:
+        return math.nan, ""
+    of = "" if len(by_arm) == len(plan.running) else f", of {len(by_arm)} of {len(plan.running)} arms"
+    return sum(sum(spent) / len(spent) for spent in by_arm.values()) / len(by_arm), f"as those that ended{of}"
 
 
 def span_words(span: Span) -> str:

@@ -10,6 +10,8 @@ from study.plan import Plan
 from study.record import Record
 from study.stages import EDGE, Records, chosen_point
 
+READ_BY: dict[str, tuple[str, ...]] = {"frozen": (), "supervised": ("schedule", "batch_size")}  # by method, of the fields that the ledger shows
+
 
 class LedgerRow(NamedTuple):
     """One row of the fairness ledger."""
@@ -101,10 +103,16 @@ def fixed_rows(plan: Plan) -> list[LedgerRow]:
     fields = {**plan.base, **plan.stages["final"]}
     for name in ("schedule", "batch_size", "queue_size", "temperature", "key_momentum"):
         if name in fields:
-            values = [arm.values.get(name, fields[name]) for arm in plan.running]
-            told = tuple(f"{value:,}" if isinstance(value, int) else str(value) for value in values)
+            told = tuple(fixed_cell(name, {**fields, **arm.values}) for arm in plan.running)
             rows.append(equal_row("Fixed", name.replace("_", " ").capitalize(), told))
     return rows
+
+
+def fixed_cell(name: str, fields: dict[str, Any]) -> str:
+    """A field of an arm; a dash where its method does not read it."""
+    if name not in READ_BY.get(fields.get("method", ""), (name,)):
+        return "–"
+    return f"{fields[name]:,}" if isinstance(fields[name], int) else str(fields[name])
 
 
 def failure_rows(plan: Plan, records: Records) -> list[LedgerRow]:

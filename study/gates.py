@@ -130,9 +130,10 @@ def seeds_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
         return Gate("Seeds", "failed", f"{count} seeds finished in both arms, {len(ours ^ theirs)} in one only")
     if claim.stage == "final" and ours & used:
         return Gate("Seeds", "failed", f"seeds {sorted(ours & used)} were used to choose")
-    fresh = ", none seen in the search" if claim.stage == "final" else ""
+    fresh = ", none seen in the search" if claim.stage == "final" and used else ""
     least = least_seeds(plan, claim.stage)
-    return Gate("Seeds", "passed" if count >= least else "failed", f"{count}, at least {least} needed; the same in both arms{fresh}")
+    told = f"{count} seed{'' if count == 1 else 's'}, the same in both arms{fresh}; at least {least} are needed"
+    return Gate("Seeds", "passed" if count >= least else "failed", told)
 
 
 def splits_gate(plan: Plan, records: Records) -> Gate:

@@ -42,6 +42,7 @@ def threats(plan: Plan, records: list[Record], verdicts: list[Verdict]) -> list[
         f"Its data are {plan.data.get('title', plan.data.get('name', ''))} and its sizes those of the {plan.profile} profile ({plan.sizes.note}). It says nothing of other data or longer training."
     ]
     said += [threat.format(**plan.base) for threat in plan.threats]
+    said += dict.fromkeys(arm.caveat.format(**{**plan.base, **arm.values}) for arm in plan.running if arm.caveat)
     images = plan.data.get("counts", {}).get("test", 0)
     if images and images < 2000:
         said.append(f"{images} test images: one image is {100 / images:.2f} points, so the binomial sd of an accuracy sets δ.")

@@ -91,14 +91,15 @@ def ours(plan: Plan, records: Records, row: Reported) -> str:
     """Mean, interval and n of the arm that stands beside a reported number, or why there is none."""
     if not row.metric:
         return "the section on attention maps, where runs left such"
-    if why := plan.why_absent(row.arm):
-        return f"{plan.arm(row.arm).title}: not run: {why.split(':')[0]}"
     metric = plan.metric(row.metric)
+    what = f"{plan.arm(row.arm).title}, {metric.title}"
+    if why := plan.why_absent(row.arm):
+        return f"{what}: not run, {why.split(':')[0]}"
     values = list(values_of(plan, records, row.arm, row.stage, metric).values())
     if not values:
-        return f"{plan.arm(row.arm).title}: not run yet"
+        return f"{what}: not run yet"
     unit, places = "%" if metric.unit == "points" else metric.unit, digits(metric)
     low, high = t_interval(values)
     bounds = "" if math.isnan(low) else f" [{number(low, places)}, {number(high, places)}]"
     mean = sum(values) / len(values)
-    return f"{plan.arm(row.arm).title}, {metric.title}: {number(mean, places)} {unit}{bounds}, n = {len(values)}, {STAGES[row.stage]}"
+    return f"{what}: {number(mean, places)} {unit}{bounds}, n = {len(values)}, {STAGES[row.stage]}"

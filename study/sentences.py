@@ -42,7 +42,7 @@ def answer(plan: Plan, verdict: Verdict | None) -> tuple[str, str]:
     better, than = titles(plan, verdict)
     r = verdict.result
     size, bounds = f"{abs(r.mean):.{digits(metric)}f} {metric.unit} of {metric.title}", interval(verdict, metric)
-    pairs = f"{100 * r.level:.3g} % interval, n = {r.n} pairs on the same seeds"
+    pairs = f"{100 * r.level:.3g} % interval, n = {r.n} pairs on the same seeds" if r.n > 1 else "n = 1 pair, no interval"
     effect = f"{signed(r.mean, metric)} {metric.unit} of {metric.title} {bounds}" if r.n > 1 else f"{signed(r.mean, metric)} {metric.unit}, one pair"
     how, even = asked_how(plan, verdict)
     said = {

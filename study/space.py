@@ -118,6 +118,7 @@ class Arm:
     of: str = ""  # it makes no trials but reads those of this arm
     reads: dict[str, str] = field(default_factory=dict)  # metrics that it reads from other keys of a result; an empty key: it has none
     curve: str = ""  # "metric = key/entry": its epochs are that list of a result
+    caveat: str = ""  # what a result with this arm is not; {field} is filled in
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""Arms that are read off the trials of others, arms that cannot be run here, values along an axis, printed numbers, and pictures."""
+"""Arms that are read off the trials of others, arms that cannot be run here, values along an axis, and printed numbers."""
 
-import base64
-import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,13 +8,16 @@ from test_report import read, write_study
 from toy import DATA, SPACE, complete, run_all
 
 from study.cli import begun_from
+from study.cost import mean_seconds
 from study.errors import StudyError
 from study.plan import arms_of, check_free, make_plan, plan_of
 from study.plan_file import fix_plan, read_study
 from study.readings import judged
+from study.record import Record
 from study.report import write_report
 from study.report_along import spots_of
-from study.report_maps import positions, tile
+from study.report_ends import threats
+from study.sentences import answer
 from study.space import Arm, Claim, Profile, Replica, Reported
 from study.stages import due, expected_trials
 from study.verdict import verdicts
@@ -35,7 +37,7 @@ SWEEP = replace(
     reference="red-30",
     arms=(
         Arm("red", "Red", {"colour": "red"}, {}, {}, in_report=False),
-        Arm("blue", "Blue", {"colour": "blue"}, {}, {}, in_report=False),
+        Arm("blue", "Blue", {"colour": "blue"}, {}, {}, in_report=False, caveat="Blue is {colour} and has {epochs} epochs."),
         *(reading(rate) for rate in RATES),
         *(reading(rate, "blue") for rate in RATES),
         Arm("extra", "Extra", {"colour": "green"}, {}, {}, in_report=False, optional=True),
@@ -81,6 +83,29 @@ def test_one_trial_a_seed_serves_all_its_readings(tmp_path):
     assert verdict.label == "supported"
     assert verdict.result.mean == pytest.approx(10.0)
     assert verdict.result.n == 7
+
+
+def test_a_caveat_of_an_arm_that_ran_stands_among_the_threats(tmp_path):
+    plan = sweep()
+    records = run_all(plan, sweep_task, tmp_path)
+    assert f"Blue is blue and has {plan.base['epochs']} epochs." in threats(plan, records, [])
+
+
+def test_one_pair_has_no_interval_to_name(tmp_path):
+    plan = sweep()
+    records = run_all(replace(plan, sizes=replace(plan.sizes, final_seeds=1)), sweep_task, tmp_path)
+    said = " ".join(answer(plan, verdicts(plan, judged(plan, records))[0]))
+    assert said == ("Not testable: 1 seed, the same in both arms; at least 6 are needed. Measured: +10.0 points, one pair (n = 1 pair, no interval).")
+
+
+def test_the_estimate_counts_every_arm_once_and_says_whose_trials_it_knows():
+    plan, spent = sweep(), {"red": 10.0, "blue": 20.0}
+    trials = [trial for trial in due(plan, {}) if trial.stage == "final"]
+    kept = [trial for trial in trials if trial.arm == "red" or trial.seed < 103]
+    some = {t.id: Record(t.id, t.stage, t.arm, t.seed, "finished", {}, {}, "", [], {}, "", spent[t.arm], "", {}, "", "", "") for t in kept}
+    assert mean_seconds(plan, some) == (15.0, "as those that ended")
+    assert mean_seconds(plan, {id: r for id, r in some.items() if r.arm == "red"}) == (10.0, "as those that ended, of 1 of 2 arms")
+    assert math.isnan(mean_seconds(plan, {})[0])
 
 
 def test_a_reading_has_the_epochs_of_its_list(tmp_path):
@@ -139,7 +164,8 @@ def test_an_absent_arm_is_not_run_and_its_claims_say_why(tmp_path):
     write_report(folder)
     page = read(folder)
     assert "Blue is not run: weights absent: put them somewhere." in page.text
-    assert "blue 10: not run: weights absent" in page.text
+    assert "blue 10, score: not run, weights absent" in page.text
+    assert "Blue is blue" not in page.text, "a caveat goes with its arm"
 
 
 def test_where_the_primary_arms_are_absent_the_first_screen_says_so(tmp_path):
@@ -236,58 +262,3 @@ def test_a_line_needs_three_places(tmp_path):
     few = replace(plan, arms=tuple(arm for arm in plan.arms if arm.name != "blue-1"))
     assert list(spots_of(plan, found, plan.metrics[0])) == ["red", "blue"]
     assert list(spots_of(few, found, plan.metrics[0])) == ["red"]
-
-
-PICTURE = {
-    "image": base64.b64encode(b"a picture").decode(), "label": "cat", "answer": "<dog>",
-    "maps": {"attention after layer3": [[0.7, 0.1], [0.1, 0.1]], "probe's answer from layer3": [[1.0, 0.0], [0.0, 0.0]]},
-}  # fmt: skip
-
-
-def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
-    plan = sweep()
-    plan = replace(plan, arms=tuple(replace(arm, values={**arm.values, "pictures": 2}) if arm.name == "red" else arm for arm in plan.arms))
-    records = run_all(plan, sweep_task, tmp_path)
-    folder = write_study(tmp_path / "results", plan, records)
-    first = next(record for record in records if record.stage == "final" and record.arm == "red")
-    place = folder / "trials" / first.trial
-    place.mkdir(parents=True)
-    (place / "pictures.json").write_text(json.dumps([PICTURE, {**PICTURE, "answer": "cat"}]))
-    write_report(folder)
-    page = read(folder)
-    assert "Red, attention after layer3: the weight rests on 2.6 of 4 positions" in page.text
-    assert "Red, probe's answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
-    assert "cat, read as <dog>" in page.text
-    assert "n = 2 test images, every class in turn, 1 of them answered rightly; one encoder, seed 101; no interval." in page.text
-    nan = float("nan")
-    for broken in (
-        "[{",
-        "[3]",
-        *(json.dumps([{**PICTURE, "maps": maps}]) for maps in (None, {"a": []}, {"a": [["x"]]}, {"a": [[nan, nan]]}, {"a": [[]]})),
-    ):
-        (place / "pictures.json").write_text(broken)
-        write_report(folder)
-        page = read(folder)
-        assert "maps" in page.ids
-        assert "Of Red no readable pictures.json lies in the folders of the final trials" in page.text, broken
-        assert "maps-red-0" not in page.ids
-    later = [record for record in records if record.stage == "final" and record.arm == "red"][1]
-    (folder / "trials" / later.trial).mkdir()
-    (folder / "trials" / later.trial / "pictures.json").write_text(json.dumps([PICTURE]))
-    write_report(folder)
-    assert "one encoder, seed 102; no interval." in read(folder).text
-
-
-def test_an_arm_without_pictures_has_no_part_of_maps(tmp_path):
-    plan = sweep()
-    folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
-    write_report(folder)
-    assert "maps" not in read(folder).ids
-
-
-def test_weights_are_drawn_in_steps_of_the_largest_and_words_are_escaped():
-    svg = tile(PICTURE, "attention after layer3")["svg"]
-    assert '<path class="heat" opacity="0.85" d="M0 0h32v32h-32z"/>' in svg
-    assert svg.count("M") == 4  # 0.1 of 0.7 is a seventh: the first step
-    assert "<dog>" not in svg
-    assert positions([[0.25, 0.25], [0.25, 0.25]]) == pytest.approx(4)
