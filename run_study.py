@@ -109,7 +109,7 @@ def plan_study(command: Namespace, space: Space, profile: str, sizes: Profile) -
     check_free(space, overrides, sizes)
     wish = {**space.fixed, **sizes.values, **in_every_stage(overrides, sizes)}
     variants = {arm.name: arm.values for arm in space.arms if not arm.of}
-    download = {given, *(WEIGHTS if profile != "quick" and not command.plan else ())}
+    download = {given, command.weights, *(WEIGHTS if profile != "quick" and not command.plan else ())}
     try:
         found = ready(
             command.dataset or sizes.dataset, wish, variants, Path(command.data_dir), command.workers,

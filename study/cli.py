@@ -95,7 +95,7 @@ def begun_from(weights: str | None, space: Space, overrides: dict[str, Any], pub
         given: what the field says in place of a file, which may move.
 
     Returns:
-        The overrides, and the weights that the command names; empty: none.
+        The overrides, and the weights that are for no arm of that name; empty: none.
 
     Raises:
         StudyError: --set says something else.
@@ -106,7 +106,9 @@ def begun_from(weights: str | None, space: Space, overrides: dict[str, Any], pub
     if weights is None and "weights" in overrides and any(named):
         raise StudyError(f"--set weights would give its file to every arm of {space.name}, whose arms are about weights; use --weights")
     wished = overrides.get("weights", weights) or ""
-    if weights is not None and (weights in named or given in named):
+    if weights is not None and weights in named:
+        return overrides, ""
+    if weights is not None and given in named:
         return overrides, wished
     return ({**overrides, "weights": wished if wished in published else given} if wished else overrides), wished
 

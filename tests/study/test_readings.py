@@ -214,7 +214,8 @@ def test_weights_are_for_all_unless_an_arm_names_or_takes_them():
     )
     assert begun_from(None, SPACE, {}, ["fair"], "given") == ({}, "")
     named = replace(SPACE, arms=(*SPACE.arms, Arm("given", "Given", {"weights": "given"}, {}, {}), Arm("theirs", "T", {"weights": "fair"}, {}, {})))
-    assert begun_from("some.pt", named, {}, ["fair"], "given")[0] == begun_from("fair", named, {}, ["fair"], "given")[0] == {}
+    assert begun_from("some.pt", named, {}, ["fair"], "given") == ({}, "some.pt")
+    assert begun_from("fair", named, {}, ["fair"], "given") == ({}, "")
     with pytest.raises(StudyError, match="must be the same"):
         begun_from("some.pt", SPACE, {"weights": "other.pt"}, (), "given")
     with pytest.raises(StudyError, match="--set weights would give its file to every arm of toy"):
