@@ -61,10 +61,11 @@ def run_batch(batch: Batch) -> int:
     with written(batch.records) as file:
         done = ended(batch.records)
         left = [line for line in lines if line["trial"] not in done]
+        found = files_of([Config.of(line["config"]) for line in left], batch.weights or "", batch.data_dir)
         caches = cached(left, batch)
         print(f"{len(lines)} trials, {len(lines) - len(left)} of them done; {min(batch.at_once, max(1, len(left)))} at once", flush=True)
         failed = 0
-        for count, record in enumerate(results(left, caches, batch), start=len(lines) - len(left) + 1):
+        for count, record in enumerate(results(left, caches, found, batch), start=len(lines) - len(left) + 1):
             file.write(json.dumps(record) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -155,10 +156,9 @@ def cached(lines: list[Line], batch: Batch) -> dict[str, Path]:
     return found
 
 
-def results(lines: list[Line], caches: dict[str, Path], batch: Batch) -> Iterator[dict[str, Any]]:
+def results(lines: list[Line], caches: dict[str, Path], weights: dict[str, Path], batch: Batch) -> Iterator[dict[str, Any]]:
     """The records as trials end."""
-    found = files_of([Config.of(line["config"]) for line in lines], batch.weights or "", batch.data_dir)
-    work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], found, batch.threads) for line in lines]
+    work = [(line, batch.folder / line["trial"], caches[line["fingerprint"]], weights, batch.threads) for line in lines]
     if batch.at_once == 1:
         yield from (record_of(*one) for one in work)
         return

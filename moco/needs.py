@@ -9,6 +9,7 @@ from moco.config import Config
 from moco.data import Dataset, statistics
 from moco.encoder import Encoder
 from moco.guard import DataError
+from moco.optimizers import OPTIMIZERS
 from moco.pretrained import GIVEN, WEIGHTS, WeightsAbsent, find, key
 from moco.weights import digest, load_backbone
 
@@ -101,6 +102,8 @@ def essence(values: dict[str, Any]) -> dict[str, Any]:
         same["input_size"] = 0
     if config.splits == 1 and config.batch_norm != "sync":
         same |= {"batch_norm": "plain", "batch_norm_splits": 1}
+    if config.weight_decay == 0 and config.optimizer.removesuffix("w") in OPTIMIZERS:  # how a decay of 0 is applied makes no difference
+        same["optimizer"] = config.optimizer.removesuffix("w")
     if config.attention == "none":
         same |= {name: value for name, value in Config().to_dict().items() if name.startswith("attention_")}
     return {**config.to_dict(), **same}

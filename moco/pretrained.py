@@ -127,8 +127,8 @@ def files_of(configs: Iterable[Config], given: str, data_dir: Path) -> dict[str,
     found: dict[str, Path] = {}
     for name, encoder, sha256 in sorted({(config.weights, config.encoder, config.weights_sha256) for config in configs}):
         if name == GIVEN:
-            if not given or digest(Path(given)) != sha256:
-                told = f"{given} is another" if given else "none was named"
+            if not Path(given).is_file() or digest(Path(given)) != sha256:
+                told = f"{given} is {'another' if Path(given).is_file() else 'none'}" if given else "none was named"
                 raise ValueError(f"--weights must name the file from which trials begin, with the SHA-256 {sha256[:12]}…; {told}")
             found[key(sha256)] = Path(given)
         try:

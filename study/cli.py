@@ -98,8 +98,10 @@ def begun_from(weights: str | None, space: Space, overrides: dict[str, Any], pub
         The overrides, and the weights that are for no arm of that name; empty: none.
 
     Raises:
-        StudyError: --set says something else.
+        StudyError: it is empty, or --set says something else.
     """
+    if weights == "":
+        raise StudyError(f"--weights must be one of {', '.join(published)}, or a file; got ''")
     if weights is not None and overrides.get("weights", weights) != weights:
         raise StudyError("--set weights and --weights must be the same; give one of them")
     named = [arm.values.get("weights") for arm in space.arms]

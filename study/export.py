@@ -2,13 +2,13 @@
 
 import json
 import math
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.errors import StudyError
 from study.files import write_atomically
+from study.pictures import pictures_of
 from study.plan import Plan
 from study.record import Ledger, Record, final_records, record_of
 from study.stages import Records, due
@@ -41,14 +41,14 @@ class Adopted(NamedTuple):
     """What became of foreign records."""
 
     taken: list[str]  # ids
-    pictured: int  # of these came with the pictures that the trial left
+    pictured: int  # came with the pictures that their trials left
     known: list[str]  # ended here already
     refused: list[str]  # each with the reason
 
     def words(self, path: Path) -> str:
         """For the user."""
-        pictured = f", {self.pictured} of them with pictures" if self.pictured else ""
-        said = f"{path}: {len(self.taken)} records taken{pictured}, {len(self.known)} known already"
+        pictured = f", pictures of {self.pictured} taken along" if self.pictured else ""
+        said = f"{path}: {len(self.taken)} records taken, {len(self.known)} known already{pictured}"
         return f"{said}, {len(self.refused)} refused: {'; '.join(self.refused)}" if self.refused else said
 
 
@@ -81,23 +81,28 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
         left = [record for record in left if record.trial not in done]
     asked = {trial.id: trial for trial in due(plan, done)}
     refused = [f"{record.trial} ({why_not(plan, record, record.trial in asked)})" for record in left]
-    return Adopted(taken, taken_along(path.with_name(f"{path.stem}-trials"), ledger.path.parent / "trials", taken), known, refused)
+    pictured = taken_along(path.with_name(f"{path.stem}-trials"), ledger.path.parent / "trials", [*taken, *known])
+    return Adopted(taken, pictured, known, refused)
 
 
 def taken_along(source: Path, trials: Path, ids: list[str]) -> int:
-    """Copies the pictures of these trials; of how many there were some.
+    """Copies the pictures of these trials that are not here yet; of how many.
 
     Raises:
-        StudyError: they cannot be copied.
+        StudyError: they cannot be written; the records are kept, and the same command tries again.
     """
-    there = [id for id in ids if (source / id / "pictures.json").is_file()]
-    for id in there:
+    count = 0
+    for id in ids:
+        target = trials / id / "pictures.json"
+        if target.exists() or not (pictures := pictures_of(source / id / "pictures.json")):
+            continue
         try:
-            (trials / id).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / id / "pictures.json", trials / id / "pictures.json")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, json.dumps(pictures))
         except OSError as error:
-            raise StudyError(f"the pictures of trial {id} cannot be copied ({error})") from None
-    return len(there)
+            raise StudyError(f"the pictures of trial {id} cannot be copied to {target} ({error}); the records are taken") from None
+        count += 1
+    return count
 
 
 def unsound(plan: Plan, record: Record) -> str:

@@ -161,7 +161,9 @@ def check_free(space: Space, overrides: dict[str, Any], sizes: Profile) -> None:
     """
     central = {space.reference, *(name for claim in space.claims if claim.role == "primary" for name in (claim.better, claim.than))}
     central |= {arm.of for arm in space.arms if arm.name in central}
-    taken = {"seed", "dataset"} | {name for fields in space.stages.values() for name in fields if name not in sizes.final}
+    if void := [name for name, value in overrides.items() if name in sizes.final and value == 0]:
+        raise StudyError(f"--set {void[0]} must be above 0: the final stage measures by it; got 0")
+    taken = {"seed", "dataset", "method"} | {name for fields in space.stages.values() for name in fields if name not in sizes.final}
     for arm in space.arms:
         taken |= {*tuned(space, arm), *(arm.values if arm.name in central else ())}
     if wrong := [name for name in overrides if name in taken]:

@@ -67,9 +67,15 @@ def write_report(folder: Path) -> Written:
     """
     study = read_study(folder)
     plan, records = plan_of(study["plan"]), read_records(folder)
-    found = verdicts(plan, judged(plan, records))
     page = folder / "report.html"
-    text = render(plan, study, records, found, folder)
+    try:
+        found = verdicts(plan, judged(plan, records))
+        text = render(plan, study, records, found, folder)
+    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as problem:
+        if plan.hash == study["hash"]:
+            raise  # our own mistake
+        told = "it was edited, or is of another version"
+        raise StudyError(f"{folder / 'study.json'} must be the plan of a study of this version; {told}: no page can be drawn ({problem!r})") from None
     try:
         write_flat(folder, records)
         write_atomically(page, text)

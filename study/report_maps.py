@@ -1,6 +1,5 @@
 """The page's attention maps, from the `pictures.json` that trials left: images, and by name weights over their positions."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,12 @@ from markupsafe import Markup, escape
 
 from study.gates import of_stage
 from study.panel import joined
+from study.pictures import Picture, pictures_of
 from study.plan import Plan
 from study.stages import Records
 
 STEPS = ((0.1, 0.2), (0.325, 0.4), (0.55, 0.62), (0.775, 0.85))  # of the image's largest weight, from here on: opacity
 SIDE = 64  # units of a picture's side
-
-Picture = dict[str, Any]  # image: PNG in base64; label, answer; maps: by name rows of weights
 
 
 def maps(plan: Plan, records: Records, folder: Path) -> dict[str, Any] | None:
@@ -31,20 +29,6 @@ def maps(plan: Plan, records: Records, folder: Path) -> dict[str, Any] | None:
                 figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, seed, [p for p in pictures if name in p["maps"]]))
         missing += [arm.title] if runs and not by_seed else []
     return {"figures": figures, "missing": joined(missing) if missing else ""} if asked else None
-
-
-def pictures_of(path: Path) -> list[Picture]:
-    """The pictures of a file; none where there is no such file or it cannot be read."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return [picture for picture in found if {"image", "label", "answer", "maps"} <= picture.keys() and all(map(sound, picture["maps"].values()))]
-    except (OSError, ValueError, TypeError, AttributeError):
-        return []
-
-
-def sound(grid: Any) -> bool:
-    """Whether it is a map: rows of as many weights each, none of them NaN or negative."""
-    return len({len(row) for row in grid}) == 1 and all(0 <= weight <= 1 for row in grid for weight in row) and len(grid[0]) > 0
 
 
 def figure(id: str, arm: str, name: str, seed: int, pictures: list[Picture]) -> dict[str, Any]:

@@ -187,6 +187,8 @@ def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
         ({"batch_norm": "plain"}, {"batch_norm": "split"}, False),
         ({"batch_norm": "plain"}, {"batch_norm": "sync"}, False),
         ({}, {"attention_score": "uniform"}, True),
+        ({"optimizer": "adam"}, {"optimizer": "adamw"}, False),
+        ({"optimizer": "adam", "weight_decay": 0.0}, {"optimizer": "adamw", "weight_decay": 0.0}, True),
     ],
 )
 def test_trials_of_one_essence_are_one_trial(one, other, same):

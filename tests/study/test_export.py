@@ -49,9 +49,32 @@ def test_pictures_beside_the_records_come_along(finished, ledger, tmp_path):
     place = tmp_path / "more-trials" / records[0].trial
     place.mkdir(parents=True)
     (place / "pictures.json").write_text("[]")
-    found = adopt(plan, ledger, written(tmp_path / "more.jsonl", records[:2]))
-    assert found.words(tmp_path / "more.jsonl").endswith("more.jsonl: 2 records taken, 1 of them with pictures, 0 known already")
-    assert (ledger.path.parent / "trials" / records[0].trial / "pictures.json").read_text() == "[]"
+    file = written(tmp_path / "more.jsonl", records[:2])
+    assert adopt(plan, ledger, file).words(file).endswith("more.jsonl: 2 records taken, 0 known already"), "there are none in it"
+    picture = {"image": "", "label": "cat", "answer": "dog", "maps": {"a": [[1.0]]}}
+    (place / "pictures.json").write_text(json.dumps([picture]))
+    assert adopt(plan, ledger, file).words(file).endswith("0 records taken, 2 known already, pictures of 1 taken along")
+    kept = ledger.path.parent / "trials" / records[0].trial / "pictures.json"
+    assert json.loads(kept.read_text()) == [picture]
+    assert not adopt(plan, ledger, file).pictured, "they are here"
+    kept.unlink()
+    (place / "elsewhere.json").write_text(json.dumps([picture]))
+    (place / "pictures.json").unlink()
+    (place / "pictures.json").symlink_to("elsewhere.json")
+    assert not adopt(plan, ledger, file).pictured, "a link may lead anywhere"
+
+
+def test_pictures_that_cannot_be_written_are_a_sentence_and_come_along_later(finished, ledger, tmp_path):
+    plan, records = finished
+    place = tmp_path / "more-trials" / records[0].trial
+    place.mkdir(parents=True)
+    (place / "pictures.json").write_text(json.dumps([{"image": "", "label": "cat", "answer": "dog", "maps": {}}]))
+    file, trials = written(tmp_path / "more.jsonl", records[:1]), ledger.path.parent / "trials"
+    trials.write_text("in the way")
+    with pytest.raises(StudyError, match=r"cannot be copied to .*; the records are taken"):
+        adopt(plan, ledger, file)
+    trials.unlink()
+    assert adopt(plan, ledger, file).pictured == 1
 
 
 def test_a_metric_that_only_some_stages_measure_is_not_asked_of_all(finished, ledger, tmp_path):

@@ -1,5 +1,6 @@
 """Arms that are read off the trials of others, arms that cannot be run here, values along an axis, and printed numbers."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -216,6 +217,8 @@ def test_weights_are_for_all_unless_an_arm_names_or_takes_them():
     named = replace(SPACE, arms=(*SPACE.arms, Arm("given", "Given", {"weights": "given"}, {}, {}), Arm("theirs", "T", {"weights": "fair"}, {}, {})))
     assert begun_from("some.pt", named, {}, ["fair"], "given") == ({}, "some.pt")
     assert begun_from("fair", named, {}, ["fair"], "given") == ({}, "")
+    with pytest.raises(StudyError, match="--weights must be one of fair, or a file; got ''"):
+        begun_from("", SPACE, {}, ["fair"], "given")
     with pytest.raises(StudyError, match="must be the same"):
         begun_from("some.pt", SPACE, {"weights": "other.pt"}, (), "given")
     with pytest.raises(StudyError, match="--set weights would give its file to every arm of toy"):
@@ -255,6 +258,31 @@ def test_a_field_that_only_other_arms_set_is_free_and_they_keep_their_own():
     check_free(space, {"mode": "low"}, sizes)
     with pytest.raises(StudyError, match="--set colour is not free"):
         check_free(space, {"colour": "blue"}, sizes)
+
+
+@pytest.mark.parametrize("change", [{"reference": "none of them"}, {"metrics": []}, {"data": []}, {"base": {}}])
+def test_a_plan_that_was_edited_is_a_sentence_and_a_mistake_of_ours_is_not(tmp_path, change):
+    plan = sweep()
+    folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
+    study = json.loads((folder / "study.json").read_text())
+    study["plan"] |= change
+    (folder / "study.json").write_text(json.dumps(study))
+    with pytest.raises(StudyError, match=r"study.json must be the plan of a study of this version; it was edited"):
+        write_report(folder)
+    study["hash"] = plan_of(study["plan"]).hash
+    (folder / "study.json").write_text(json.dumps(study))
+    with pytest.raises((LookupError, TypeError, StopIteration, AttributeError)):
+        write_report(folder)
+
+
+def test_a_size_of_the_final_stage_is_above_0():
+    with pytest.raises(StudyError, match="--set gain must be above 0: the final stage measures by it"):
+        check_free(SWEEP, {"gain": 0.0}, SWEEP.profiles["quick"])
+
+
+def test_what_a_run_is_at_all_is_not_free():
+    with pytest.raises(StudyError, match="--set method is not free"):
+        check_free(SWEEP, {"method": "supervised"}, SWEEP.profiles["quick"])
 
 
 def test_a_line_needs_three_places(tmp_path):

@@ -37,6 +37,9 @@ def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
     for broken in (
         "[{",
         "[3]",
+        "[" * 100_000,
+        json.dumps([{**PICTURE, "label": "\ud800"}]),
+        json.dumps([{**PICTURE, "image": 3}]),
         *(json.dumps([{**PICTURE, "maps": maps}]) for maps in (None, {"a": []}, {"a": [["x"]]}, {"a": [[nan, nan]]}, {"a": [[]]})),
     ):
         (place / "pictures.json").write_text(broken)
