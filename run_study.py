@@ -56,9 +56,9 @@ def space_of(name: str | None, names: list[str]) -> Space:
 
 def list_spaces(names: list[str]) -> int:
     """Prints each space with its question."""
-    for name in names:
-        space = space_of(name, names)
-        print(f"{name:14} {space.question}  ({space.rows or 'not in the report'})")
+    spaces = [space_of(name, names) for name in names]
+    rows = (f"{space.name:14} {space.question}  ({space.rows or 'not in the report'})" for space in spaces)
+    print(*rows, "\nR1 to R10 are the experiments of the student report of 2020 that these spaces repeat.", sep="\n")
     return 0
 
 

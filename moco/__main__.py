@@ -65,6 +65,8 @@ def batch(command: Namespace) -> int:
     try:
         if not command.records:
             raise ValueError("--trials needs --records: the file that takes what came of them")
+        if void := [name for name in cli.values_of(command) if name not in ("dataset", "weights")]:
+            raise ValueError(f"{cli.option(void[0])} has no effect on trials of a study, which have their own fields; leave it out")
         trials, records = Path(command.trials), Path(command.records)
         folder = Path(command.out) if command.out else records.with_name(f"{records.stem}-trials")
         failed = run_batch(Batch(trials, records, folder, command.dataset, Path(command.data_dir), command.weights, command.at_once, command.threads))

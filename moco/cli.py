@@ -184,7 +184,8 @@ def lines_of(result: dict[str, Any], config: Config, images: int, folder: Path) 
             f"  fine-tuned      {result['finetune_accuracy']:.2%} ({config.finetune_epochs} epochs, lr {config.finetune_lr:g}; a copy, not kept)"
         )
     said.append(f"Effective rank of the features {result['effective_rank']:.1f} of {result['feature_size']}")
-    return [*said, *result["remarks"], f"Encoder, confusion matrix and numbers: {folder}"]
+    maps = [f"Attention maps of {config.pictures} images, as PNGs with weights: {folder / 'pictures.json'}"] if config.pictures else []
+    return [*said, *result["remarks"], *maps, f"Encoder, confusion matrix and numbers: {folder}"]
 
 
 def strict(row: dict[str, Any]) -> str:

@@ -42,9 +42,10 @@ ARMS = (
 CLAIMS = (
     Claim("attention", "after23", "none", "probe_accuracy", "final", "primary",
           "Attention after stages 2 and 3 raises MoCo’s probe accuracy"),
-    Claim("finetuned", "after23", "none", "finetune_accuracy", "final", "secondary", "It raises the fine-tuned accuracy"),
+    Claim("finetuned", "after23", "none", "finetune_accuracy", "final", "secondary",
+          "Attention after stages 2 and 3 raises the fine-tuned accuracy"),
     Claim("control", "after23", "control", "probe_accuracy", "final", "secondary",
-          "It reaches a higher probe accuracy than uniform weights on the same stages with as many parameters: what attention itself adds"),
+          "Attention after stages 2 and 3 beats uniform weights with as many parameters: what attention itself adds"),
     Claim("after1", "after1", "none", "probe_accuracy", "final", "family", "Attention after stage 1 raises the probe accuracy"),
     Claim("after2", "after2", "none", "probe_accuracy", "final", "family", "Attention after stage 2 raises the probe accuracy"),
     Claim("after3", "after3", "none", "probe_accuracy", "final", "family", "Attention after stage 3 raises the probe accuracy"),

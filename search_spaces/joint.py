@@ -1,4 +1,4 @@
-"""How far does MoCo get on this dataset when everything is searched together, and is that better than the published recipe?
+"""Does a search over everything beat MoCo's published recipe on this dataset?
 
 An adaptive search over optimizer, learning rate, weight decay, key momentum, queue size, temperature and attention placement; the best point
 against the recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good setting. It does not compare optimizers: that is what
@@ -83,7 +83,7 @@ PROFILES = {
 
 SPACE = Space(
     name="joint",
-    question="How far above the published recipe does a search over everything get?",
+    question="Does a search over everything beat MoCo’s published recipe?",
     scientific="setting",
     rows="",
     reference="published",

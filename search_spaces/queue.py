@@ -34,7 +34,7 @@ OWN = Metric("own_keys", "own keys in the queue", "points", 100.0, False, 1.0)
 
 CLAIMS = (
     Claim("long", "k-1024", "k-65536", "probe_accuracy", "final", "primary", "A queue of 1,024 reaches a higher probe accuracy than one of 65,536"),
-    Claim("knn", "k-1024", "k-65536", "knn_accuracy", "final", "secondary", "It reaches a higher kNN accuracy, too"),
+    Claim("knn", "k-1024", "k-65536", "knn_accuracy", "final", "secondary", "A queue of 1,024 reaches a higher kNN accuracy, too"),
     Claim("own", "k-1024", "k-65536", "own_keys", "final", "secondary", "In the shorter queue fewer queries meet an older key of their own image"),
     Claim("longer", "k-4096", "k-1024", "probe_accuracy", "final", "family", "A queue of 4,096 reaches a higher probe accuracy than one of 1,024"),
     Claim("shorter", "k-256", "k-1024", "probe_accuracy", "final", "family", "A queue of 256 reaches a higher probe accuracy than one of 1,024"),

@@ -1,4 +1,4 @@
-"""What is MoCo pretraining worth on a small dataset: against no training, against labels, and against weights from ImageNet?
+"""Is MoCo pretraining on a small dataset worth it: against no training, against labels, and against weights from ImageNet?
 
 The report compares FAIR's encoder, 69.3 %, with one pretrained on labels, 78 %, on CIFAR-10 (R3, R4), announces STL-10 (R7) and drops
 SVHN (R8). Here every encoder is probed and fine-tuned alike, on CIFAR-10, `--dataset stl10`, `--dataset svhn` or images of your own.
@@ -32,7 +32,8 @@ ARMS = (
         reads={"finetune_accuracy": "supervised_accuracy"},
         caveat="“Labels here” is trained on the labels from random weights; its fine-tuned accuracy is that of this training itself."),
     arm("given",       "Given",         {"method": "frozen", "weights": "given"},
-        caveat="The given encoder is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval."),
+        caveat="The given encoder is one encoder: over the seeds only probe and fine-tuning differ; its own luck is in no interval, and what it was "
+        "trained on, and for how long, is counted nowhere."),
     arm("torchvision", "Torchvision",   {**RESNET50, "weights": "torchvision"},   "borrowed", caveat=BORROWED),
     arm("fair-v1",     "FAIR v1",       {**RESNET50, "weights": "fair-moco-v1"},  "borrowed", caveat=BORROWED),
     arm("fair-v2",     "FAIR v2",       {**RESNET50, "weights": "fair-moco-v2"},  "borrowed", caveat=BORROWED),
@@ -68,7 +69,7 @@ OURS = "Encoder: {encoder}, width {width:g}, pretrained here for {epochs} epochs
 
 SPACE = Space(
     name="transfer",
-    question="What is MoCo pretraining worth on a small dataset?",
+    question="Is MoCo pretraining on a small dataset worth it?",
     scientific="source of the weights",
     rows="R3, R4, R7, R8",
     reference="random",
@@ -93,7 +94,7 @@ SPACE = Space(
         Reported("R3", R3, "69.3 %", "moco", "probe_accuracy", "final", OURS),
         Reported("R4", R4, "78 %", "torchvision", "probe_accuracy", "final", OPEN),
         Reported("R4", R4, "78 %", "torchvision", "finetune_accuracy", "final", OPEN),
-        Reported("R7", "STL-10, the best settings", "none printed", "moco", "probe_accuracy", "final", OURS + "; give --dataset stl10"),
-        Reported("R8", "SVHN", "none printed", "moco", "probe_accuracy", "final", OURS + "; give --dataset svhn"),
+        Reported("R7", "STL-10, the best settings", "none printed", "moco", "probe_accuracy", "final", OURS, dataset="stl10"),
+        Reported("R8", "SVHN", "none printed", "moco", "probe_accuracy", "final", OURS, dataset="svhn"),
     ),
 )  # fmt: skip

@@ -50,6 +50,7 @@ def describe(plan: Plan, records: list[Record], seconds: float, slots: int) -> s
     if plan.explore:
         lines += ["", f"{plan.arm(plan.explore.arm).title} is searched adaptively for {' and '.join(name for name, _ in plan.explore.objectives)}:"]
         lines += [f"  {name:15}{span_words(span)}" for name, span in plan.explore.search.items()]
+    lines += ["", f"Arms by name, as --set arms=NAME,NAME takes them: {', '.join(arm.name for arm in plan.arms)}."]
     lines += ["", *forecast(plan, records, seconds, slots), "Claims:", *(f"  {claim.role:10} {claim.words}" for claim in plan.claims)]
     return "\n".join(lines)
 
@@ -64,12 +65,13 @@ def forecast(plan: Plan, records: list[Record], seconds: float, slots: int) -> l
     final = standing(plan, final_records(records))
     counts = Counter(record.stage for record in final.values())
     left = sum(max(0, count - counts[stage]) for stage, count in expected_trials(plan).items() if stage != "added")
-    total = left + len(final)
+    total, more = left + len(final), expected_trials(plan).get("added", 0) - counts["added"]
+    added = f" and up to {more} more at edges" if more > 0 else ""
     each, known = mean_seconds(plan, final)
     if math.isnan(each):
         each, known = seconds, "by a few steps just now, the probe not counted"
     return [
-        f"Cost: {left} of {total} trials are left, about {each:.1f} s each ({known}); {slots} at once: about {duration(left * each / slots)}.",
+        f"Cost: {left} of {total} trials are left{added}, about {each:.1f} s each ({known}); {slots} at once: about {duration(left * each / slots)}.",
         f"Detectable: {detectable_words(plan, paired_sd(plan, records), delta_of(plan, final, plan.metrics[0]))}",
     ]
 

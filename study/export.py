@@ -43,13 +43,15 @@ class Adopted(NamedTuple):
     taken: list[str]  # ids
     pictured: int  # came with the pictures that their trials left
     known: list[str]  # ended here already
-    refused: list[str]  # each with the reason
+    refused: dict[str, list[str]]  # ids, by the reason
 
     def words(self, path: Path) -> str:
         """For the user."""
         pictured = f", pictures of {self.pictured} taken along" if self.pictured else ""
         said = f"{path}: {len(self.taken)} records taken, {len(self.known)} known already{pictured}"
-        return f"{said}, {len(self.refused)} refused: {'; '.join(self.refused)}" if self.refused else said
+        count = sum(len(ids) for ids in self.refused.values())
+        told = "; ".join(f"{why} ({', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''})" for why, ids in self.refused.items())
+        return f"{said}, {count} refused: {told}" if count else said
 
 
 def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
@@ -80,7 +82,9 @@ def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
                 taken.append(trial.id)
         left = [record for record in left if record.trial not in done]
     asked = {trial.id: trial for trial in due(plan, done)}
-    refused = [f"{record.trial} ({why_not(plan, record, record.trial in asked)})" for record in left]
+    refused: dict[str, list[str]] = {}
+    for record in left:
+        refused.setdefault(why_not(plan, record, record.trial in asked), []).append(record.trial)
     pictured = taken_along(path.with_name(f"{path.stem}-trials"), ledger.path.parent / "trials", [*taken, *known])
     return Adopted(taken, pictured, known, refused)
 
@@ -128,7 +132,11 @@ def why_not(plan: Plan, record: Record, asked: bool) -> str:
         return wrong
     if record.status not in ENDS:
         return f"it is {record.status}"
-    return "its configuration is not that of the trial" if asked else "the plan asks for no such trial now"
+    return (
+        "its configuration is not that of the trial"
+        if asked
+        else "the plan asks for no such trial now: made for another space, other settings or a later stage"
+    )
 
 
 def foreign_records(path: Path) -> list[Record]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.gates import collapsed, edge_distance, of_stage
-from study.panel import short
+from study.panel import joined, short
 from study.plan import Plan
 from study.record import Record
 from study.stages import EDGE, Records, chosen_point
@@ -41,10 +41,31 @@ def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
     known = [value for value in speed if value > 0]
     gap = (max(known) / min(known) - 1) if known else 0.0
     rows.append(
-        LedgerRow("Budget", "Seconds a step, median", tuple(f"{s:.3f}" if s > 0 else "–" for s in speed), f"within {100 * gap:.0f} %", gap > 0.25)
+        LedgerRow(
+            "Budget",
+            "Seconds a step, median",
+            tuple(f"{s:.3f}" if s > 0 else "–" for s in speed),
+            f"within {100 * gap:.0f} %" if known else "–",
+            gap > 0.25,
+        )
     )
     rows += tuning_rows(plan, records) + fixed_rows(plan) + failure_rows(plan, records)
     return rows
+
+
+def fairness_title(plan: Plan, rows: list[LedgerRow]) -> str:
+    """Whether the budgets were equal, and for whom."""
+    unequal = [row.item for row in rows if row.must_be_equal and row.differs]
+    if unequal:
+        return f"Not every {plan.scientific} had the same budget: {', '.join(unequal)}"
+    if any(arm.search for arm in plan.running):
+        tuned = "" if all(arm.search for arm in plan.running) else " that is tuned"
+        return f"Every {plan.scientific}{tuned} had the same trials, epochs, seeds and width of search"
+    cells = next((row.cells for row in rows if row.item == "Epochs a run"), ())
+    untrained = [arm.title for arm, cell in zip(plan.running, cells, strict=False) if cell == "–"] if set(cells) != {"–"} else []
+    if untrained:
+        return f"Every {plan.scientific} had the same seeds, and all but {joined(untrained)} the same epochs"
+    return f"Every {plan.scientific} had the same epochs and seeds"
 
 
 def counted(plan: Plan, records: Records, label: str, stage: str) -> LedgerRow:
@@ -56,7 +77,8 @@ def counted(plan: Plan, records: Records, label: str, stage: str) -> LedgerRow:
 def equal_row(group: str, item: str, cells: tuple[str, ...]) -> LedgerRow:
     """A row whose cells ought to be equal; a dash is of an arm that has no such thing."""
     same = len(set(cells) - {"–"}) <= 1
-    return LedgerRow(group, item, cells, "equal" if same else "differs", not same, must_be_equal=group in ("Budget", "Tuning"))
+    word = "equal where there is one" if "–" in cells else "equal"
+    return LedgerRow(group, item, cells, word if same else "differs", not same, must_be_equal=group in ("Budget", "Tuning"))
 
 
 def spread(values: list[Any]) -> str:

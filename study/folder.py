@@ -25,7 +25,8 @@ def open_study(folder: Path, plan: Plan, about: dict[str, Any]) -> tuple[Plan, L
         raise StudyError(f"{folder} must be a folder that can be written; it cannot ({error})") from None
     try:
         seen = any(record.stage == "final" for record in final_records(ledger.records).values())
-        return fix_plan(folder, plan, about, seen), ledger
+        begun = bool(ledger.records) or (folder / "trials").exists()
+        return fix_plan(folder, plan, about, seen, begun), ledger
     except BaseException:
         ledger.close()
         raise
@@ -65,4 +66,6 @@ def standing_plan(folder: Path, plan: Plan) -> tuple[Plan, bool]:
     if not (folder / "study.json").exists():
         return plan, False
     old = plan_of(read_study(folder)["plan"])
+    if not (folder / "records.jsonl").exists() and not (folder / "trials").exists():
+        return plan, False
     return replace(plan, looks=old.looks), not changes_of(old, plan)[1]

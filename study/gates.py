@@ -105,7 +105,7 @@ def edge_distance(plan: Plan, name: str, records: Records) -> tuple[float, bool]
 
 def range_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     """Both chosen points lie off the edges of what was explored."""
-    said, fine = [], True
+    said, wrong = [], []
     for name in (claim.better, claim.than):
         arm, found = plan.arm(name), edge_distance(plan, name, records)
         if found is None:
@@ -113,12 +113,12 @@ def range_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
         distance, outermost = found
         least = EDGE * min((span.decades for span in arm.search.values()), default=0.0)
         inside = distance >= least and not outermost
-        fine &= inside
-        said.append(
-            f"{arm.title}’s best lies {distance:.1f} decades off the edge"
-            + ("" if inside else ", too near" if distance < least else ", outermost of all tried")
-        )
-    return Gate("Range", "passed" if fine else "failed", "; ".join(said) + ("" if fine else ": the range is too narrow or too thinly searched"))
+        if inside:
+            said.append(f"{arm.title}’s best lies {distance:.1f} decades off the edge")
+        else:
+            near = f"only {distance:.1f} decades off the edge of its range, {least:.1g} are needed" if distance < least else "outermost of all tried"
+            wrong.append(f"{arm.title}’s best is {near}")
+    return Gate("Range", "failed", "; ".join(wrong)) if wrong else Gate("Range", "passed", "; ".join(said))
 
 
 def seeds_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
@@ -126,14 +126,22 @@ def seeds_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     ours, theirs = ({r.seed for r in of_stage(records, name, claim.stage) if r.status == "finished"} for name in (claim.better, claim.than))
     used = {record.seed for record in records.values() if record.stage in ("search", "added", "confirm")}
     count = len(ours & theirs)
+    if claim.stage == "final" and max(len(of_stage(records, name, "final")) for name in (claim.better, claim.than)) < plan.sizes.final_seeds:
+        return Gate("Seeds", "failed", f"the study has not ended: {count} of {plan.sizes.final_seeds} seeds finished in both arms so far")
     if ours != theirs:
-        return Gate("Seeds", "failed", f"{count} seeds finished in both arms, {len(ours ^ theirs)} in one only")
+        return Gate("Seeds", "failed", f"{seeds_words(count)} finished in both arms, {len(ours ^ theirs)} in one only")
     if claim.stage == "final" and ours & used:
         return Gate("Seeds", "failed", f"seeds {sorted(ours & used)} were used to choose")
     fresh = ", none seen in the search" if claim.stage == "final" and used else ""
     least = least_seeds(plan, claim.stage)
-    told = f"{count} seed{'' if count == 1 else 's'}, the same in both arms{fresh}; at least {least} are needed"
-    return Gate("Seeds", "passed" if count >= least else "failed", told)
+    if count < least:
+        return Gate("Seeds", "failed", f"{seeds_words(count)} in both arms, at least {least} are needed")
+    return Gate("Seeds", "passed", f"{count}, at least {least} needed; the same in both arms{fresh}")
+
+
+def seeds_words(count: int) -> str:
+    """So many seeds."""
+    return f"{count} seed{'' if count == 1 else 's'}"
 
 
 def splits_gate(plan: Plan, records: Records) -> Gate:
@@ -148,7 +156,7 @@ def splits_gate(plan: Plan, records: Records) -> Gate:
         if chosen and scored and not chosen & scored:
             return Gate("Splits", "passed", f"chosen on {', '.join(sorted(chosen))}, scored once on {', '.join(sorted(scored))}")
     if not any(arm.search for arm in plan.running) and plan.explore is None:
-        return Gate("Splits", "passed", "nothing was chosen by these runs; they were scored once")
+        return Gate("Splits", "passed", "no run was chosen among others; each was scored once")
     if not {"search", "added", "confirm"} & {record.stage for record in records.values()} or not any(r.stage == "final" for r in records.values()):
         return Gate("Splits", "failed", "nothing was chosen or scored yet")
     return Gate("Splits", "failed", "chosen and scored on the same split")
@@ -180,7 +188,7 @@ def stability_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
 def apart_in(plan: Plan, claim: Claim) -> list[str]:
     """The fields in which the two arms of a claim differ by themselves, in words."""
     first, second = ({**plan.base, **plan.arm(plan.arm(name).of or name).values} for name in (claim.better, claim.than))
-    return sorted(key.replace("_", " ") for key in {*first, *second} if first.get(key) != second.get(key))
+    return sorted(key.replace("_", " ") for key in {*first, *second} - {"pictures"} if first.get(key) != second.get(key))
 
 
 def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:

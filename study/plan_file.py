@@ -31,11 +31,12 @@ def read_study(folder: Path) -> dict[str, Any]:
         raise StudyError(f"{path} must be the plan of a study of this version; it cannot be read ({error!r})") from None
 
 
-def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False) -> Plan:
+def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False, begun: bool = True) -> Plan:
     """Writes the plan into a new folder; in an old one checks that it is the same, or the same with a larger budget or with an arm that was
     absent before, which it then becomes.
 
     Args:
+        begun: whether a trial of the folder's plan was begun; if none was, another plan may take its place.
         seen: whether the folder holds final records: a larger budget then is another look at them, and looks share the error rate.
 
     Returns:
@@ -44,7 +45,7 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
     Raises:
         StudyError: the folder cannot be written, or its plan differs; the message names where.
     """
-    if not (folder / "study.json").exists():
+    if not (folder / "study.json").exists() or not begun:
         write_study(folder, plan, about)
         return plan
     study = read_study(folder)

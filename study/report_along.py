@@ -3,12 +3,12 @@
 import math
 from typing import Any
 
-from study.compare import t_interval
 from study.drawings import digits
 from study.panel import Axis, Band, Line, Mark, Panel, Points, Rule, capital, decade_ticks, number, padded, short, ticks
 from study.plan import Plan
 from study.space import Arm, Metric
 from study.stages import Records
+from study.tables import interval_of
 from study.verdict import values_of
 
 LEAST = 3  # places, for a line
@@ -43,7 +43,7 @@ def spots_of(plan: Plan, records: Records, metric: Metric) -> dict[str, list[Spo
     for arm in sorted((arm for arm in plan.arms if arm.at is not None), key=lambda arm: arm.at or 0.0):
         values = list(values_of(plan, records, arm.name, "final", metric).values())
         if values:
-            found.setdefault(arm.group, []).append((arm, sum(values) / len(values), *t_interval(values), len(values)))
+            found.setdefault(arm.group, []).append((arm, sum(values) / len(values), *interval_of(metric, values), len(values)))
     return {group: spots for group, spots in found.items() if len(spots) >= LEAST}
 
 
@@ -88,7 +88,7 @@ def table_rows(plan: Plan, records: Records, groups: dict[str, list[Spot]]) -> l
             cells = []
             for metric in plan.metrics:
                 values = list(values_of(plan, records, arm.name, "final", metric).values())
-                low, high = t_interval(values)
+                low, high = interval_of(metric, values)
                 places = digits(metric)
                 cells.append(f"{number(sum(values) / len(values), places)} [{number(low, places)}, {number(high, places)}]" if values else "–")
             rows.append([short(arm.at or 0.0), group or "–", arm.title, *cells, str(n)])

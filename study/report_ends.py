@@ -19,7 +19,7 @@ from study.verdict import Verdict
 def meta(plan: Plan, records: list[Record]) -> list[tuple[str, str, str]]:
     """Data, encoder, budget, seeds, device and end."""
     about = [(str(term), str(first), str(second)) for term, first, second in plan.data.get("about", [])]
-    epochs = f"{plan.base['epochs']} epochs a run" if "epochs" in plan.base else ""
+    epochs = f"{plan.base['epochs']} epoch{'' if plan.base['epochs'] == 1 else 's'} a run" if "epochs" in plan.base else ""
     each = "each" if plan.explore is None else "in one search"
     searched = plan.explore is not None or any(arm.search for arm in plan.running)
     about.append(("Budget", f"{plan.sizes.search_trials} search trials {each}" if searched else "nothing is tuned for an arm", epochs))
@@ -90,7 +90,8 @@ def deviations(plan: Plan, study: dict[str, Any], records: list[Record]) -> list
     said = enlarged(plan, study, len(ended) - len(final))
     added = Counter(record.arm for record in final.values() if record.stage == "added")
     said += [
-        f"{count} search points were added for {plan.arm(arm).title} by the boundary rule, which the plan foresees." for arm, count in added.items()
+        f"{count} search point{' was' if count == 1 else 's were'} added for {plan.arm(arm).title} by the boundary rule, which the plan foresees."
+        for arm, count in added.items()
     ]
     for record in records:
         if record.status == "diverged":

@@ -12,7 +12,7 @@ from study.pictures import Picture, pictures_of
 from study.plan import Plan
 from study.stages import Records
 
-STEPS = ((0.1, 0.2), (0.325, 0.4), (0.55, 0.62), (0.775, 0.85))  # of the image's largest weight, from here on: opacity
+STEPS = ((0.1, 0.15), (0.325, 0.3), (0.55, 0.45), (0.775, 0.6))  # of the image's largest weight, from here on: opacity
 SIDE = 64  # units of a picture's side
 
 
@@ -26,24 +26,27 @@ def maps(plan: Plan, records: Records, folder: Path) -> dict[str, Any] | None:
         by_seed = {run.seed: found for run in runs if (found := pictures_of(folder / "trials" / run.trial / "pictures.json"))}
         for seed, pictures in list(by_seed.items())[:1]:
             for name in dict.fromkeys(name for picture in pictures for name in picture["maps"]):
-                figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, seed, [p for p in pictures if name in p["maps"]]))
+                figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, seed, pictures))
         missing += [arm.title] if runs and not by_seed else []
     return {"figures": figures, "missing": joined(missing) if missing else ""} if asked else None
 
 
 def figure(id: str, arm: str, name: str, seed: int, pictures: list[Picture]) -> dict[str, Any]:
     """The pictures of one arm under one map."""
-    spread = [positions(picture["maps"][name]) for picture in pictures]
-    total = sum(len(row) for row in pictures[0]["maps"][name])
+    drawn = [picture["maps"][name] for picture in pictures if name in picture["maps"]]
+    mean, total = sum(map(positions, drawn)) / len(drawn), sum(len(row) for row in drawn[0])
+    none = len(pictures) - len(drawn)
+    left = f" In {none} of them no position speaks for the answer: they count in no mean." if none else ""
     right = sum(picture["label"] == picture["answer"] for picture in pictures)
-    rows = [
-        [str(i + 1), p["label"], p["answer"], f"{held:.1f} of {total}", f"{max(max(row) for row in p['maps'][name]):.2f}"]
-        for i, (p, held) in enumerate(zip(pictures, spread, strict=True))
-    ]
+    rows = []
+    for i, p in enumerate(pictures):
+        grid = p["maps"].get(name)
+        told = [f"{positions(grid):.1f} of {total}", f"{max(max(row) for row in grid):.2f}"] if grid else ["–", "–"]
+        rows.append([str(i + 1), p["label"], p["answer"], *told])
     return {
         "id": id,
-        "title": f"{arm}, {name}: the weight rests on {sum(spread) / len(spread):.1f} of {total} positions",
-        "sub": f"n = {len(pictures)} test images, every class in turn, {right} of them answered rightly; one encoder, seed {seed}; no interval.",
+        "title": f"{arm}, {name}: the weight rests on {mean:.1f} of {total} positions",
+        "sub": f"n = {len(pictures)} test images, every class in turn, {right} of them answered rightly; one encoder, seed {seed}; no interval.{left}",
         "caption": "Under each image its class and the probe’s answer.",
         "table": {"caption": f"{arm}, {name}", "head": ["Image", "Class", "Probe’s answer", "Positions", "Largest weight"], "rows": rows},
         "tiles": [tile(picture, name) for picture in pictures],
@@ -57,7 +60,7 @@ def positions(grid: list[list[float]]) -> float:
 
 def tile(picture: Picture, name: str) -> dict[str, Any]:
     """One image with its weights in four steps of opacity."""
-    grid = picture["maps"][name]
+    grid = picture["maps"].get(name, [[0.0]])
     top = max(max(row) for row in grid) or 1.0
     height, width = SIDE / len(grid), SIDE / len(grid[0])
     paths = []
@@ -69,6 +72,7 @@ def tile(picture: Picture, name: str) -> dict[str, Any]:
             paths.append(f'<path class="heat" opacity="{opacity}" d="{squares}"/>')
     right = picture["label"] == picture["answer"]
     words = f"{picture['label']}, right" if right else f"{picture['label']}, read as {picture['answer']}"
+    words += "" if name in picture["maps"] else "; no position speaks for it"
     image = f'<image href="data:image/png;base64,{escape(picture["image"])}" width="{SIDE}" height="{SIDE}" style="image-rendering:pixelated"/>'
     drawing = f'<svg viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(words)}">{image}{"".join(paths)}</svg>'
     return {"svg": Markup(drawing), "words": words}

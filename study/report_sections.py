@@ -7,7 +7,7 @@ from typing import Any
 from study.compare import Paired, paired
 from study.drawings import digits, final_panels
 from study.drawings_tuning import budget_panels, loss_panels, rate_panels
-from study.fairness import fairness
+from study.fairness import fairness, fairness_title
 from study.panel import Panel, capital, joined, number, short
 from study.plan import Plan, tuned
 from study.sentences import final_title
@@ -17,6 +17,7 @@ from study.tables import ArmResult, RateCurve, arm_results, budget_curves, loss_
 from study.verdict import ALPHA, Verdict, delta_of, values_of
 
 Section = dict[str, Any]
+FEW = 20  # tuned runs, below which their rank correlation says nothing
 
 
 def frame(id: str, title: str, sub: str, caption: str, table: dict[str, Any] | None = None) -> Section:
@@ -162,13 +163,7 @@ def ledger(plan: Plan, records: Records) -> Section:
     """The fairness ledger."""
     rows = fairness(plan, records)
     differing = [row.item for row in rows if row.differs]
-    unequal = [row.item for row in rows if row.must_be_equal and row.differs]
-    equal = (
-        f"Every {plan.scientific} had the same trials, epochs, seeds and width of search"
-        if any(a.search for a in plan.running)
-        else f"Every {plan.scientific} had the same epochs and seeds"
-    )
-    title = f"Not every {plan.scientific} had the same budget: {', '.join(unequal)}" if unequal else equal
+    title = fairness_title(plan, rows)
     sub = "Counted from the records, not from the plan. " + (
         f"{len(differing)} row{'s differ' if len(differing) > 1 else ' differs'}: {', '.join(differing)}." if differing else "No row differs."
     )
@@ -186,7 +181,9 @@ def loss(plan: Plan, records: Records) -> Section | None:
         return None
     tuned, metric = [run for run in runs if run.stage == "final"], plan.metrics[0]
     all_rank, tuned_rank = rank_correlation(runs), rank_correlation(tuned)
-    if math.isnan(tuned_rank):
+    if len(tuned) > 0 and sum(len(run.loss) for run in tuned) < FEW:
+        title = f"Too few tuned runs to say how the loss ranks them; over all runs the correlation with {metric.title} is {fmt(all_rank, 2)}"
+    elif math.isnan(tuned_rank):
         title = f"Over all runs the loss ranks {metric.title} with a correlation of {fmt(all_rank, 2)}"
     else:
         strength = "hardly" if abs(tuned_rank) < 0.4 else "backwards" if tuned_rank < 0 else "in part" if tuned_rank < 0.7 else "well"
@@ -209,7 +206,7 @@ def loss(plan: Plan, records: Records) -> Section | None:
     ]
     count = sum(len(run.loss) for run in runs)
     sub = f"Final pretraining loss against test {metric.title}. n = {count} finished runs, of which {sum(len(run.loss) for run in tuned)} tuned; Spearman rank correlation, no interval."
-    caption = "A correlation of 1 would mean that a lower loss always goes with a higher accuracy. Over all runs it is helped by runs that the shared rate ruined; among tuned runs it says whether the loss could choose between them."
+    caption = "A correlation of 1 would mean that a lower loss always goes with a higher accuracy. Over all runs it is helped where a shared rate ruined some of them; among tuned runs it says whether the loss could choose between them."
     return {
         "figure": frame(
             "loss", title, sub, caption, {"caption": "Means by arm; the single runs are in the table of all runs", "head": head, "rows": rows}

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from study.compare import t_interval
+from study.compare import paired
 from study.drawings import digits, drawn_chance, drawn_metric, then_panels
 from study.panel import capital, joined, number
 from study.plan import Plan
@@ -11,7 +11,7 @@ from study.report_sections import Section, fmt, frame
 from study.sentences import then_title
 from study.space import Metric, Reported
 from study.stages import Records
-from study.tables import curves_of
+from study.tables import curves_of, interval_of
 from study.verdict import Verdict, values_of
 
 STAGES = {"final": "final stage", "replica": "as reported"}
@@ -83,6 +83,8 @@ def reported(plan: Plan, records: Records) -> dict[str, Any] | None:
 
 def differs(plan: Plan, row: Reported) -> str:
     """What differs between the two set-ups; the data are always said."""
+    if plan.why_absent(row.arm) or (row.dataset and row.dataset != plan.data.get("name")):
+        return "–"
     data = plan.data.get("about", [["", plan.data.get("name", "")]])[0][1]
     return f"Ours: {data}. {row.differs.format(**{**plan.base, **plan.arm(row.arm).values})}"
 
@@ -93,13 +95,27 @@ def ours(plan: Plan, records: Records, row: Reported) -> str:
         return "the section on attention maps, where runs left such"
     metric = plan.metric(row.metric)
     what = f"{plan.arm(row.arm).title}, {metric.title}"
+    if row.dataset and row.dataset != plan.data.get("name"):
+        return f"other data: --dataset {row.dataset} gives it"
     if why := plan.why_absent(row.arm):
         return f"{what}: not run, {why.split(':')[0]}"
+    if row.against:
+        return difference(plan, records, row, metric, f"{plan.arm(row.arm).title} − {plan.arm(row.against).title}, {metric.title}")
     values = list(values_of(plan, records, row.arm, row.stage, metric).values())
     if not values:
         return f"{what}: not run yet"
     unit, places = "%" if metric.unit == "points" else metric.unit, digits(metric)
-    low, high = t_interval(values)
+    low, high = interval_of(metric, values)
     bounds = "" if math.isnan(low) else f" [{number(low, places)}, {number(high, places)}]"
     mean = sum(values) / len(values)
     return f"{what}: {number(mean, places)} {unit}{bounds}, n = {len(values)}, {STAGES[row.stage]}"
+
+
+def difference(plan: Plan, records: Records, row: Reported, metric: Metric, what: str) -> str:
+    """Ours where the printed number is a difference: the paired one."""
+    result = paired(values_of(plan, records, row.arm, row.stage, metric), values_of(plan, records, row.against, row.stage, metric))
+    if not result.n:
+        return f"{what}: not run yet"
+    places = digits(metric)
+    bounds = "" if math.isnan(result.low) else f" [{number(result.low, places, True)}, {number(result.high, places, True)}]"
+    return f"{what}: {number(result.mean, places, True)} {metric.unit}{bounds}, n = {result.n} pairs, {STAGES[row.stage]}"

@@ -68,8 +68,7 @@ def asked_how(plan: Plan, verdict: Verdict) -> tuple[str, str]:
         return "at the setting that the search found", "though it was searched for"
     if any(plan.arm(name).search for name in (verdict.claim.better, verdict.claim.than)):
         return "once each has its own learning rate", "even at its own learning rate"
-    same = "{} against {}, all else being the same".format(*titles(plan, verdict))
-    return same, "all else being the same"
+    return "{} against {}, nothing tuned for either".format(*titles(plan, verdict)), "nothing being tuned for either"
 
 
 def failed_reasons(verdict: Verdict) -> str:
@@ -135,13 +134,13 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
     if any(gate.name == "Needs" for gate in verdict.gates):
         return "What is missing here: below the final result stands what that is."
     if verdict.label == "untestable":
-        return f"The gate: {failed_reasons(verdict)}."
+        return remedies(plan, verdict)
     said = []
     if r.n > 2:
         means = [(sum(r.differences) - d) / (r.n - 1) for d in r.differences]
         said.append(f"Leaving out any one seed keeps the mean between {signed(min(means), metric)} and {signed(max(means), metric)}.")
     if verdict.label == "supported":
-        said.insert(0, f"It becomes supported, small if δ is set above {abs(r.mean):.{digits(metric)}f} {metric.unit}.")
+        said.insert(0, f"With a δ above {abs(r.mean):.{digits(metric)}f} {metric.unit} it would be “supported, small”.")
     if verdict.label == "undecided":
         least = 2 / 2**r.n * verdict.family
         if least > verdict.alpha:
@@ -158,6 +157,22 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
     if verdict.label == "contradicted":
         said.insert(0, "Another setting: it holds for this one only.")
     return " ".join(said)
+
+
+def remedies(plan: Plan, verdict: Verdict) -> str:
+    """What each failed gate asks for."""
+    failed = {gate.name: gate.reason for gate in verdict.gates if gate.state == "failed"}
+    if "has not ended" in failed.get("Seeds", ""):
+        return "The same command goes on where the study stopped."
+    said = {
+        "Seeds": f"Six seeds or more: --seeds {least_seeds(plan, verdict.claim.stage)}, where a raised budget is another look at the results.",
+        "Range": "A denser search, as by --trials, or in the space’s file a wider range.",
+        "Budget": "The same command: it runs what an arm still lacks.",
+        "Search": "The same command goes on with the search.",
+        "Stability": "A range without the settings at which runs diverge.",
+    }
+    found = [said[name] for name in failed if name in said]
+    return " ".join(found) if found else f"The gate: {failed_reasons(verdict)}."
 
 
 def four_title(rows: list[Verdict]) -> str:

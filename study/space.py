@@ -176,6 +176,8 @@ class Reported:
     metric: str
     stage: str
     differs: str  # what differs in the set-up; {field} is filled in
+    against: str = ""  # the printed number is a difference from this arm
+    dataset: str = ""  # ours stands beside it on this one alone
 
 
 @dataclass(frozen=True)

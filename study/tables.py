@@ -14,7 +14,7 @@ from study.files import written_atomically
 from study.gates import of_stage
 from study.plan import Plan
 from study.record import Record
-from study.space import Arm
+from study.space import Arm, Metric
 from study.stages import Records, chosen_point, score
 from study.verdict import delta_of, values_of
 
@@ -73,7 +73,7 @@ def arm_results(plan: Plan, records: Records) -> list[ArmResult]:
         if not by_seed or point is None:
             continue
         values = list(by_seed.values())
-        low, high = t_interval(values)
+        low, high = interval_of(metric, values)
         others = {m.name: mean_of(list(values_of(plan, records, arm.name, "final", m).values())) for m in plan.metrics[1:]}
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
         found.append(
@@ -81,6 +81,12 @@ def arm_results(plan: Plan, records: Records) -> list[ArmResult]:
                       beside(plan, records, arm, "default"), best_search(plan, records, arm))
         )  # fmt: skip
     return sorted(found, key=lambda result: -result.mean if metric.higher_is_better else result.mean)
+
+
+def interval_of(metric: Metric, values: list[float]) -> tuple[float, float]:
+    """The 95 % t interval of a mean, of a share of images cut to what a share can be; NaN for fewer than two values."""
+    low, high = t_interval(values)
+    return (max(low, 0.0), min(high, metric.scale)) if metric.share_of_images and not math.isnan(low) else (low, high)
 
 
 def mean_of(values: list[float]) -> float:

@@ -22,7 +22,8 @@ README = (ROOT / "README.md").read_text()
 
 def test_every_space_is_listed_with_its_question(capsys):
     run_study.main(["--list"])
-    for line in capsys.readouterr().out.splitlines():
+    lines, _, _ = capsys.readouterr().out.partition("\n\n")
+    for line in lines.splitlines():
         name, question = re.match(r"(\S+)\s+(.*?)  \(", line).groups()
         assert f"| `{name}` | {question} |" in README
 

@@ -92,7 +92,8 @@ def test_every_experiment_of_the_report_is_in_a_space():
 
 def test_the_list_has_every_space_with_question_and_rows(capsys):
     assert run_study.main(["--list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    *lines, _, closing = capsys.readouterr().out.splitlines()
+    assert "experiments of the student report of 2020" in closing
     assert len(lines) == len(SPACES)
     for space, line in zip(SPACES, lines, strict=True):
         assert line.split()[0] == space.name

@@ -112,6 +112,7 @@ def test_a_trial_that_fails_or_diverges_ends_as_a_record(lines, capsys):
         (["--trials", "trials.jsonl", "--records", "broken.jsonl"], "--records must be a file of records, or a new one"),
         (["--trials", "trials.jsonl", "--records", "notes.txt"], "--records must be a file of records, or a new one"),
         ([*COMMAND, "--dataset", "cifar10"], "cifar10"),
+        ([*COMMAND, "--probe-epochs", "3"], "--probe-epochs has no effect on trials of a study"),
     ],
 )
 def test_what_is_wrong_ends_in_a_sentence(lines, capsys, words, sentence):

@@ -38,7 +38,7 @@ def test_what_can_run_now_is_exported_and_nothing_that_ended(finished, tmp_path)
 def test_records_of_all_stages_are_adopted_from_one_file_in_any_order(finished, ledger, tmp_path):
     plan, records = finished
     found = adopt(plan, ledger, written(tmp_path / "more.jsonl", records[::-1]))
-    assert (len(found.taken), found.refused) == (len(records), [])
+    assert (len(found.taken), found.refused) == (len(records), {})
     assert is_finished(plan, final_records(ledger.records))
     again = adopt(plan, ledger, tmp_path / "more.jsonl")
     assert (again.taken, len(again.known)) == ([], len(records))
@@ -93,9 +93,9 @@ def test_what_the_plan_does_not_ask_for_is_refused_by_name(finished, ledger, tmp
     found = adopt(plan, ledger, written(tmp_path / "more.jsonl", [stranger, changed, failed, records[3]]))
     assert found.taken == [records[3].trial]
     said = found.words(tmp_path / "more.jsonl")
-    assert "0123456789 (the plan asks for no such trial now)" in said
-    assert f"{changed.trial} (its configuration is not that of the trial)" in said
-    assert f"{failed.trial} (it is failed)" in said
+    assert "the plan asks for no such trial now: made for another space, other settings or a later stage (0123456789)" in said
+    assert f"its configuration is not that of the trial ({changed.trial})" in said
+    assert f"it is failed ({failed.trial})" in said
 
 
 def test_a_record_cannot_change_its_stage_or_arm_on_the_way(finished, ledger, tmp_path):
@@ -110,7 +110,7 @@ def test_a_record_whose_numbers_cannot_be_right_is_refused(finished, ledger, tmp
     plan, records = finished
     found = adopt(plan, ledger, written(tmp_path / "more.jsonl", [replace(records[0], result={**records[0].result, "score": score})]))
     assert found.taken == []
-    assert "its score is" in found.refused[0]
+    assert "its score is" in next(iter(found.refused))
 
 
 @pytest.mark.parametrize(

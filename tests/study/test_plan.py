@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from study.errors import StudyError
-from study.folder import open_study
+from study.folder import open_study, standing_plan
 from study.plan import plan_of
 from study.plan_file import fix_plan, read_study
 
@@ -49,11 +49,22 @@ def test_a_folder_that_another_run_writes_to_is_named(toy, tmp_path):
     with pytest.raises(StudyError, match="is being written by another run"):
         open_study(tmp_path, toy.plan(), {})
     ledger.close()
+    (tmp_path / "trials").mkdir()
     with pytest.raises(StudyError, match="another plan"):
         open_study(tmp_path, toy.plan(confirm_seeds=3), {})
     again, ledger = open_study(tmp_path, toy.plan(), {})
     ledger.close()
     assert again == plan, "a refusal lets go of the folder"
+
+
+def test_another_plan_takes_the_place_of_one_that_was_not_begun(toy, tmp_path):
+    _, ledger = open_study(tmp_path, toy.plan(), {})
+    ledger.close()
+    other = toy.plan(confirm_seeds=3)
+    assert standing_plan(tmp_path, other) == (other, False)
+    plan, ledger = open_study(tmp_path, other, {})
+    ledger.close()
+    assert plan == other == plan_of(read_study(tmp_path)["plan"])
 
 
 def test_a_folder_without_a_study_is_named(tmp_path):

@@ -18,7 +18,8 @@ from study.record import Record
 from study.report import write_report
 from study.report_along import spots_of
 from study.report_ends import threats
-from study.sentences import answer
+from study.report_then import reported
+from study.sentences import answer, what_would_change
 from study.space import Arm, Claim, Profile, Replica, Reported
 from study.stages import due, expected_trials
 from study.verdict import verdicts
@@ -53,6 +54,8 @@ SWEEP = replace(
     reported=(
         Reported("T1", "score at 10", "69.3 %", "red-10", "score", "replica", "Everything, with {epochs} epochs"),
         Reported("T1", "score of blue at 10", "70 %", "blue-10", "score", "final", "Everything"),
+        Reported("T2", "score at 30 less than at 10", "10 points", "red-30", "score", "final", "Much", against="red-10"),
+        Reported("T3", "score on other data", "none printed", "red-10", "score", "final", "Much", dataset="others"),
     ),
     axis="rate",
     profiles={"quick": Profile("none", {}, 0, 0, 0, 0, 7, 6, "a toy", final={"gain": 4.0}, arms={"blue": {"best": 0.05}})},
@@ -92,11 +95,27 @@ def test_a_caveat_of_an_arm_that_ran_stands_among_the_threats(tmp_path):
     assert f"Blue is blue and has {plan.base['epochs']} epochs." in threats(plan, records, [])
 
 
+def test_a_printed_difference_stands_beside_ours_and_other_data_have_no_number(tmp_path):
+    plan = sweep()
+    rows = reported(plan, judged(plan, run_all(plan, sweep_task, tmp_path)))["rows"]
+    assert rows[2][3] == "red 30 − red 10, score: −10.0 points [−10.0, −10.0], n = 7 pairs, final stage"
+    assert rows[3][3:] == ["other data: --dataset others gives it", "–"]
+
+
+def test_a_study_that_has_not_ended_says_so_and_how_it_goes_on(tmp_path):
+    plan = sweep()
+    records = judged(plan, [r for r in run_all(plan, sweep_task, tmp_path) if r.stage != "final" or r.seed < 103])
+    verdict = verdicts(plan, records)[0]
+    assert "Not testable: the study has not ended: 2 of 7 seeds finished in both arms so far." in " ".join(answer(plan, verdict))
+    assert what_would_change(plan, verdict) == "The same command goes on where the study stopped."
+
+
 def test_one_pair_has_no_interval_to_name(tmp_path):
     plan = sweep()
-    records = run_all(replace(plan, sizes=replace(plan.sizes, final_seeds=1)), sweep_task, tmp_path)
+    plan = replace(plan, sizes=replace(plan.sizes, final_seeds=1))
+    records = run_all(plan, sweep_task, tmp_path)
     said = " ".join(answer(plan, verdicts(plan, judged(plan, records))[0]))
-    assert said == ("Not testable: 1 seed, the same in both arms; at least 6 are needed. Measured: +10.0 points, one pair (n = 1 pair, no interval).")
+    assert said == ("Not testable: 1 seed in both arms, at least 6 are needed. Measured: +10.0 points, one pair (n = 1 pair, no interval).")
 
 
 def test_the_estimate_counts_every_arm_once_and_says_whose_trials_it_knows():
@@ -144,7 +163,7 @@ def test_the_page_shows_readings_printed_numbers_and_the_axis(tmp_path):
     write_report(folder)
     page = read(folder)
     assert (
-        "Yes, by 10.0 points of score [+10.0, +10.0], red 10 against red 30, all else being the same (95 % interval, n = 7 pairs on the same seeds)."
+        "Yes, by 10.0 points of score [+10.0, +10.0], red 10 against red 30, nothing tuned for either (95 % interval, n = 7 pairs on the same seeds)."
         in page.text
     )
     assert "At the report’s setting, 2 epochs, red 10 ends with a higher score than red 30, by 10.0 points" in page.text

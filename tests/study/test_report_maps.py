@@ -10,7 +10,7 @@ from test_report import read, write_study
 from toy import run_all
 
 from study.report import write_report
-from study.report_maps import positions, tile
+from study.report_maps import figure, positions, tile
 
 PICTURE = {
     "image": base64.b64encode(b"a picture").decode(), "label": "cat", "answer": "<dog>",
@@ -55,6 +55,16 @@ def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
     assert "one encoder, seed 102; no interval." in read(folder).text
 
 
+def test_an_image_where_no_position_speaks_for_the_answer_is_shown_clear():
+    part = {**PICTURE, "maps": {"attention after layer3": PICTURE["maps"]["attention after layer3"]}}
+    found = figure("id", "Red", "probe's answer from layer3", 7, [PICTURE, part])
+    assert found["title"] == "Red, probe's answer from layer3: the weight rests on 1.0 of 4 positions"
+    assert found["sub"].endswith("no interval. In 1 of them no position speaks for the answer: they count in no mean.")
+    assert found["tiles"][1]["words"] == "cat, read as <dog>; no position speaks for it"
+    assert 'class="heat"' not in found["tiles"][1]["svg"]
+    assert found["table"]["rows"][1][-2:] == ["–", "–"]
+
+
 def test_an_arm_without_pictures_has_no_part_of_maps(tmp_path):
     plan = sweep()
     folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
@@ -64,7 +74,7 @@ def test_an_arm_without_pictures_has_no_part_of_maps(tmp_path):
 
 def test_weights_are_drawn_in_steps_of_the_largest_and_words_are_escaped():
     svg = tile(PICTURE, "attention after layer3")["svg"]
-    assert '<path class="heat" opacity="0.85" d="M0 0h32v32h-32z"/>' in svg
+    assert '<path class="heat" opacity="0.6" d="M0 0h32v32h-32z"/>' in svg
     assert svg.count("M") == 4  # 0.1 of 0.7 is a seventh: the first step
     assert "<dog>" not in svg
     assert positions([[0.25, 0.25], [0.25, 0.25]]) == pytest.approx(4)
