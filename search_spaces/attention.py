@@ -29,7 +29,7 @@ ARMS = (
     arm("after4",       "After 4",              "layer4"),
     arm("after23",      "After 2, 3",           "layer2+layer3",  in_report=True),
     arm("independent",  "Indep. heads",         "layer2+layer3",  attention_heads="independent"),
-    arm("learned",      "Learned score",        "layer2+layer3",  attention_score="parametrised",
+    arm("learned",      "Learned",              "layer2+layer3",  attention_score="parametrised",
         caveat="The learned score <u, l + g> does not depend on g: a softmax over positions cancels what all of them share."),
     arm("joined",       "Joined",               "layer2+layer3",  attention_output="join"),
     arm("control",      "Control",              "layer2+layer3",  attention_score="uniform"),

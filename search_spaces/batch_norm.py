@@ -59,6 +59,8 @@ SPACE = Space(
     profiles=PROFILES,
     threats=(
         "A leak needs time to be learned: FAIR speaks of 800 epochs, here there are {epochs}.",
+        "How many queries find their own key depends on the learning rate, too. Each arm has its own: where they lie far apart that number speaks of "
+        "the rates before it speaks of a leak.",
         "A batch of {batch_size} images has {batch_norm_splits} groups. Fewer images a group make noisier statistics, which may help or harm.",
         "Only the learning rate is tuned. One search for each arm: the luck of the search is not measured.",
     ),

@@ -36,7 +36,8 @@ def figure(id: str, arm: str, name: str, seed: int, pictures: list[Picture]) -> 
     drawn = [picture["maps"][name] for picture in pictures if name in picture["maps"]]
     mean, total = sum(map(positions, drawn)) / len(drawn), sum(len(row) for row in drawn[0])
     none = len(pictures) - len(drawn)
-    left = f" In {none} of them no position speaks for the answer: they count in no mean." if none else ""
+    left = f" In {none} of them no position speaks for the answer: {'it counts' if none == 1 else 'they count'} in no mean." if none else ""
+    words = name.replace("'", "’")
     right = sum(picture["label"] == picture["answer"] for picture in pictures)
     rows = []
     for i, p in enumerate(pictures):
@@ -45,7 +46,7 @@ def figure(id: str, arm: str, name: str, seed: int, pictures: list[Picture]) -> 
         rows.append([str(i + 1), p["label"], p["answer"], *told])
     return {
         "id": id,
-        "title": f"{arm}, {name}: the weight rests on {mean:.1f} of {total} positions",
+        "title": f"{arm}, {words}: the weight rests on {mean:.1f} of {total} positions",
         "sub": f"n = {len(pictures)} test images, every class in turn, {right} of them answered rightly; one encoder, seed {seed}; no interval.{left}",
         "caption": "Under each image its class and the probe’s answer.",
         "table": {"caption": f"{arm}, {name}", "head": ["Image", "Class", "Probe’s answer", "Positions", "Largest weight"], "rows": rows},

@@ -75,7 +75,7 @@ def final_table(plan: Plan, results: list[ArmResult]) -> tuple[list[str], list[t
         "Max",
     ]
     has_default = any(not math.isnan(r.default) for r in results)
-    head += [f"{m.title}, %" if m.unit == "points" else capital(m.title) for m in others] + ["At default"] * has_default
+    head += [f"{capital(m.title)}, %" if m.unit == "points" else capital(m.title) for m in others] + ["At default"] * has_default
     rows = []
     for r in results:
         values = list(r.by_seed.values())

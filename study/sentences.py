@@ -165,7 +165,9 @@ def remedies(plan: Plan, verdict: Verdict) -> str:
     if "has not ended" in failed.get("Seeds", ""):
         return "The same command goes on where the study stopped."
     said = {
-        "Seeds": f"Six seeds or more: --seeds {least_seeds(plan, verdict.claim.stage)}, where a raised budget is another look at the results.",
+        "Seeds": f"More seeds: --seeds {least_seeds(plan, 'final')} or more; raised after results were seen it is another look at them."
+        if verdict.claim.stage == "final"
+        else "More seeds of the replica, in the space’s profile.",
         "Range": "A denser search, as by --trials, or in the space’s file a wider range.",
         "Budget": "The same command: it runs what an arm still lacks.",
         "Search": "The same command goes on with the search.",

@@ -30,7 +30,7 @@ def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
     write_report(folder)
     page = read(folder)
     assert "Red, attention after layer3: the weight rests on 2.6 of 4 positions" in page.text
-    assert "Red, probe's answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
+    assert "Red, probe’s answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
     assert "cat, read as <dog>" in page.text
     assert "n = 2 test images, every class in turn, 1 of them answered rightly; one encoder, seed 101; no interval." in page.text
     nan = float("nan")
@@ -58,8 +58,8 @@ def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
 def test_an_image_where_no_position_speaks_for_the_answer_is_shown_clear():
     part = {**PICTURE, "maps": {"attention after layer3": PICTURE["maps"]["attention after layer3"]}}
     found = figure("id", "Red", "probe's answer from layer3", 7, [PICTURE, part])
-    assert found["title"] == "Red, probe's answer from layer3: the weight rests on 1.0 of 4 positions"
-    assert found["sub"].endswith("no interval. In 1 of them no position speaks for the answer: they count in no mean.")
+    assert found["title"] == "Red, probe’s answer from layer3: the weight rests on 1.0 of 4 positions"
+    assert found["sub"].endswith("no interval. In 1 of them no position speaks for the answer: it counts in no mean.")
     assert found["tiles"][1]["words"] == "cat, read as <dog>; no position speaks for it"
     assert 'class="heat"' not in found["tiles"][1]["svg"]
     assert found["table"]["rows"][1][-2:] == ["–", "–"]
