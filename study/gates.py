@@ -171,10 +171,12 @@ def collapsed(plan: Plan, record: Record) -> bool:
 def stability_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     """No run of either arm diverged: a mean over the survivors would flatter the arm that lost some."""
     pair = [(plan.arm(name).title, of_stage(records, name, claim.stage)) for name in (claim.better, claim.than)]
-    lost = [f"{count} of {len(runs)} {title} runs diverged" for title, runs in pair if (count := sum(r.status == "diverged" for r in runs))]
-    fell = [f"{count} of {len(runs)} {title} runs collapsed and are kept" for title, runs in pair if (count := sum(collapsed(plan, r) for r in runs))]
+    lost = [f"{count} of {len(runs)} runs of {title} diverged" for title, runs in pair if (count := sum(r.status == "diverged" for r in runs))]
+    fell = [
+        f"{count} of {len(runs)} runs of {title} collapsed and are kept" for title, runs in pair if (count := sum(collapsed(plan, r) for r in runs))
+    ]
     noted = [
-        f"{count} of {len(runs)} {title} runs drew a remark, see the threats"
+        f"{count} of {len(runs)} runs of {title} drew a remark, see the threats"
         for title, runs in pair
         if (count := sum(bool(r.result.get("remarks")) for r in runs))
     ]
