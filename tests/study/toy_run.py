@@ -4,6 +4,7 @@ Arguments: the folder; changes to the toy's sizes, fields that are set, and the 
 """
 
 import json
+import signal
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from study.folder import open_study
 from study.runner_settings import settle
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run behind a shell have it ignored, and so would the study
     folder, (sizes, overrides, options) = Path(sys.argv[1]), map(json.loads, sys.argv[2:5])
     settle(options.get("address", ""))
     from study.runner import Work, run_trials
