@@ -127,15 +127,30 @@ def files_of(configs: Iterable[Config], given: str, data_dir: Path) -> dict[str,
     found: dict[str, Path] = {}
     for name, encoder, sha256 in sorted({(config.weights, config.encoder, config.weights_sha256) for config in configs}):
         if name == GIVEN:
-            if not Path(given).is_file() or digest(Path(given)) != sha256:
-                told = f"{given} is {'another' if Path(given).is_file() else 'none'}" if given else "none was named"
-                raise ValueError(f"--weights must name the file from which trials begin, with the SHA-256 {sha256[:12]}…; {told}")
-            found[key(sha256)] = Path(given)
-        try:
-            found |= {key(sha256): find(name, encoder, data_dir, download=True)} if name in WEIGHTS else {}
-        except WeightsAbsent as absence:
-            print(absence, flush=True)
+            found[key(sha256)] = given_file(given, sha256)
+        elif name in WEIGHTS:
+            try:
+                found[key(sha256)] = find(name, encoder, data_dir, download=True)
+            except WeightsAbsent as absence:
+                print(absence, flush=True)
     return found
+
+
+def given_file(given: str, sha256: str) -> Path:
+    """The file that was given, where it is the one of that SHA-256.
+
+    Raises:
+        ValueError: it is another, or none.
+    """
+    if not given:
+        told = "none was named"
+    elif not Path(given).is_file():
+        told = f"{given} is none"
+    elif digest(Path(given)) != sha256:
+        told = f"{given} is another"
+    else:
+        return Path(given)
+    raise ValueError(f"--weights must name the file from which trials begin, with the SHA-256 {sha256[:12]}…; {told}")
 
 
 def placed(config: Config, files: dict[str, Path]) -> Config:

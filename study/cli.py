@@ -110,9 +110,9 @@ def begun_from(weights: str | None, space: Space, overrides: dict[str, Any], pub
     wished = overrides.get("weights", weights) or ""
     if weights is not None and weights in named:
         return overrides, ""
-    if weights is not None and given in named:
+    if not wished or (weights is not None and given in named):
         return overrides, wished
-    return ({**overrides, "weights": wished if wished in published else given} if wished else overrides), wished
+    return {**overrides, "weights": wished if wished in published else given}, wished
 
 
 def sizes_of(space: Space, profile: str, trials: int | None, seeds: int | None) -> Profile:

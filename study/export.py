@@ -132,11 +132,9 @@ def why_not(plan: Plan, record: Record, asked: bool) -> str:
         return wrong
     if record.status not in ENDS:
         return f"it is {record.status}"
-    return (
-        "its configuration is not that of the trial"
-        if asked
-        else "the plan asks for no such trial now: made for another space, other settings or a later stage"
-    )
+    if asked:
+        return "its configuration is not that of the trial"
+    return "the plan asks for no such trial now: made for another space, other settings or a later stage"
 
 
 def foreign_records(path: Path) -> list[Record]:

@@ -25,11 +25,15 @@ def open_study(folder: Path, plan: Plan, about: dict[str, Any]) -> tuple[Plan, L
         raise StudyError(f"{folder} must be a folder that can be written; it cannot ({error})") from None
     try:
         seen = any(record.stage == "final" for record in final_records(ledger.records).values())
-        begun = bool(ledger.records) or (folder / "trials").exists()
-        return fix_plan(folder, plan, about, seen, begun), ledger
+        return fix_plan(folder, plan, about, seen, is_begun(folder)), ledger
     except BaseException:
         ledger.close()
         raise
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a trial of the folder's plan was begun."""
+    return (folder / "records.jsonl").exists() or (folder / "trials").exists()
 
 
 def default_folder(space: str, profile: str, dataset: str | None) -> Path:
@@ -63,9 +67,7 @@ def local_folder(out: str) -> Path:
 
 def standing_plan(folder: Path, plan: Plan) -> tuple[Plan, bool]:
     """The plan as it would stand in the folder, where nothing is changed, and whether the folder's records belong to it."""
-    if not (folder / "study.json").exists():
+    if not (folder / "study.json").exists() or not is_begun(folder):
         return plan, False
     old = plan_of(read_study(folder)["plan"])
-    if not (folder / "records.jsonl").exists() and not (folder / "trials").exists():
-        return plan, False
     return replace(plan, looks=old.looks), not changes_of(old, plan)[1]

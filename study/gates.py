@@ -1,6 +1,7 @@
 """Gates: what must hold before a number may decide a claim. Each is counted from the records, not from the plan."""
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from study.panel import joined
@@ -171,16 +172,13 @@ def collapsed(plan: Plan, record: Record) -> bool:
 def stability_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
     """No run of either arm diverged: a mean over the survivors would flatter the arm that lost some."""
     pair = [(plan.arm(name).title, of_stage(records, name, claim.stage)) for name in (claim.better, claim.than)]
-    lost = [f"{count} of {len(runs)} runs of {title} diverged" for title, runs in pair if (count := sum(r.status == "diverged" for r in runs))]
-    fell = [
-        f"{count} of {len(runs)} runs of {title} collapsed and are kept" for title, runs in pair if (count := sum(collapsed(plan, r) for r in runs))
-    ]
-    noted = [
-        f"{count} of {len(runs)} runs of {title} drew a remark, see the threats"
-        for title, runs in pair
-        if (count := sum(bool(r.result.get("remarks")) for r in runs))
-    ]
-    if lost:
+
+    def counted(what: str, holds: Callable[[Record], bool]) -> list[str]:
+        return [f"{count} of {len(runs)} runs of {title} {what}" for title, runs in pair if (count := sum(map(holds, runs)))]
+
+    fell = counted("collapsed and are kept", lambda run: collapsed(plan, run))
+    noted = counted("drew a remark, see the threats", lambda run: bool(run.result.get("remarks")))
+    if lost := counted("diverged", lambda run: run.status == "diverged"):
         return Gate("Stability", "failed", "; ".join(lost) + "; a mean over the survivors would flatter")
     return Gate(
         "Stability", "passed", f"none of the {sum(len(runs) for _, runs in pair)} runs diverged; " + ("; ".join([*fell, *noted]) or "none collapsed")

@@ -36,8 +36,8 @@ def fix_plan(folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False
     absent before, which it then becomes.
 
     Args:
-        begun: whether a trial of the folder's plan was begun; if none was, another plan may take its place.
         seen: whether the folder holds final records: a larger budget then is another look at them, and looks share the error rate.
+        begun: whether a trial of the folder's plan was begun; if none was, another plan may take its place.
 
     Returns:
         The plan that counts from now on.

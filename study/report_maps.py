@@ -23,11 +23,11 @@ def maps(plan: Plan, records: Records, folder: Path) -> dict[str, Any] | None:
     asked = [arm for arm in plan.running if {**plan.base, **plan.stages["final"], **arm.values}.get("pictures")]
     for arm in asked:
         runs = [record for record in of_stage(records, arm.name, "final") if record.status == "finished"]
-        by_seed = {run.seed: found for run in runs if (found := pictures_of(folder / "trials" / run.trial / "pictures.json"))}
-        for seed, pictures in list(by_seed.items())[:1]:
-            for name in dict.fromkeys(name for picture in pictures for name in picture["maps"]):
-                figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, seed, pictures))
-        missing += [arm.title] if runs and not by_seed else []
+        left = ((run.seed, pictures_of(folder / "trials" / run.trial / "pictures.json")) for run in runs)
+        seed, pictures = next(((seed, found) for seed, found in left if found), (0, []))
+        for name in dict.fromkeys(name for picture in pictures for name in picture["maps"]):
+            figures.append(figure(f"maps-{arm.name}-{len(figures)}", arm.title, name, seed, pictures))
+        missing += [arm.title] if runs and not pictures else []
     return {"figures": figures, "missing": joined(missing) if missing else ""} if asked else None
 
 

@@ -83,10 +83,15 @@ def reported(plan: Plan, records: Records) -> dict[str, Any] | None:
 
 def differs(plan: Plan, row: Reported) -> str:
     """What differs between the two set-ups; the data are always said."""
-    if plan.why_absent(row.arm) or (row.dataset and row.dataset != plan.data.get("name")):
+    if plan.why_absent(row.arm) or is_of_others(plan, row):
         return "–"
     data = plan.data.get("about", [["", plan.data.get("name", "")]])[0][1]
     return f"Ours: {data}. {row.differs.format(**{**plan.base, **plan.arm(row.arm).values})}"
+
+
+def is_of_others(plan: Plan, row: Reported) -> bool:
+    """Whether the number is one of other data than ours."""
+    return bool(row.dataset) and row.dataset != plan.data.get("name")
 
 
 def ours(plan: Plan, records: Records, row: Reported) -> str:
@@ -95,7 +100,7 @@ def ours(plan: Plan, records: Records, row: Reported) -> str:
         return "the section on attention maps, where runs left such"
     metric = plan.metric(row.metric)
     what = f"{plan.arm(row.arm).title}, {metric.title}"
-    if row.dataset and row.dataset != plan.data.get("name"):
+    if is_of_others(plan, row):
         return f"other data: --dataset {row.dataset} gives it"
     if why := plan.why_absent(row.arm):
         return f"{what}: not run, {why.split(':')[0]}"
