@@ -18,7 +18,7 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
 test-faults: .venv/installed-test
-	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/test_runner_sockets.py -s -m 'slow or faults' $(ARGS)
+	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/runner/test_sockets.py -s -m 'slow or faults' $(ARGS)
 
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -24,13 +24,20 @@ PARTS = {
 def main(words: list[str] | None = None) -> int:
     """Exit code: 0 done, 1 a part failed; the others are written all the same."""
     told = "\n".join(f"  {name:12} {meaning}" for name, meaning in PARTS.items())
-    parser = argparse.ArgumentParser("python -m benchmarks", description=f"Parts:\n{told}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks",
+        description=f"Parts:\n{told}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("parts", nargs="*", metavar="PART", help="default: all")
     asked = parser.parse_args(words).parts or list(PARTS)
     if unknown := [part for part in asked if part not in PARTS]:
         parser.error(f"a part is one of {', '.join(PARTS)}; got {', '.join(unknown)}")
     failed = [part for part in asked if not ran(part)]
-    print(f"Written: {results.FILE}" + (f"; failed: {', '.join(failed)}" if failed else ""), flush=True)
+    print(
+        f"Written: {results.FILE}" + (f"; failed: {', '.join(failed)}" if failed else ""),
+        flush=True,
+    )
     return 1 if failed else 0
 
 
@@ -40,12 +47,20 @@ def ran(part: str) -> bool:
     started = time.perf_counter()
     try:
         tables = importlib.import_module(f"benchmarks.{part}").run()
-    except Exception as problem:  # one machine lacks Ray, another a GPU: the other parts count all the same
+    except (
+        Exception
+    ) as problem:  # one machine lacks Ray, another a GPU: the other parts count all the same
         print(f"  not done: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
         return False
     results.keep(part, tables, (time.perf_counter() - started) / 60, list(PARTS))
     for table in tables:
-        print(f"  {table.title}", *("    " + "   ".join(row) for row in [table.head, *table.rows]), f"  {table.note}", sep="\n", flush=True)
+        print(
+            f"  {table.title}",
+            *("    " + "   ".join(row) for row in [table.head, *table.rows]),
+            f"  {table.note}",
+            sep="\n",
+            flush=True,
+        )
     return True
 
 

@@ -9,13 +9,13 @@ from torch import nn
 
 from benchmarks.side import Round
 from moco.config import Config
-from moco.convolution import Conv2d
-from moco.data import Dataset, Split
+from moco.data.dataset import Dataset, Split
 from moco.device import passes
-from moco.encoder import Encoder
-from moco.pretrain import Pretraining
+from moco.model.convolution import Conv2d
+from moco.model.encoder import Encoder
 from moco.seed import Source, generator
-from moco.training import Chance
+from moco.training.contrastive import Pretraining
+from moco.training.loop import Chance
 
 
 def made_up(images: int, size: int, classes: int = 10) -> Dataset:
@@ -34,7 +34,9 @@ def pretraining(settings: dict[str, Any]) -> Pretraining:
     """A run over `images` images of `size` pixels that never ends; the other settings are fields of a Config."""
     images, size = settings["images"], settings["size"]
     fields = {name: value for name, value in settings.items() if name not in ("images", "size")}
-    config = Config.of({"dataset": "noise", "image_size": size, "epochs": 100_000, "views": "moco_v2", **fields})
+    config = Config.of(
+        {"dataset": "noise", "image_size": size, "epochs": 100_000, "views": "moco_v2", **fields}
+    )
     dataset = made_up(images, size)
     return Pretraining(config, dataset, dataset.train.images)
 

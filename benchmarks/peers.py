@@ -28,7 +28,9 @@ class InMemory(torch.utils.data.Dataset[Any]):
 
     def __init__(self, images: int, size: int, transform: Callable[[Image.Image], Any]) -> None:
         draws = torch.Generator().manual_seed(0)
-        self.pixels = torch.randint(0, 256, (images, size, size, 3), dtype=torch.uint8, generator=draws).numpy()
+        self.pixels = torch.randint(
+            0, 256, (images, size, size, 3), dtype=torch.uint8, generator=draws
+        ).numpy()
         self.transform = transform
 
     def __len__(self) -> int:
@@ -47,7 +49,13 @@ def loader(settings: dict[str, Any], transform: Callable[[Image.Image], Any]) ->
     """A DataLoader whose workers stay alive between epochs, so that starting them is in no round."""
     dataset = InMemory(settings["images"], settings["size"], transform)
     return DataLoader(
-        dataset, settings["batch_size"], shuffle=True, drop_last=True, num_workers=cores(), persistent_workers=True, pin_memory=DEVICE.type == "cuda"
+        dataset,
+        settings["batch_size"],
+        shuffle=True,
+        drop_last=True,
+        num_workers=cores(),
+        persistent_workers=True,
+        pin_memory=DEVICE.type == "cuda",
     )
 
 
@@ -140,7 +148,9 @@ class PlainMoCo(nn.Module):
     queue: Tensor
     pointer: Tensor
 
-    def __init__(self, stem: str, queue_size: int, m: float = 0.999, temperature: float = 0.2) -> None:
+    def __init__(
+        self, stem: str, queue_size: int, m: float = 0.999, temperature: float = 0.2
+    ) -> None:
         super().__init__()
         self.m, self.temperature = m, temperature
         self.query, self.key = resnet18(stem), resnet18(stem)
@@ -155,7 +165,9 @@ class PlainMoCo(nn.Module):
     def forward(self, query_view: Tensor, key_view: Tensor) -> Tensor:
         q = F.normalize(self.query(query_view), dim=1)
         with torch.no_grad():
-            for of_query, of_key in zip(self.query.parameters(), self.key.parameters(), strict=True):
+            for of_query, of_key in zip(
+                self.query.parameters(), self.key.parameters(), strict=True
+            ):
                 of_key.data = of_key.data * self.m + of_query.data * (1.0 - self.m)
             k = F.normalize(self.key(key_view), dim=1)
         positive = torch.einsum("nc,nc->n", q, k).unsqueeze(-1)
@@ -164,7 +176,9 @@ class PlainMoCo(nn.Module):
         at = int(self.pointer)
         self.queue[:, at : at + len(k)] = k.T
         self.pointer[0] = (at + len(k)) % self.queue.shape[1]
-        return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
+        return F.cross_entropy(
+            logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+        )
 
 
 def fair(settings: dict[str, Any]) -> Round:
@@ -183,7 +197,9 @@ def fair(settings: dict[str, Any]) -> Round:
 
 def pil_views(settings: dict[str, Any]) -> Round:
     """Two views of every image in this process: what one core makes."""
-    dataset = InMemory(settings["images"], settings["size"], TwoCrops(moco_v2_views(settings["size"])))
+    dataset = InMemory(
+        settings["images"], settings["size"], TwoCrops(moco_v2_views(settings["size"]))
+    )
 
     def epoch() -> None:
         for i in range(len(dataset)):

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import Table
-from moco import data, trial
 from moco.config import Config
+from moco.data import cache
 from moco.device import has_fast_bfloat16, pick_device
+from moco.trainer import trial
 from search_spaces.optimizers import FIXED, PROFILES
-from study.compare import paired
+from study.analysis.statistics import paired
 
 SEEDS = range(1, 9)
 
@@ -25,11 +26,31 @@ def run() -> list[Table]:
     with tempfile.TemporaryDirectory() as folder:
         for profile, dataset, optimizer, lr in TRIALS:
             if dataset:
-                fields = {**FIXED, **PROFILES[profile].values, "dataset": Path(dataset).name, "optimizer": optimizer, "lr": lr}
-                cached = data.prepare(dataset, fields["image_size"], Path(folder))
-                found = {name: [result(fields, seed, name, Path(folder), cached) for seed in SEEDS] for name in ("bfloat16", "float32")}
-                rows += [compared(found, f"{profile}, {optimizer}", metric, scale) for metric, scale in METRICS]
-    head = ["profile, optimizer", "metric", "bfloat16", "float32", "seed sd", "difference", "95 % interval"]
+                fields = {
+                    **FIXED,
+                    **PROFILES[profile].values,
+                    "dataset": Path(dataset).name,
+                    "optimizer": optimizer,
+                    "lr": lr,
+                }
+                cached = cache.prepare(dataset, fields["image_size"], Path(folder))
+                found = {
+                    name: [result(fields, seed, name, Path(folder), cached) for seed in SEEDS]
+                    for name in ("bfloat16", "float32")
+                }
+                rows += [
+                    compared(found, f"{profile}, {optimizer}", metric, scale)
+                    for metric, scale in METRICS
+                ]
+    head = [
+        "profile, optimizer",
+        "metric",
+        "bfloat16",
+        "float32",
+        "seed sd",
+        "difference",
+        "95 % interval",
+    ]
     note = (
         f"Whole trials of the study's profiles, n = {len(SEEDS)} seeds, validation split; paired t interval of bfloat16 − float32. "
         "Quick: the bundled digits. Small: CIFAR-10's images as BENCH_CIFAR names them, left out without it."
@@ -37,11 +58,17 @@ def run() -> list[Table]:
     return [Table("Accuracy of the fast precision", head, rows, note)]
 
 
-TRIALS = (("quick", "digits", "sgd", 0.05), ("quick", "digits", "adam", 0.002), ("small", os.environ.get("BENCH_CIFAR", ""), "sgd", 0.05))
+TRIALS = (
+    ("quick", "digits", "sgd", 0.05),
+    ("quick", "digits", "adam", 0.002),
+    ("small", os.environ.get("BENCH_CIFAR", ""), "sgd", 0.05),
+)
 METRICS = (("probe_accuracy", 100.0), ("knn_accuracy", 100.0), ("loss", 1.0))
 
 
-def result(fields: dict[str, Any], seed: int, precision: str, folder: Path, cached: Path) -> dict[str, Any]:
+def result(
+    fields: dict[str, Any], seed: int, precision: str, folder: Path, cached: Path
+) -> dict[str, Any]:
     """A whole trial's result."""
     config = Config.of({**fields, "seed": seed, "precision": precision})
     own = folder / f"{config.dataset}-{config.optimizer}-{precision}-{seed}"
@@ -54,9 +81,21 @@ def result(fields: dict[str, Any], seed: int, precision: str, folder: Path, cach
             return end.value
 
 
-def compared(found: dict[str, list[dict[str, Any]]], name: str, metric: str, scale: float) -> list[str]:
+def compared(
+    found: dict[str, list[dict[str, Any]]], name: str, metric: str, scale: float
+) -> list[str]:
     """A row."""
-    fast, full = ({seed: scale * r[metric] for seed, r in zip(SEEDS, found[side], strict=True)} for side in ("bfloat16", "float32"))
+    fast, full = (
+        {seed: scale * r[metric] for seed, r in zip(SEEDS, found[side], strict=True)}
+        for side in ("bfloat16", "float32")
+    )
     pair, seeds = paired(fast, full), paired(full, dict.fromkeys(full, 0.0))
     means = [f"{sum(side.values()) / len(side):.2f}" for side in (fast, full)]
-    return [name, metric.replace("_", " "), *means, f"{seeds.sd:.2f}", f"{pair.mean:+.2f}", f"{pair.low:+.2f} to {pair.high:+.2f}"]
+    return [
+        name,
+        metric.replace("_", " "),
+        *means,
+        f"{seeds.sd:.2f}",
+        f"{pair.mean:+.2f}",
+        f"{pair.low:+.2f} to {pair.high:+.2f}",
+    ]

@@ -6,12 +6,15 @@ from benchmarks.ours import made_up, pretraining
 from benchmarks.rounds import ROUNDS, timed_in_turn
 from benchmarks.step import BATCH
 from benchmarks.table import Table
-from moco.features import BATCH as BATCH_OF_FEATURES
-from moco.features import extract
-from moco.probe import Features, learning_rates, linear_probe
-from moco.training import Training
+from moco.evaluation.linear_probe import Features, learning_rates, linear_probe
+from moco.model.features import BATCH as BATCH_OF_FEATURES
+from moco.model.features import extract
+from moco.training.loop import Training
 
-EPOCHS, PART = 100, 4  # of the sweep; of it measured in a round, a sweep's cost being the same in each
+EPOCHS, PART = (
+    100,
+    4,
+)  # of the sweep; of it measured in a round, a sweep's cost being the same in each
 TRAIN, VALIDATION, TEST = 45_000, 5_000, 10_000
 
 
@@ -21,13 +24,35 @@ def run() -> list[Table]:
     stem = "small" if torch.cuda.is_available() else "imagenet"
     rows = []
     for width in (1.0, 0.25):
-        training = pretraining({"images": 8 * batch, "size": 32, "batch_size": batch, "queue_size": 4096, "stem": stem, "width": width})
+        training = pretraining(
+            {
+                "images": 8 * batch,
+                "size": 32,
+                "batch_size": batch,
+                "queue_size": 4096,
+                "stem": stem,
+                "width": width,
+            }
+        )
         features, sweep, epoch = costs(training)
         seconds = [f"{cost:.1f}" for cost in (features, sweep, epoch)]
-        rows.append([f"ResNet-18, {stem} stem, width {width:g}", *seconds, f"{(features + sweep) / epoch:.2f}"])
+        rows.append(
+            [
+                f"ResNet-18, {stem} stem, width {width:g}",
+                *seconds,
+                f"{(features + sweep) / epoch:.2f}",
+            ]
+        )
     rates = len(learning_rates(3e-4, 100.0))
     note = f"{EPOCHS} epochs of the probe at batch 256, {rates} learning rates at once, {TRAIN:,} images; an epoch of 50,000."
-    return [Table("Probe sweep against one epoch of pretraining", ["encoder", "features, s", "sweep, s", "epoch, s", "both / epoch"], rows, note)]
+    return [
+        Table(
+            "Probe sweep against one epoch of pretraining",
+            ["encoder", "features, s", "sweep, s", "epoch, s", "both / epoch"],
+            rows,
+            note,
+        )
+    ]
 
 
 def costs(training: Training) -> tuple[float, float, float]:
@@ -36,11 +61,20 @@ def costs(training: Training) -> tuple[float, float, float]:
     few = made_up(4 * BATCH_OF_FEATURES, 32)
     draws = torch.Generator().manual_seed(0)
     train, validation, test = (
-        Features(torch.randn(n, size, generator=draws).abs().to(device), torch.arange(n) % 10) for n in (TRAIN, VALIDATION, TEST)
+        Features(torch.randn(n, size, generator=draws).abs().to(device), torch.arange(n) % 10)
+        for n in (TRAIN, VALIDATION, TEST)
     )
     seconds = timed_in_turn(
         {
-            "sweep": lambda: linear_probe(train, validation, test, learning_rates(3e-4, 100.0), PART, 256, torch.Generator().manual_seed(0)),
+            "sweep": lambda: linear_probe(
+                train,
+                validation,
+                test,
+                learning_rates(3e-4, 100.0),
+                PART,
+                256,
+                torch.Generator().manual_seed(0),
+            ),
             "epoch": training.train_epoch,
             "features": lambda: extract(training.encoder, few.train, few, training.config),
         },
@@ -48,4 +82,8 @@ def costs(training: Training) -> tuple[float, float, float]:
     )
     features = seconds["features"].median * (TRAIN + VALIDATION + TEST) / len(few.train.labels)
     images = training.steps_an_epoch * training.config.batch_size
-    return features, seconds["sweep"].median * EPOCHS / PART, seconds["epoch"].median * 50_000 / images
+    return (
+        features,
+        seconds["sweep"].median * EPOCHS / PART,
+        seconds["epoch"].median * 50_000 / images,
+    )

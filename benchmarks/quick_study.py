@@ -10,22 +10,53 @@ from pathlib import Path
 from benchmarks.rounds import ROOT
 from benchmarks.table import Table
 from moco.device import gpus
-from study.machine import cores
+from study.store.environment import cores
 
 
 def run() -> list[Table]:
     """Runs the study in a fresh folder."""
     with tempfile.TemporaryDirectory() as name:
-        words = ["--space", "optimizers", "--profile", "quick", "--out", name, "--data-dir", f"{name}/data", *(["--gpus", "1"] if gpus() else [])]
+        words = [
+            "--space",
+            "optimizers",
+            "--profile",
+            "quick",
+            "--out",
+            name,
+            "--data-dir",
+            f"{name}/data",
+            *(["--gpus", "1"] if gpus() else []),
+        ]
         started = time.perf_counter()
-        subprocess.run([sys.executable, "run_study.py", *words], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [sys.executable, "run_study.py", *words],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
         wall = time.perf_counter() - started
-        records = [json.loads(line) for line in (Path(name) / "records.jsonl").read_text().splitlines()]
+        records = [
+            json.loads(line) for line in (Path(name) / "records.jsonl").read_text().splitlines()
+        ]
     busy = sum(record["seconds"] for record in records)
     at_once = min(cores(), gpus()) if gpus() else cores()
     allowed = 1.25 * busy / at_once + 10
-    rows = [[str(len(records)), f"{busy:,.0f}", str(at_once), f"{wall:,.0f}", f"{wall / (busy / at_once):.2f}", f"{allowed:,.0f}"]]
+    rows = [
+        [
+            str(len(records)),
+            f"{busy:,.0f}",
+            str(at_once),
+            f"{wall:,.0f}",
+            f"{wall / (busy / at_once):.2f}",
+            f"{allowed:,.0f}",
+        ]
+    ]
     head = ["trials", "their seconds", "at once", "wall, s", "wall / (seconds / at once)", "aim, s"]
     return [
-        Table("The quick study", head, rows, "From the command to the page, imports and Ray's start included. Aim: 1.25 (seconds / at once) + 10 s.")
+        Table(
+            "The quick study",
+            head,
+            rows,
+            "From the command to the page, imports and Ray's start included. Aim: 1.25 (seconds / at once) + 10 s.",
+        )
     ]

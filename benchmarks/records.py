@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from benchmarks.growth import growth
 from benchmarks.rounds import ROOT
 from benchmarks.table import Table
-from moco.facts import complete
+from moco.trainer.dataset_facts import complete
 from search_spaces.optimizers import SPACE
-from study.plan import Plan, make_plan
-from study.plan_file import fix_plan
-from study.record import Record
-from study.space import Profile
-from study.stages import due, expected_trials
-from study.trial import Trial
+from study.design.plan import Plan, make_plan
+from study.design.record import Record
+from study.design.space import Profile
+from study.design.stages import due, expected_trials
+from study.design.trial import Trial
+from study.store.study_file import fix_plan
 
 COUNTS = (10, 100, 1_000, 10_000)
 LONG = (1_000, 200)  # trials and epochs that must become a report in LIMIT
@@ -46,12 +46,30 @@ class Cost(NamedTuple):
 def run() -> list[Table]:
     """The two tables."""
     costs = [cost_of(count, 20) for count in COUNTS]
-    rows = [[f"{count:,}", f"{c.seconds:.1f}", f"{c.megabytes:,.0f}", f"{c.page:.1f}"] for count, c in zip(COUNTS, costs, strict=True)]
-    named = growth(COUNTS[1:], [c.seconds for c in costs[1:]]), growth(COUNTS[1:], [c.megabytes for c in costs[1:]])
+    rows = [
+        [f"{count:,}", f"{c.seconds:.1f}", f"{c.megabytes:,.0f}", f"{c.page:.1f}"]
+        for count, c in zip(COUNTS, costs, strict=True)
+    ]
+    named = (
+        growth(COUNTS[1:], [c.seconds for c in costs[1:]]),
+        growth(COUNTS[1:], [c.megabytes for c in costs[1:]]),
+    )
     long = cost_of(*LONG)
-    last = [f"{LONG[0]:,} of {LONG[1]} epochs", f"{long.seconds:.1f}", f"{long.megabytes:,.0f}", f"{long.page:.1f}"]
+    last = [
+        f"{LONG[0]:,} of {LONG[1]} epochs",
+        f"{long.seconds:.1f}",
+        f"{long.megabytes:,.0f}",
+        f"{long.page:.1f}",
+    ]
     note = f"Between the largest two, seconds grow {named[0]} and memory {named[1]}. Aim for the last row: {LIMIT[0]:.0f} s and {LIMIT[1]:.0f} MB."
-    return [Table("Records to report (20 epochs a trial)", ["trials", "seconds", "MB", "page, MB"], [*rows, last], note)]
+    return [
+        Table(
+            "Records to report (20 epochs a trial)",
+            ["trials", "seconds", "MB", "page, MB"],
+            [*rows, last],
+            note,
+        )
+    ]
 
 
 def cost_of(count: int, epochs: int) -> Cost:
@@ -59,12 +77,27 @@ def cost_of(count: int, epochs: int) -> Cost:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plan = plan_of(count)
-        fix_plan(folder, plan, {"command": [], "folder": "made-up", "versions": {}, "commit": "", "created": ""})
+        fix_plan(
+            folder,
+            plan,
+            {"command": [], "folder": "made-up", "versions": {}, "commit": "", "created": ""},
+        )
         with open(folder / "records.jsonl", "w") as file:
             for record in records(plan, count, epochs):
-                file.write(json.dumps({key: value for key, value in asdict(record).items() if key != "extra"}) + "\n")
+                file.write(
+                    json.dumps(
+                        {key: value for key, value in asdict(record).items() if key != "extra"}
+                    )
+                    + "\n"
+                )
         started = time.perf_counter()
-        told = subprocess.run([sys.executable, "-c", REPORT, name], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(
+            [sys.executable, "-c", REPORT, name],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         seconds = time.perf_counter() - started
         return Cost(seconds, float(told.split()[-1]), (folder / "report.html").stat().st_size / 1e6)
 
@@ -73,7 +106,9 @@ def plan_of(count: int) -> Plan:
     """A plan of the optimizers whose searches are long enough for so many trials."""
     quick = SPACE.profiles["quick"]
     others = sum(expected_trials(plan_with(quick)).values()) - len(SPACE.arms) * quick.search_trials
-    return plan_with(replace(quick, search_trials=max(quick.search_trials, (count - others) // len(SPACE.arms))))
+    return plan_with(
+        replace(quick, search_trials=max(quick.search_trials, (count - others) // len(SPACE.arms)))
+    )
 
 
 def plan_with(sizes: Profile) -> Plan:
@@ -89,7 +124,9 @@ def plan_with(sizes: Profile) -> Plan:
 def records(plan: Plan, count: int, epochs: int) -> list[Record]:
     """The first so many records that the plan asks for, stage after stage."""
     done: dict[str, Record] = {}
-    while len(done) < count and (open_trials := [trial for trial in due(plan, done) if trial.id not in done]):
+    while len(done) < count and (
+        open_trials := [trial for trial in due(plan, done) if trial.id not in done]
+    ):
         for trial in open_trials[: count - len(done)]:
             done[trial.id] = record_of(trial, epochs)
     return list(done.values())
@@ -112,5 +149,18 @@ def record_of(trial: Trial, epochs: int) -> Record:
         "loss": curve[-1]["loss"], "probe_accuracy": 0.92 - off / 10, "knn_accuracy": 0.9 - off / 10, "effective_rank": 20.0 - off,
         "probe_lr": 1.0, "probe_at_edge": False, "probe_validation_accuracy": 0.92, "device": "made up", "precision": "float32", "remarks": [],
     }  # fmt: skip
-    made = asdict(trial) | {"status": "finished", "curve": curve, "result": result, "error": "", "seconds": 9.0, "device": "made up"}
-    return Record(**{"trial": made.pop("id"), **made}, versions={"torch": "0"}, commit="", started="", ended="2026-01-01T00:00:00Z")
+    made = asdict(trial) | {
+        "status": "finished",
+        "curve": curve,
+        "result": result,
+        "error": "",
+        "seconds": 9.0,
+        "device": "made up",
+    }
+    return Record(
+        **{"trial": made.pop("id"), **made},
+        versions={"torch": "0"},
+        commit="",
+        started="",
+        ended="2026-01-01T00:00:00Z",
+    )

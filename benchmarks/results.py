@@ -8,8 +8,8 @@ from benchmarks.rounds import ROOT
 from benchmarks.table import Table
 from moco.config import Config
 from moco.device import describe, pick_device, pick_precision
-from study.files import write_atomically
-from study.machine import commit, cores, now, versions
+from study.store.atomic import write_atomically
+from study.store.environment import commit, cores, now, versions
 
 FILE = ROOT / "benchmarks" / "RESULTS.md"
 INTRODUCTION = """# Results
@@ -50,18 +50,27 @@ def read() -> dict[str, dict[str, str]]:
     for section in re.split(r"(?m)^## ", FILE.read_text() if FILE.exists() else "")[1:]:
         name, _, body = section.partition("\n")
         pieces = re.split(r"(?m)^<!-- (\w+) -->\n", body)[1:]
-        found[name] = {part: text.rstrip() + "\n" for part, text in zip(pieces[::2], pieces[1::2], strict=True)}
+        found[name] = {
+            part: text.rstrip() + "\n" for part, text in zip(pieces[::2], pieces[1::2], strict=True)
+        }
     return found
 
 
 def told(tables: list[Table], minutes: float) -> str:
     """A part's tables in Markdown, each with its date, commit and versions."""
     named = ("python", "torch", "torchvision", "ray", "numpy")
-    installed = ", ".join(f"{name} {version}" for name, version in versions().items() if name in named)
+    installed = ", ".join(
+        f"{name} {version}" for name, version in versions().items() if name in named
+    )
     about = f"{now()[:10]}, commit {commit(ROOT) or 'unknown'}, {installed}; auto precision {precision()}; {minutes:.1f} min."
     lines: list[str] = []
     for table in tables:
-        lines += [f"### {table.title}\n", *markdown(table), f"\n{table.note}\n" if table.note else "", f"<sub>{about}</sub>\n"]
+        lines += [
+            f"### {table.title}\n",
+            *markdown(table),
+            f"\n{table.note}\n" if table.note else "",
+            f"<sub>{about}</sub>\n",
+        ]
     return "\n".join(lines)
 
 

@@ -65,7 +65,9 @@ def in_turn(sides: dict[str, Side], rounds: int = ROUNDS) -> dict[str, Seconds]:
     return {name: Seconds(tuple(seconds)) for name, seconds in taken.items()}
 
 
-def timed_in_turn(sides: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, Seconds]:
+def timed_in_turn(
+    sides: dict[str, Callable[[], object]], rounds: int = ROUNDS
+) -> dict[str, Seconds]:
     """The same for work in this process, after a round of each to warm up; what is queued on a GPU is waited for."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for k in range(rounds + 1):
@@ -80,16 +82,33 @@ def timed_in_turn(sides: dict[str, Callable[[], object]], rounds: int = ROUNDS) 
 
 def started(side: Side) -> subprocess.Popen[str]:
     """The side's process."""
-    threads = {"OMP_NUM_THREADS": str(side.threads), "MKL_NUM_THREADS": str(side.threads)} if side.threads else {}
-    words = [side.python, "-W", "ignore", "-m", "benchmarks.side", side.module, side.name, json.dumps(side.settings)]
+    threads = (
+        {"OMP_NUM_THREADS": str(side.threads), "MKL_NUM_THREADS": str(side.threads)}
+        if side.threads
+        else {}
+    )
+    words = [
+        side.python,
+        "-W",
+        "ignore",
+        "-m",
+        "benchmarks.side",
+        side.module,
+        side.name,
+        json.dumps(side.settings),
+    ]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, **threads, "PYTHONPATH": path}
-    return subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def answer_of(name: str, process: subprocess.Popen[str]) -> str:
     """The next line that a side says."""
     assert process.stdout is not None
     if not (line := process.stdout.readline()):
-        raise RuntimeError(f"the side {name!r} ended with exit code {process.wait()}; its last words are above")
+        raise RuntimeError(
+            f"the side {name!r} ended with exit code {process.wait()}; its last words are above"
+        )
     return line

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.rounds import ROOT, ROUNDS, Seconds, Side, in_turn
 from benchmarks.table import Table
 from moco.device import pick_device
-from study.machine import cores
+from study.store.environment import cores
 
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 BATCH = {"cpu": 128, "cuda": 512, "mps": 256}
@@ -19,12 +19,21 @@ def run() -> list[Table]:
     """One table a stem. On a GPU only the stem for small images, with so many steps that a DataLoader's first batches do not count."""
     device = pick_device("auto").type
     stems = ("imagenet", "small") if device == "cpu" else ("small",)
-    return [compared(stem, BATCH[device], STEPS[stem] if device == "cpu" else 10 * cores()) for stem in stems]
+    return [
+        compared(stem, BATCH[device], STEPS[stem] if device == "cpu" else 10 * cores())
+        for stem in stems
+    ]
 
 
 def compared(stem: str, batch: int, steps: int) -> Table:
     """A table of all sides on a ResNet-18 of full width at 32 px."""
-    settings = {"images": batch * steps, "size": 32, "batch_size": batch, "queue_size": 4096, "stem": stem}
+    settings = {
+        "images": batch * steps,
+        "size": 32,
+        "batch_size": batch,
+        "queue_size": 4096,
+        "stem": stem,
+    }
     seconds = in_turn({**our_sides(settings), **peers(settings)})
     first = next(iter(seconds.values()))
     rows = [row(name, side, first, batch, steps) for name, side in seconds.items()]
@@ -34,7 +43,12 @@ def compared(stem: str, batch: int, steps: int) -> Table:
         "A DataLoader's workers stay alive between rounds; its first batch, once a round, is in its time. "
         "The encoders' work is query forward and backward and key forward on ready views, batch norm in one group, dtype and layout as ours."
     )
-    return Table(f"A step, images in memory to optimizer step: ResNet-18, {stem} stem, 32 px, batch {batch}", HEAD, rows, note + missing)
+    return Table(
+        f"A step, images in memory to optimizer step: ResNet-18, {stem} stem, 32 px, batch {batch}",
+        HEAD,
+        rows,
+        note + missing,
+    )
 
 
 HEAD = ["side", "ms a step", "rounds", "images/s", "relative"]
@@ -46,17 +60,28 @@ def our_sides(settings: dict[str, Any]) -> dict[str, Side]:
     return {
         "ours: 4 groups of batch norm, keys shuffled": Side("benchmarks.ours", "step", settings),
         "ours, batch norm in one group as peers have it": Side("benchmarks.ours", "step", plain),
-        "ours, one group, float32": Side("benchmarks.ours", "step", {**plain, "precision": "float32"}),
+        "ours, one group, float32": Side(
+            "benchmarks.ours", "step", {**plain, "precision": "float32"}
+        ),
         "bare work of the encoders, torch's layers": Side("benchmarks.ours", "floor", settings),
-        "bare work of the encoders, our convolutions": Side("benchmarks.ours", "encoders", settings),
+        "bare work of the encoders, our convolutions": Side(
+            "benchmarks.ours", "encoders", settings
+        ),
     }
 
 
 def peers(settings: dict[str, Any]) -> dict[str, Side]:
     """The plain loop, and lightly where it is installed."""
-    sides = {f"lightly {lightly_version()}, its example, a DataLoader worker a core": "lightly"} if lightly_version() else {}
+    sides = (
+        {f"lightly {lightly_version()}, its example, a DataLoader worker a core": "lightly"}
+        if lightly_version()
+        else {}
+    )
     sides["plain loop in FAIR's manner, a DataLoader worker a core"] = "fair"
-    return {title: Side("benchmarks.peers", name, settings, peers_python()) for title, name in sides.items()}
+    return {
+        title: Side("benchmarks.peers", name, settings, peers_python())
+        for title, name in sides.items()
+    }
 
 
 def peers_python() -> str:
@@ -68,9 +93,17 @@ def peers_python() -> str:
 def lightly_version() -> str:
     """Empty where it is not installed."""
     code = "import importlib.metadata as m; print(m.version('lightly'))"
-    return subprocess.run([peers_python(), "-c", code], capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        [peers_python(), "-c", code], capture_output=True, text=True
+    ).stdout.strip()
 
 
 def row(name: str, side: Seconds, ours: Seconds, batch: int, steps: int) -> list[str]:
     """A side in words."""
-    return [name, f"{1000 * side.median / steps:,.1f}", side.spread, f"{batch * steps / side.median:,.0f}", f"{side.median / ours.median:.2f}"]
+    return [
+        name,
+        f"{1000 * side.median / steps:,.1f}",
+        side.spread,
+        f"{batch * steps / side.median:,.0f}",
+        f"{side.median / ours.median:.2f}",
+    ]

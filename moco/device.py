@@ -22,7 +22,9 @@ def pick_device(wish: str) -> torch.device:
     if wish == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if has[name]))
     if not has[wish]:
-        raise ValueError(f"device {wish} is not on this machine; it has {', '.join(name for name in has if has[name])}")
+        raise ValueError(
+            f"device {wish} is not on this machine; it has {', '.join(name for name in has if has[name])}"
+        )
     return torch.device(wish)
 
 
@@ -36,7 +38,9 @@ def has_fast_bfloat16(kind: str) -> bool:
     """Whether the hardware multiplies bfloat16 itself: then a pass in it is faster and needs no loss scaling."""
     if kind == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)
-    return kind == "cpu" and any(flag in cpu_flags() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+    return kind == "cpu" and any(
+        flag in cpu_flags() for flag in ("avx512_bf16", "amx_bf16", "bf16")
+    )
 
 
 @cache
@@ -44,7 +48,12 @@ def cpu_flags() -> frozenset[str]:
     """The instruction sets that Linux names; nothing elsewhere."""
     path = Path("/proc/cpuinfo")
     text = path.read_text() if platform.system() == "Linux" and path.exists() else ""
-    return frozenset(word for line in text.splitlines() if line.lower().startswith(("flags", "features")) for word in line.split())
+    return frozenset(
+        word
+        for line in text.splitlines()
+        if line.lower().startswith(("flags", "features"))
+        for word in line.split()
+    )
 
 
 def pick_precision(config: Config, device: torch.device, size: int) -> torch.dtype:
@@ -56,18 +65,26 @@ def pick_precision(config: Config, device: torch.device, size: int) -> torch.dty
     Raises:
         ValueError: bfloat16 is forced there.
     """
-    least = 17 if config.stem == "imagenet" else 5  # pixels; below, the last stage begins with a single one
+    least = (
+        17 if config.stem == "imagenet" else 5
+    )  # pixels; below, the last stage begins with a single one
     broken = device.type == "cpu" and size < least
     if config.precision == "auto":
         return torch.bfloat16 if has_fast_bfloat16(device.type) and not broken else torch.float32
     if config.precision == "bfloat16" and broken:
-        raise ValueError(f"precision bfloat16 on a CPU needs images of at least {least} px with the {config.stem} stem; got {size}")
+        raise ValueError(
+            f"precision bfloat16 on a CPU needs images of at least {least} px with the {config.stem} stem; got {size}"
+        )
     return getattr(torch, config.precision)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the CPU on the device; a GPU gets it while the program goes on."""
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+    return (
+        tensor.pin_memory().to(device, non_blocking=True)
+        if device.type == "cuda"
+        else tensor.to(device)
+    )
 
 
 def passes(device: torch.device, precision: torch.dtype) -> torch.autocast:
@@ -85,10 +102,17 @@ def keep_pages() -> None:
     """Lets this process keep memory that it freed: glibc gives large blocks back to the kernel, and every step then pays for new pages."""
     with suppress(OSError, AttributeError):  # not glibc
         libc = ctypes.CDLL(None)
-        for option, value in ((-4, 0), (-1, 2**31 - 1)):  # M_MMAP_MAX: no block is mapped by itself; M_TRIM_THRESHOLD of malloc.h, bytes
+        for option, value in (
+            (-4, 0),
+            (-1, 2**31 - 1),
+        ):  # M_MMAP_MAX: no block is mapped by itself; M_TRIM_THRESHOLD of malloc.h, bytes
             libc.mallopt(option, value)
 
 
 def describe(device: torch.device) -> str:
     """A name for people: the GPU's, or the CPU's architecture."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
+    return (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{device.type} ({platform.machine()})"
+    )

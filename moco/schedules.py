@@ -19,7 +19,11 @@ def steps(progress: float) -> float:
     return 0.1 ** ((progress >= 0.6) + (progress >= 0.8))
 
 
-SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "constant": constant, "steps": steps}
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": cosine,
+    "constant": constant,
+    "steps": steps,
+}
 
 
 def share_of_peak(schedule: str, step: int, steps_in_all: int, warmup_steps: int) -> float:

@@ -26,7 +26,9 @@ class Source(IntEnum):
 
 def derived_seed(seed: int, source: Source, epoch: int = 0) -> int:
     """A 63-bit seed for one source of chance (numpy's SeedSequence: independent streams)."""
-    return int(np.random.SeedSequence([seed, int(source), epoch]).generate_state(1, np.uint64)[0] >> 1)
+    return int(
+        np.random.SeedSequence([seed, int(source), epoch]).generate_state(1, np.uint64)[0] >> 1
+    )
 
 
 def generator(seed: int, source: Source, epoch: int = 0) -> torch.Generator:

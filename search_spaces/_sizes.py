@@ -2,14 +2,19 @@
 
 from typing import Any
 
-from moco.diagnostics import COLLAPSED_RANK
-from study.space import Metric
+from moco.training.diagnostics import COLLAPSED_RANK
+from study.design.space import Metric
 
 QUICK: dict[str, Any] = {  # minutes on two cores, bundled images
     "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 128, "epochs": 6, "probe_epochs": 50, "knn_every": 6,
     "knn_neighbours": 20,
 }  # fmt: skip
-SHAPES: dict[str, Any] = {**QUICK, "queue_size": 256, "temperature": 0.1, "lr": 0.1}  # quick on the made-up shapes
+SHAPES: dict[str, Any] = {
+    **QUICK,
+    "queue_size": 256,
+    "temperature": 0.1,
+    "lr": 0.1,
+}  # quick on the made-up shapes
 SMALL: dict[str, Any] = {  # an hour or two on a laptop, real images
     "image_size": 32, "width": 0.25, "stem": "imagenet", "train_images": 10_000, "batch_size": 128, "batch_norm_splits": 4, "queue_size": 512,
     "temperature": 0.1, "epochs": 12, "validation_share": 0.1, "probe_epochs": 60, "knn_every": 12, "knn_neighbours": 200,
@@ -37,7 +42,9 @@ STAGES: dict[str, dict[str, Any]] = {
 }
 
 PROBE = Metric("probe_accuracy", "probe accuracy", "points", 100.0, True, 0.5, share_of_images=True)
-FINETUNED = Metric("finetune_accuracy", "fine-tuned accuracy", "points", 100.0, True, 0.5, share_of_images=True)
+FINETUNED = Metric(
+    "finetune_accuracy", "fine-tuned accuracy", "points", 100.0, True, 0.5, share_of_images=True
+)
 KNN = Metric("knn_accuracy", "kNN accuracy", "points", 100.0, True, 0.5, share_of_images=True)
 LOSS = Metric("loss", "pretraining loss", "nats", 1.0, False, 0.1)
 

@@ -8,16 +8,40 @@ The page shows where the encoder looks (R10), and where one looks that was train
 
 from typing import Any
 
-from search_spaces._sizes import COLLAPSE, FINETUNED, FIXED, FULL, KNN, LOSS, NOTES, PROBE, SHAPES, SMALL, STAGES
-from study.space import Arm, Claim, LogRange, Profile, Replica, Reported, Space
+from search_spaces._sizes import (
+    COLLAPSE,
+    FINETUNED,
+    FIXED,
+    FULL,
+    KNN,
+    LOSS,
+    NOTES,
+    PROBE,
+    SHAPES,
+    SMALL,
+    STAGES,
+)
+from study.design.ranges import LogRange
+from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
 SEARCH, DEFAULT = {"lr": LogRange(1e-2, 0.5)}, {"lr": 0.03}
 
 
-def arm(name: str, title: str, placement: str, *, in_report: bool = False, caveat: str = "", **more: Any) -> Arm:
+def arm(
+    name: str, title: str, placement: str, *, in_report: bool = False, caveat: str = "", **more: Any
+) -> Arm:
     """Where attention sits, and of which kind it is."""
     ledger = {"Stages": placement.replace("layer", "")}
-    return Arm(name, title, {"attention": placement, **more}, SEARCH, DEFAULT, in_report, ledger, caveat=caveat)
+    return Arm(
+        name,
+        title,
+        {"attention": placement, **more},
+        SEARCH,
+        DEFAULT,
+        in_report,
+        ledger,
+        caveat=caveat,
+    )
 
 
 # scientific: the attention                     stages

@@ -6,12 +6,20 @@ own learning rate.
 """
 
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
-from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Reported, Space
+from study.design.ranges import LogRange
+from study.design.space import Arm, Claim, Metric, Profile, Replica, Reported, Space
 
 
 def arm(name: str, title: str, kind: str) -> Arm:
     """A kind of batch norm."""
-    return Arm(name, title, {"batch_norm": kind}, {"lr": LogRange(1e-2, 10.0)}, {"lr": 0.03}, in_report=False)
+    return Arm(
+        name,
+        title,
+        {"batch_norm": kind},
+        {"lr": LogRange(1e-2, 10.0)},
+        {"lr": 0.03},
+        in_report=False,
+    )
 
 
 # scientific: what a batch's statistics are taken over

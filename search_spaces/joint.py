@@ -6,7 +6,8 @@ against the recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good
 """
 
 from search_spaces._sizes import COLLAPSE, KNN, PROBE
-from study.space import Arm, By, Choice, Claim, Explore, LogRange, OneMinus, Powers, Profile, Replica, Space
+from study.design.ranges import By, Choice, LogRange, OneMinus, Powers
+from study.design.space import Arm, Claim, Explore, Profile, Replica, Space
 
 RECIPE = {"optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "key_momentum": 0.99, "queue_size": 4096, "temperature": 0.1,
           "attention": "none"}  # fmt: skip
@@ -88,7 +89,14 @@ SPACE = Space(
     rows="",
     reference="published",
     arms=ARMS,
-    fixed={"encoder": "resnet18", "stem": "small", "head": "mlp", "momentum": 0.9, "schedule": "cosine", **RECIPE},
+    fixed={
+        "encoder": "resnet18",
+        "stem": "small",
+        "head": "mlp",
+        "momentum": 0.9,
+        "schedule": "cosine",
+        **RECIPE,
+    },
     stages={
         "search": {"score_split": "validation"},
         "confirm": {"score_split": "validation"},

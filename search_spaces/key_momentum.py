@@ -5,7 +5,8 @@ at a long one, whose oldest keys were made many steps ago. Each arm gets its own
 """
 
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
-from study.space import Arm, Claim, LogRange, Profile, Replica, Reported, Space
+from study.design.ranges import LogRange
+from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
 SEARCH, DEFAULT = {"lr": LogRange(1e-2, 10.0)}, {"lr": 0.03}
 
@@ -14,7 +15,17 @@ def arm(name: str, title: str, momentum: float, group: str, schedule: str = "con
     """A key momentum at a length of the queue."""
     at = max(1 - momentum, 1e-6) if schedule == "constant" else None
     values = {"key_momentum": momentum, "key_momentum_schedule": schedule}
-    return Arm(name, title, values, SEARCH, DEFAULT, in_report=False, group=group, at=at, ledger={"Queue": group})
+    return Arm(
+        name,
+        title,
+        values,
+        SEARCH,
+        DEFAULT,
+        in_report=False,
+        group=group,
+        at=at,
+        ledger={"Queue": group},
+    )
 
 
 # scientific: the key momentum
@@ -73,11 +84,51 @@ SPACE = Space(
         "One search for each arm: the luck of the search is not measured.",
     ),
     reported=(
-        Reported("He et al. 2020", f"key momentum 0; {PAPER}", "fails to train", "m0", "probe_accuracy", "final", DIFFERS),
-        Reported("He et al. 2020", f"key momentum 0.9; {PAPER}", "55.2 %", "m9", "probe_accuracy", "final", DIFFERS),
-        Reported("He et al. 2020", f"key momentum 0.99; {PAPER}", "57.8 %", "m99", "probe_accuracy", "final", DIFFERS),
-        Reported("He et al. 2020", f"key momentum 0.999; {PAPER}", "59.0 %", "m999", "probe_accuracy", "final", DIFFERS),
-        Reported("He et al. 2020", f"key momentum 0.9999; {PAPER}", "58.9 %", "m9999", "probe_accuracy", "final", DIFFERS),
+        Reported(
+            "He et al. 2020",
+            f"key momentum 0; {PAPER}",
+            "fails to train",
+            "m0",
+            "probe_accuracy",
+            "final",
+            DIFFERS,
+        ),
+        Reported(
+            "He et al. 2020",
+            f"key momentum 0.9; {PAPER}",
+            "55.2 %",
+            "m9",
+            "probe_accuracy",
+            "final",
+            DIFFERS,
+        ),
+        Reported(
+            "He et al. 2020",
+            f"key momentum 0.99; {PAPER}",
+            "57.8 %",
+            "m99",
+            "probe_accuracy",
+            "final",
+            DIFFERS,
+        ),
+        Reported(
+            "He et al. 2020",
+            f"key momentum 0.999; {PAPER}",
+            "59.0 %",
+            "m999",
+            "probe_accuracy",
+            "final",
+            DIFFERS,
+        ),
+        Reported(
+            "He et al. 2020",
+            f"key momentum 0.9999; {PAPER}",
+            "58.9 %",
+            "m9999",
+            "probe_accuracy",
+            "final",
+            DIFFERS,
+        ),
     ),
     axis="1 − key momentum",
 )

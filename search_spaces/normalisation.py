@@ -6,10 +6,26 @@ far below 224 px (R2). Whether the encoder was frozen or fine-tuned it does not 
 
 from typing import Any
 
-from search_spaces._sizes import COLLAPSE, FINETUNED, FIXED, FULL, KNN, NOTES, PROBE, SHAPES, SMALL, STAGES
-from study.space import Arm, Claim, Profile, Replica, Reported, Space
+from search_spaces._sizes import (
+    COLLAPSE,
+    FINETUNED,
+    FIXED,
+    FULL,
+    KNN,
+    NOTES,
+    PROBE,
+    SHAPES,
+    SMALL,
+    STAGES,
+)
+from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
-RESNET50: dict[str, Any] = {"method": "frozen", "encoder": "resnet50", "width": 1.0, "stem": "imagenet"}
+RESNET50: dict[str, Any] = {
+    "method": "frozen",
+    "encoder": "resnet50",
+    "width": 1.0,
+    "stem": "imagenet",
+}
 SOURCES: dict[str, dict[str, Any]] = {
     "Torchvision": {**RESNET50, "weights": "torchvision"},
     "FAIR": {**RESNET50, "weights": "fair-moco-v1"},
@@ -22,9 +38,22 @@ BORROWED = "An encoder from a file is one encoder: over the seeds only probe and
 
 def arm(source: str, statistics: str, title: str, size: str, pixels: int = 0) -> Arm:
     """Weights, statistics and the size at which the encoder sees the images."""
-    values = {**SOURCES[source], "normalisation": statistics, **({"input_size": pixels} if pixels else {})}
+    values = {
+        **SOURCES[source],
+        "normalisation": statistics,
+        **({"input_size": pixels} if pixels else {}),
+    }
     caveat = "" if source == "Here" else BORROWED
-    return Arm(f"{source.lower()}-{statistics}-{size}", f"{source} {title}", values, {}, {}, in_report=False, group=size, caveat=caveat)
+    return Arm(
+        f"{source.lower()}-{statistics}-{size}",
+        f"{source} {title}",
+        values,
+        {},
+        {},
+        in_report=False,
+        group=size,
+        caveat=caveat,
+    )
 
 
 # scientific: statistics and size, for each source of the weights

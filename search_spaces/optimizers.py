@@ -5,19 +5,38 @@ Here the same is run again with seeds; then each optimizer gets its own learning
 Ranges follow published recipes for contrastive ResNets, three decades each.
 """
 
-from moco.optimizers import OPTIMIZERS
+from moco.training.optimizers import OPTIMIZERS
 from search_spaces._sizes import COLLAPSE, KNN, LOSS, PROBE, STAGES
-from study.space import Arm, Claim, LogRange, Profile, Replica, Reported, Space
+from study.design.ranges import LogRange
+from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
 
-def arm(name: str, title: str, low: float, high: float, *, in_report: bool = True, optional: bool = False, plain: bool = False) -> Arm:
+def arm(
+    name: str,
+    title: str,
+    low: float,
+    high: float,
+    *,
+    in_report: bool = True,
+    optional: bool = False,
+    plain: bool = False,
+) -> Arm:
     """An optimizer with the learning-rate range that is searched for it; `plain`: without momentum."""
     row = OPTIMIZERS[name]
     momentum = "0" if plain else "{momentum:g}" if row.momentum == "momentum" else row.momentum
     ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
     values = {"optimizer": name, **({"momentum": 0.0} if plain else {})}
     own = f"{name}-plain" if plain else name
-    return Arm(own, title, values, {"lr": LogRange(low, high)}, {"lr": row.default_lr}, in_report, ledger, optional=optional)
+    return Arm(
+        own,
+        title,
+        values,
+        {"lr": LogRange(low, high)},
+        {"lr": row.default_lr},
+        in_report,
+        ledger,
+        optional=optional,
+    )
 
 
 # scientific: the optimizer          lr, low   high

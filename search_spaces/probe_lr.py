@@ -6,10 +6,17 @@ rate follows the features' scale, standardising moves it, and neither 10 nor 30 
 """
 
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, SHAPES, SMALL, STAGES
-from study.space import Arm, Claim, Profile, Replica, Reported, Space
+from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-FAIR = {"method": "frozen", "weights": "fair-moco-v1", "encoder": "resnet50", "width": 1.0, "stem": "imagenet", "normalisation": "imagenet"}
+FAIR = {
+    "method": "frozen",
+    "weights": "fair-moco-v1",
+    "encoder": "resnet50",
+    "width": 1.0,
+    "stem": "imagenet",
+    "normalisation": "imagenet",
+}
 
 
 BORROWED = "FAIR’s encoder is one encoder: over the seeds only its probe differs."
@@ -18,15 +25,39 @@ BORROWED = "FAIR’s encoder is one encoder: over the seeds only its probe diffe
 def chosen(name: str, title: str, own: dict[str, object], group: str) -> Arm:
     """An encoder and a form of its features; its probe has the best of all rates, by the validation split."""
     values = {"probe_lr_low": RATES[0], "probe_lr_high": RATES[-1], "probe_each": "on", **own}
-    return Arm(name, title, values, {}, {}, in_report=False, group=group, caveat=BORROWED if "weights" in own else "")
+    return Arm(
+        name,
+        title,
+        values,
+        {},
+        {},
+        in_report=False,
+        group=group,
+        caveat=BORROWED if "weights" in own else "",
+    )
 
 
 def fixed(of: str, title: str, rate: float, group: str, *, in_report: bool = False) -> Arm:
     """The same features at one rate: read off the same runs, since a probe trains all its rates at once."""
     key = f"{rate:g}"
     name = f"{of}-{key.replace('.', '-')}"
-    reads, curve = {"probe_accuracy": f"probe_accuracy_lr_{key}"}, f"probe_accuracy = probe_curves/{key}"
-    return Arm(name, f"{title}{key}", {}, {}, {}, in_report, group=group, at=rate, of=of, reads=reads, curve=curve)
+    reads, curve = (
+        {"probe_accuracy": f"probe_accuracy_lr_{key}"},
+        f"probe_accuracy = probe_curves/{key}",
+    )
+    return Arm(
+        name,
+        f"{title}{key}",
+        {},
+        {},
+        {},
+        in_report,
+        group=group,
+        at=rate,
+        of=of,
+        reads=reads,
+        curve=curve,
+    )
 
 
 # scientific: the probe's learning rate

@@ -5,7 +5,8 @@ MoCo v1's defaults on a dataset that is smaller than their queue (R9): an image 
 """
 
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
-from study.space import Arm, Claim, LogRange, Metric, Profile, Replica, Reported, Space
+from study.design.ranges import LogRange
+from study.design.space import Arm, Claim, Metric, Profile, Replica, Reported, Space
 
 SEARCH, DEFAULT = {"lr": LogRange(1e-2, 10.0)}, {"lr": 0.03}
 
@@ -13,9 +14,22 @@ SEARCH, DEFAULT = {"lr": LogRange(1e-2, 10.0)}, {"lr": 0.03}
 def arm(size: int, own_keys: str, *, in_report: bool = False) -> Arm:
     """A length of the queue, an image's own older keys kept or masked."""
     masked = own_keys == "mask"
-    values, ledger = {"queue_size": size, "own_keys": own_keys}, {"Own keys": "masked" if masked else "kept"}
+    values, ledger = (
+        {"queue_size": size, "own_keys": own_keys},
+        {"Own keys": "masked" if masked else "kept"},
+    )
     name, title = f"{'masked' if masked else 'k'}-{size}", f"{size:,}{' masked' if masked else ''}"
-    return Arm(name, title, values, SEARCH, DEFAULT, in_report, ledger, group="masked" if masked else "kept", at=float(size))
+    return Arm(
+        name,
+        title,
+        values,
+        SEARCH,
+        DEFAULT,
+        in_report,
+        ledger,
+        group="masked" if masked else "kept",
+        at=float(size),
+    )
 
 
 # scientific: the queue's length

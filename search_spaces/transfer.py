@@ -6,10 +6,27 @@ SVHN (R8). Here every encoder is probed and fine-tuned alike, on CIFAR-10, `--da
 
 from typing import Any
 
-from search_spaces._sizes import COLLAPSE, FINETUNED, FIXED, FULL, KNN, NOTES, PROBE, SHAPES, SMALL, STAGES
-from study.space import Arm, Claim, Profile, Replica, Reported, Space
+from search_spaces._sizes import (
+    COLLAPSE,
+    FINETUNED,
+    FIXED,
+    FULL,
+    KNN,
+    NOTES,
+    PROBE,
+    SHAPES,
+    SMALL,
+    STAGES,
+)
+from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
-RESNET50: dict[str, Any] = {"method": "frozen", "encoder": "resnet50", "width": 1.0, "stem": "imagenet", "normalisation": "imagenet"}
+RESNET50: dict[str, Any] = {
+    "method": "frozen",
+    "encoder": "resnet50",
+    "width": 1.0,
+    "stem": "imagenet",
+    "normalisation": "imagenet",
+}
 
 
 def arm(name: str, title: str, values: dict[str, Any], group: str = "", **more: Any) -> Arm:
@@ -63,8 +80,13 @@ PROFILES = {
                     note=NOTES["full"], final={"finetune_epochs": 20}, arms={"borrowed": {"input_size": 224}}),
 }  # fmt: skip
 
-R3, R4 = "CIFAR-10, probe of FAIR’s MoCo ResNet-50, 10 epochs", "CIFAR-10, transfer of a supervised ResNet-50"
-OPEN = "Images seen at {input_size} px. Frozen or fine-tuned is not stated, nor the size of the images"
+R3, R4 = (
+    "CIFAR-10, probe of FAIR’s MoCo ResNet-50, 10 epochs",
+    "CIFAR-10, transfer of a supervised ResNet-50",
+)
+OPEN = (
+    "Images seen at {input_size} px. Frozen or fine-tuned is not stated, nor the size of the images"
+)
 OURS = "Encoder: {encoder}, width {width:g}, pretrained here for {epochs} epochs"
 
 SPACE = Space(

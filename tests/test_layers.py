@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ALLOWED = {"moco": {"moco"}, "study": {"study"}, "search_spaces": {"search_spaces", "study", "moco"}}
+ALLOWED = {
+    "moco": {"moco"},
+    "study": {"study"},
+    "search_spaces": {"search_spaces", "study", "moco"},
+}
 HOMES = {
     "ray": "study/runner",
     "plotly": ("study/figures", "study/report"),
@@ -37,7 +41,11 @@ def test_a_layer_imports_only_what_lies_below_it(layer):
 
 def loaded(code):
     return subprocess.run(
-        [sys.executable, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\nimport sys; print(' '.join(sys.modules))"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
 
 

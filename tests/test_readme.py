@@ -9,12 +9,12 @@ import torch
 import torchvision
 
 import run_study
-from moco import cli
+from moco import command
 from moco.config import Config
-from moco.datasets import DATASETS
-from moco.encoder import build_encoder
-from moco.optimizers import OPTIMIZERS
-from study.verdict import LABELS
+from moco.data.datasets import DATASETS
+from moco.model.encoder import build_encoder
+from moco.training.optimizers import OPTIMIZERS
+from study.analysis.verdict import LABELS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,8 +29,14 @@ def test_every_space_is_listed_with_its_question(capsys):
 
 
 def test_every_option_that_it_names_exists():
-    words = subprocess.run([sys.executable, "run_study.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    words += cli.parser().format_help() + "--nproc-per-node"  # torchrun's
+    words = subprocess.run(
+        [sys.executable, "run_study.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    words += command.parser().format_help() + "--nproc-per-node"  # torchrun's
     words += "--head --port --address --generate --dashboard-host --logdir --nodes --gpus-per-node"  # of ray, tensorboard and sbatch
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README)):
         assert option in words, option

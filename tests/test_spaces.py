@@ -14,21 +14,35 @@ import pytest
 import run_study
 import search_spaces
 from moco.config import Config
-from moco.facts import complete
-from study.plan import Plan, arms_of, make_plan
-from study.record import read_records
-from study.stages import due, expected_trials
+from moco.trainer.dataset_facts import complete
+from study.design.plan import Plan, arms_of, make_plan
+from study.design.stages import due, expected_trials
+from study.store.ledger import read_records
 
-NAMES = sorted(module.name for module in pkgutil.iter_modules(search_spaces.__path__) if not module.name.startswith("_"))
+NAMES = sorted(
+    module.name
+    for module in pkgutil.iter_modules(search_spaces.__path__)
+    if not module.name.startswith("_")
+)
 SPACES = [importlib.import_module(f"search_spaces.{name}").SPACE for name in NAMES]
 ROWS = {f"R{n}" for n in range(1, 11)}
-DATA = {"fingerprint": "f" * 64, "name": "digits", "title": "made up", "counts": {"test": 1000}, "classes": ["a", "b"], "warnings": [], "about": []}
+DATA = {
+    "fingerprint": "f" * 64,
+    "name": "digits",
+    "title": "made up",
+    "counts": {"test": 1000},
+    "classes": ["a", "b"],
+    "warnings": [],
+    "about": [],
+}
 
 
 def plan_of(space, profile) -> Plan:
     """The plan with every arm that the space offers by default, as if all that they need were here."""
     sizes = space.profiles[profile]
-    return make_plan(arms_of(space, sizes, {}), profile, sizes, {}, DATA, 1, partial(complete, dataset="digits"))
+    return make_plan(
+        arms_of(space, sizes, {}), profile, sizes, {}, DATA, 1, partial(complete, dataset="digits")
+    )
 
 
 @pytest.mark.parametrize("profile", ["quick", "small", "full"])
@@ -39,7 +53,9 @@ def test_every_profile_of_every_space_has_a_plan(space, profile):
     assert trials
     expected = expected_trials(plan)
     for stage in ("replica", "search", "beside"):
-        assert len({trial.id for trial in trials if trial.stage == stage}) == (0 if space.explore and stage == "search" else expected[stage]), stage
+        assert len({trial.id for trial in trials if trial.stage == stage}) == (
+            0 if space.explore and stage == "search" else expected[stage]
+        ), stage
     for trial in trials[:: max(1, len(trials) // 20)]:
         Config.of(trial.config)
     for threat in plan.threats:
@@ -62,9 +78,13 @@ def test_names_in_a_space_are_those_of_its_arms_and_metrics(space):
     for reported in space.reported:
         assert reported.arm in names, reported
         assert reported.metric in {"", *metrics}, reported
-    assert all(re.fullmatch(r"[a-z][\w-]*", name) for name in names), "names are classes of the page's style sheet"
-    sheet = (Path(run_study.__file__).parent / "study" / "report.css").read_text()
-    assert not set(names) & set(re.findall(r"\.([a-z][\w-]*)", sheet)), "and none that the sheet uses itself"
+    assert all(re.fullmatch(r"[a-z][\w-]*", name) for name in names), (
+        "names are classes of the page's style sheet"
+    )
+    sheet = (Path(run_study.__file__).parent / "study" / "report" / "page.css").read_text()
+    assert not set(names) & set(re.findall(r"\.([a-z][\w-]*)", sheet)), (
+        "and none that the sheet uses itself"
+    )
     assert all(len(arm.title) <= 22 for arm in space.arms), "titles stand beside rows of a figure"
 
 
@@ -114,7 +134,16 @@ def test_enough_seeds_for_the_primary_claim_and_the_same_search_for_all(space, p
     assert sizes.final_seeds >= 6
     searched = [arm for arm in space.arms if arm.search]
     assert not searched or sizes.search_trials >= 4
-    assert len({tuple((name, round(span.decades, 2)) for name, span in arm.search.items()) for arm in searched if not arm.optional}) <= 1
+    assert (
+        len(
+            {
+                tuple((name, round(span.decades, 2)) for name, span in arm.search.items())
+                for arm in searched
+                if not arm.optional
+            }
+        )
+        <= 1
+    )
 
 
 STUDY = """
@@ -132,13 +161,43 @@ sys.exit(run_study.main(words))
 @pytest.mark.parametrize(("name", "arms"), [("stl10", 4), ("svhn", 3)])
 def test_official_files_become_a_study_and_its_page(tmp_path, name, arms):
     """From the files as their publishers pack them to the answer: STL-10 with its unlabelled images, SVHN without such."""
-    fields = ["image_size=16", "batch_size=8", "queue_size=16", "epochs=1", "probe_epochs=2", "precision=float32", "knn_neighbours=5"]
-    words = ["--space", "transfer", "--profile", "quick", "--dataset", name, "--data-dir", ".", "--seeds", "2", "--out", "out"]
+    fields = [
+        "image_size=16",
+        "batch_size=8",
+        "queue_size=16",
+        "epochs=1",
+        "probe_epochs=2",
+        "precision=float32",
+        "knn_neighbours=5",
+    ]
+    words = [
+        "--space",
+        "transfer",
+        "--profile",
+        "quick",
+        "--dataset",
+        name,
+        "--data-dir",
+        ".",
+        "--seeds",
+        "2",
+        "--out",
+        "out",
+    ]
     words += [word for field in fields for word in ("--set", field)]
     root = Path(run_study.__file__).parent
     paths = os.pathsep.join(map(str, (root, root / "tests" / "moco")))
-    environment = {**os.environ, "PYTHONPATH": paths}  # a process of its own: Ray reads its settings once
-    done = subprocess.run([sys.executable, "-c", STUDY, name, *words], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": paths,
+    }  # a process of its own: Ray reads its settings once
+    done = subprocess.run(
+        [sys.executable, "-c", STUDY, name, *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     records = read_records(tmp_path / "out")
     assert {record.status for record in records} == {"finished"}
@@ -147,5 +206,8 @@ def test_official_files_become_a_study_and_its_page(tmp_path, name, arms):
         by_arm = {record.arm: record for record in records}
         assert by_arm["unlabelled"].curve[-1]["step"] > by_arm["moco"].curve[-1]["step"]
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "FAIR v1 is not run: weights absent: fair-moco-v1 is not on this machine; put moco_v1_200ep_pretrain.pth.tar from" in page
+    assert (
+        "FAIR v1 is not run: weights absent: fair-moco-v1 is not on this machine; put moco_v1_200ep_pretrain.pth.tar from"
+        in page
+    )
     assert "Given is not run: no file was given with --weights." in page

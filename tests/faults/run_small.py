@@ -6,15 +6,26 @@ from dataclasses import replace
 import run_study
 import search_spaces.optimizers as optimizers
 
-SIZES = {"search_trials": 1, "added_trials": 1, "confirm_points": 1, "confirm_seeds": 1, "final_seeds": 2, "replica_seeds": 1}
+SIZES = {
+    "search_trials": 1,
+    "added_trials": 1,
+    "confirm_points": 1,
+    "confirm_seeds": 1,
+    "final_seeds": 2,
+    "replica_seeds": 1,
+}
 QUICK = optimizers.SPACE.profiles["quick"]
 
 optimizers.SPACE = replace(
     optimizers.SPACE,
     arms=tuple(arm for arm in optimizers.ARMS if arm.name in ("sgd", "rmsprop")),
     claims=tuple(claim for claim in optimizers.CLAIMS if claim.role != "family"),
-    profiles={"quick": replace(QUICK, **SIZES, values={**QUICK.values, "epochs": 3, "probe_epochs": 5})},
+    profiles={
+        "quick": replace(QUICK, **SIZES, values={**QUICK.values, "epochs": 3, "probe_epochs": 5})
+    },
 )
 
 if __name__ == "__main__":
-    sys.exit(run_study.main(["--space", "optimizers", "--profile", "quick", "--out", *sys.argv[1:]]))
+    sys.exit(
+        run_study.main(["--space", "optimizers", "--profile", "quick", "--out", *sys.argv[1:]])
+    )

@@ -14,21 +14,33 @@ from pathlib import Path
 
 import pytest
 
-from study.record import final_records, read_records
+from study.design.record import final_records
+from study.store.ledger import read_records
 
 ROOT = Path(__file__).parents[2]
 WHOLE = os.environ.get("FAULT_STUDY") == "whole"
 KILLS = int(os.environ.get("FAULT_KILLS", "2"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 TIMES = ("seconds", "images_per_second")  # what differs between two runs of an epoch
-COMMAND = ["run_study.py", "--space", "optimizers", "--profile", "quick", "--out"] if WHOLE else [str(Path(__file__).with_name("run_small.py"))]
+COMMAND = (
+    ["run_study.py", "--space", "optimizers", "--profile", "quick", "--out"]
+    if WHOLE
+    else [str(Path(__file__).with_name("run_small.py"))]
+)
 
 
 def start(folder, data):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with open(folder.with_suffix(".txt"), "a") as output:
         words = [sys.executable, *COMMAND, str(folder), "--data-dir", str(data)]
-        return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        return subprocess.Popen(
+            words,
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def told(folder):
@@ -36,8 +48,19 @@ def told(folder):
 
 
 def comparable(record):
-    curve = [{name: value for name, value in row.items() if name not in TIMES} for row in record.curve]
-    return record.stage, record.arm, record.seed, record.status, record.config, record.point, json.dumps(curve), json.dumps(record.result)
+    curve = [
+        {name: value for name, value in row.items() if name not in TIMES} for row in record.curve
+    ]
+    return (
+        record.stage,
+        record.arm,
+        record.seed,
+        record.status,
+        record.config,
+        record.point,
+        json.dumps(curve),
+        json.dumps(record.result),
+    )
 
 
 @pytest.mark.slow
@@ -60,11 +83,16 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
     assert code == 0, told(shaken)
     assert kills == KILLS or not WHOLE, f"the study ended after {kills} kills"
     ours, theirs = (final_records(read_records(folder)) for folder in (shaken, calm))
-    assert {id: comparable(record) for id, record in ours.items()} == {id: comparable(record) for id, record in theirs.items()}
+    assert {id: comparable(record) for id, record in ours.items()} == {
+        id: comparable(record) for id, record in theirs.items()
+    }
     assert len(read_records(shaken)) == len(ours), "no trial ran to its end twice"
     repeated = 0
     for trial in ours:
-        epochs = [json.loads(line)["epoch"] for line in (shaken / "trials" / trial / "metrics.jsonl").read_text().splitlines()]
+        epochs = [
+            json.loads(line)["epoch"]
+            for line in (shaken / "trials" / trial / "metrics.jsonl").read_text().splitlines()
+        ]
         assert sorted(set(epochs)) == list(range(1, max(epochs) + 1))
         repeated += len(epochs) - len(set(epochs))
     print(f"{len(ours)} trials, {kills} kills, {repeated} finished epochs trained again")
@@ -76,13 +104,35 @@ def test_a_worker_killed_in_a_trial_of_two_makes_it_go_on_from_its_checkpoint(tm
     """The reader of `ps` sees the workers by the trial's name."""
     folder, data = tmp_path / "pair", tmp_path / "data"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [str(ROOT / "tests/faults/run_small.py"), str(folder), "--data-dir", str(data), "--workers", "2", "--set", "epochs=40"]
+    words = [
+        str(ROOT / "tests/faults/run_small.py"),
+        str(folder),
+        "--data-dir",
+        str(data),
+        "--workers",
+        "2",
+        "--set",
+        "epochs=40",
+    ]
     with open(folder.with_suffix(".txt"), "w") as output:
         process = subprocess.Popen(
-            [sys.executable, *words], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
-        lines = wait_for(lambda: [path for path in folder.glob("trials/*/metrics.jsonl") if path.read_text().count("\n") >= 3], process, folder)
+        lines = wait_for(
+            lambda: [
+                path
+                for path in folder.glob("trials/*/metrics.jsonl")
+                if path.read_text().count("\n") >= 3
+            ],
+            process,
+            folder,
+        )
         rows, trial = lines[0], lines[0].parent.name
         victim = wait_for(lambda: workers_of(trial), process, folder)[-1]
         before, killed = rows.read_text().count("\n"), time.monotonic()

@@ -11,15 +11,31 @@ from pathlib import Path
 
 import pytest
 
-from study.record import final_records, read_records
+from study.design.record import final_records
+from study.store.ledger import read_records
 
 ROOT = Path(__file__).parents[2]
 
 
 def start(folder, data, *more, **variables):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    words = [sys.executable, str(Path(__file__).with_name("run_small.py")), str(folder), "--data-dir", str(data), *more]
-    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    words = [
+        sys.executable,
+        str(Path(__file__).with_name("run_small.py")),
+        str(folder),
+        "--data-dir",
+        str(data),
+        *more,
+    ]
+    return subprocess.Popen(
+        words,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def end(process, seconds=200):
@@ -44,7 +60,10 @@ def kill_a_trial(process):
     """Kills a process of the study that runs a trial, whose name is its title."""
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if place.read_text().startswith("ray::optimizers ") and str(ROOT).encode() in (place.parent / "environ").read_bytes():
+            if (
+                place.read_text().startswith("ray::optimizers ")
+                and str(ROOT).encode() in (place.parent / "environ").read_bytes()
+            ):
                 os.kill(int(place.parent.name), signal.SIGKILL)
                 return True
         except OSError:
@@ -57,14 +76,18 @@ def small_disk(tmp_path):
     """A file system of its own, of 40 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40M", "tmpfs", str(place)], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40M", "tmpfs", str(place)], capture_output=True
+    ).returncode:
         pytest.skip("no file system can be mounted here")
     yield place
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @pytest.mark.faults
-def test_a_disk_that_fills_and_then_turns_read_only_keeps_the_records_and_the_study_goes_on(small_disk, tmp_path):
+def test_a_disk_that_fills_and_then_turns_read_only_keeps_the_records_and_the_study_goes_on(
+    small_disk, tmp_path
+):
     folder = small_disk / "results"
     process = start(folder, tmp_path / "data")
     wait_for(lambda: len(read_records(folder)) >= 2, process)
@@ -91,7 +114,9 @@ def test_a_disk_that_fills_and_then_turns_read_only_keeps_the_records_and_the_st
 
 
 @pytest.mark.faults
-def test_a_dataset_that_is_deleted_in_the_middle_ends_trials_in_a_sentence_and_comes_back_with_the_same_command(tmp_path):
+def test_a_dataset_that_is_deleted_in_the_middle_ends_trials_in_a_sentence_and_comes_back_with_the_same_command(
+    tmp_path,
+):
     """Processes that have it go on; one of them is killed here, so that a new one looks for it."""
     folder, data = tmp_path / "results", tmp_path / "data"
     process = start(folder, data)
@@ -121,7 +146,15 @@ def test_a_trial_that_asks_for_more_memory_than_there_is_is_refused_in_a_sentenc
 def test_processes_that_are_killed_for_want_of_memory_end_as_failed_trials_in_a_sentence(tmp_path):
     """Ray kills a process when this share of the machine's memory is used; almost none makes it kill all."""
     folder = tmp_path / "results"
-    code, output = end(start(folder, tmp_path / "data", RAY_memory_usage_threshold="0.01", RAY_memory_monitor_refresh_ms="100"), 280)
+    code, output = end(
+        start(
+            folder,
+            tmp_path / "data",
+            RAY_memory_usage_threshold="0.01",
+            RAY_memory_monitor_refresh_ms="100",
+        ),
+        280,
+    )
     assert code in (1, 2), output
     assert "Traceback" not in output
     assert "lost its process and goes on" in output

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from moco.config import Config
-from moco.data import Dataset, Split
+from moco.data.dataset import Dataset, Split
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,9 @@ def made_split(images: int, size: int = 8, channels: int = 3, seed: int = 0) -> 
     """Images of three classes that differ in brightness, with noise."""
     draws = np.random.default_rng(seed)
     labels = np.arange(images) % 3
-    pixels = draws.integers(0, 120, (images, channels, size, size)) + labels[:, None, None, None] * 60
+    pixels = (
+        draws.integers(0, 120, (images, channels, size, size)) + labels[:, None, None, None] * 60
+    )
     return Split(torch.from_numpy(pixels.astype(np.uint8)), torch.from_numpy(labels))
 
 
@@ -51,7 +53,9 @@ def make_folder():
             for name in classes:
                 (root / split / name).mkdir(parents=True)
                 for i in range(count):
-                    Image.fromarray(draws.integers(0, 255, (*size, 3), dtype=np.uint8)).convert(mode).save(root / split / name / f"{i}.png")
+                    Image.fromarray(draws.integers(0, 255, (*size, 3), dtype=np.uint8)).convert(
+                        mode
+                    ).save(root / split / name / f"{i}.png")
         return root
 
     return make

@@ -24,21 +24,38 @@ def write_cifar(root, monkeypatch, loader, parts, test_part, label_key, names_ke
     base.mkdir()
     for part in [*parts, test_part]:
         labels = [i % classes for i in range(classes * PER_CLASS)]
-        (base / part).write_bytes(pickle.dumps({"data": pixels(len(labels), 3072), label_key: labels}))
-    (base / loader.meta["filename"]).write_bytes(pickle.dumps({names_key: [f"class {i}" for i in range(classes)]}))
+        (base / part).write_bytes(
+            pickle.dumps({"data": pixels(len(labels), 3072), label_key: labels})
+        )
+    (base / loader.meta["filename"]).write_bytes(
+        pickle.dumps({names_key: [f"class {i}" for i in range(classes)]})
+    )
     monkeypatch.setattr(loader, "train_list", [[part, md5(base / part)] for part in parts])
     monkeypatch.setattr(loader, "test_list", [[test_part, md5(base / test_part)]])
     monkeypatch.setattr(loader, "meta", {**loader.meta, "md5": md5(base / loader.meta["filename"])})
-    return pixels(classes * PER_CLASS, 3072).reshape(-1, 3, 32, 32), [i % classes for i in range(classes * PER_CLASS)]
+    return pixels(classes * PER_CLASS, 3072).reshape(-1, 3, 32, 32), [
+        i % classes for i in range(classes * PER_CLASS)
+    ]
 
 
 def write_cifar10(root, monkeypatch):
     parts = [f"data_batch_{i}" for i in range(1, 6)]
-    return write_cifar(root, monkeypatch, official.CIFAR10, parts, "test_batch", "labels", "label_names", 10)
+    return write_cifar(
+        root, monkeypatch, official.CIFAR10, parts, "test_batch", "labels", "label_names", 10
+    )
 
 
 def write_cifar100(root, monkeypatch):
-    return write_cifar(root, monkeypatch, official.CIFAR100, ["train"], "test", "fine_labels", "fine_label_names", 100)
+    return write_cifar(
+        root,
+        monkeypatch,
+        official.CIFAR100,
+        ["train"],
+        "test",
+        "fine_labels",
+        "fine_label_names",
+        100,
+    )
 
 
 def write_stl10(root, monkeypatch, per_class=PER_CLASS, more=7):
@@ -53,8 +70,16 @@ def write_stl10(root, monkeypatch, per_class=PER_CLASS, more=7):
             (labels + 1).astype(np.uint8).tofile(base / f"{split}_y.bin")
     (base / "class_names.txt").write_text("".join(f"class {i}\n" for i in range(10)))
     (base / "fold_indices.txt").write_text("")
-    monkeypatch.setattr(official.STL10, "train_list", [[name, md5(base / name)] for name in ("train_X.bin", "train_y.bin", "unlabeled_X.bin")])
-    monkeypatch.setattr(official.STL10, "test_list", [[name, md5(base / name)] for name in ("test_X.bin", "test_y.bin")])
+    monkeypatch.setattr(
+        official.STL10,
+        "train_list",
+        [[name, md5(base / name)] for name in ("train_X.bin", "train_y.bin", "unlabeled_X.bin")],
+    )
+    monkeypatch.setattr(
+        official.STL10,
+        "test_list",
+        [[name, md5(base / name)] for name in ("test_X.bin", "test_y.bin")],
+    )
     return images, labels.tolist()
 
 
@@ -65,7 +90,13 @@ def write_svhn(root, monkeypatch, per_class=PER_CLASS, more=7):
     lists = {}
     for split, count in (("train", len(labels)), ("test", len(labels)), ("extra", more)):
         file = root / f"{split}_32x32.mat"
-        scipy.io.savemat(file, {"X": images[:count].transpose(2, 3, 1, 0), "y": np.where(labels == 0, 10, labels)[:count, None].astype(np.uint8)})
+        scipy.io.savemat(
+            file,
+            {
+                "X": images[:count].transpose(2, 3, 1, 0),
+                "y": np.where(labels == 0, 10, labels)[:count, None].astype(np.uint8),
+            },
+        )
         lists[split] = [official.SVHN.split_list[split][0], file.name, md5(file)]
     monkeypatch.setattr(official.SVHN, "split_list", lists)
     return images, labels.tolist()

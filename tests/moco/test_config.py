@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moco.config import Config
-from moco.facts import complete
+from moco.trainer.dataset_facts import complete
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,10 @@ from moco.facts import complete
         ({"key_momentum": 1.5}, r"key_momentum must lie in \[0, 1\]; got 1.5"),
         ({"stem": "large"}, "stem must be one of small, imagenet; got 'large'"),
         ({"batch_size": 10, "batch_norm_splits": 4}, "multiple of batch_norm_splits"),
-        ({"method": "frozen", "attention": "layer2"}, "attention must be none for a frozen encoder"),
+        (
+            {"method": "frozen", "attention": "layer2"},
+            "attention must be none for a frozen encoder",
+        ),
         ({"optimizer": "lionel"}, "optimizer must be one of sgd"),
     ],
 )

@@ -19,9 +19,13 @@ def test_on_a_cpu_images_whose_last_stage_begins_with_one_pixel_are_float32(conf
         ("small", 5, torch.bfloat16),
     ):
         assert pick_precision(replace(config, stem=stem), torch.device("cpu"), size) == dtype
-    assert pick_precision(replace(config, stem="imagenet"), torch.device("cuda"), 16) == torch.bfloat16
+    assert (
+        pick_precision(replace(config, stem="imagenet"), torch.device("cuda"), 16) == torch.bfloat16
+    )
     with pytest.raises(ValueError, match="at least 17 px with the imagenet stem; got 16"):
-        pick_precision(replace(config, stem="imagenet", precision="bfloat16"), torch.device("cpu"), 16)
+        pick_precision(
+            replace(config, stem="imagenet", precision="bfloat16"), torch.device("cpu"), 16
+        )
 
 
 def test_a_device_that_is_not_there_is_refused():

@@ -4,11 +4,12 @@ import math
 import time
 from dataclasses import replace
 
-from study.attempt import attempt
-from study.plan import make_plan
-from study.record import final_records
-from study.space import Arm, By, Choice, Claim, Explore, LogRange, Metric, Profile, Replica, Space
-from study.stages import due
+from study.design.plan import make_plan
+from study.design.ranges import By, Choice, LogRange
+from study.design.record import final_records
+from study.design.space import Arm, Claim, Explore, Metric, Profile, Replica, Space
+from study.design.stages import due
+from study.execution.run_trial import attempt
 
 SPACE = Space(
     name="toy",
@@ -19,12 +20,27 @@ SPACE = Space(
     arms=(
         Arm("red", "Red", {"colour": "red"}, {"lr": LogRange(1e-3, 1.0)}, {"lr": 0.5}),
         Arm("blue", "Blue", {"colour": "blue"}, {"lr": LogRange(1e-3, 1.0)}, {"lr": 0.5}),
-        Arm("green", "Green <b>", {"colour": "green"}, {"lr": LogRange(1e-3, 1.0)}, {"lr": 0.5}, in_report=False),
+        Arm(
+            "green",
+            "Green <b>",
+            {"colour": "green"},
+            {"lr": LogRange(1e-3, 1.0)},
+            {"lr": 0.5},
+            in_report=False,
+        ),
     ),
     fixed={"epochs": 3},
-    stages={"replica": {"split": "test"}, "search": {"split": "validation"}, "confirm": {"split": "validation"}, "final": {"split": "test"}},
+    stages={
+        "replica": {"split": "test"},
+        "search": {"split": "validation"},
+        "confirm": {"split": "validation"},
+        "final": {"split": "test"},
+    },
     replica=Replica("T1", "red is outperformed", {"lr": 0.9}, "lr 0.9", ("Everything else.",)),
-    metrics=(Metric("score", "score", "points", 100.0, True, 0.5), Metric("loss", "loss", "nats", 1.0, False, 0.1)),
+    metrics=(
+        Metric("score", "score", "points", 100.0, True, 0.5),
+        Metric("loss", "loss", "nats", 1.0, False, 0.1),
+    ),
     collapse=("rank", 2.0),
     claims=(
         Claim("main", "blue", "red", "score", "final", "primary", "Blue scores higher than red"),
@@ -38,10 +54,16 @@ SPACE = Space(
 )
 EXPLORING = replace(
     SPACE,
-    arms=(Arm("red", "Red", {"colour": "red"}, {}, {"lr": 0.5}, in_report=False), Arm("blue", "Blue", {"colour": "blue"}, {}, {}, in_report=False)),
+    arms=(
+        Arm("red", "Red", {"colour": "red"}, {}, {"lr": 0.5}, in_report=False),
+        Arm("blue", "Blue", {"colour": "blue"}, {}, {}, in_report=False),
+    ),
     explore=Explore(
         "blue",
-        {"mode": Choice(("low", "high")), "lr": By("mode", {"low": LogRange(1e-3, 0.1), "high": LogRange(0.1, 1.0)})},
+        {
+            "mode": Choice(("low", "high")),
+            "lr": By("mode", {"low": LogRange(1e-3, 0.1), "high": LogRange(0.1, 1.0)}),
+        },
         (("score", True), ("seconds", False)),
         known=({"mode": "high", "lr": 0.5},),
         random=4,
@@ -49,9 +71,23 @@ EXPLORING = replace(
         grace=0.3,
         reduction=2,
     ),
-    claims=(Claim("main", "blue", "red", "score", "final", "primary", "What was found scores higher than red"),),
+    claims=(
+        Claim(
+            "main",
+            "blue",
+            "red",
+            "score",
+            "final",
+            "primary",
+            "What was found scores higher than red",
+        ),
+    ),
     replica=Replica("", "", {}, "red", ()),
-    stages={"search": {"split": "validation"}, "confirm": {"split": "validation"}, "final": {"split": "test"}},
+    stages={
+        "search": {"split": "validation"},
+        "confirm": {"split": "validation"},
+        "final": {"split": "test"},
+    },
     profiles={"quick": Profile("none", {}, 12, 0, 2, 2, 7, 0, "a toy")},
 )
 DATA = {
@@ -87,18 +123,38 @@ def complete(values):
 def plan(overrides=None, workers=1, explore=False, **changes):
     """The toy's plan, with `changes` to its sizes."""
     space = EXPLORING if explore else SPACE
-    return make_plan(space, "quick", replace(space.profiles["quick"], **changes), overrides or {}, DATA, workers, complete)
+    return make_plan(
+        space,
+        "quick",
+        replace(space.profiles["quick"], **changes),
+        overrides or {},
+        DATA,
+        workers,
+        complete,
+    )
 
 
 def task(config, folder):
     """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above `limit` diverge."""
     off = abs(math.log10(config["lr"] / config["best"]))
     noise = math.sin(7.0 * config["seed"] + 3.0 * len(config["colour"])) / 100
-    score = 0.8 - 0.1 * off + noise + {"red": 0.0, "blue": config["gain"], "green": 0.2}[config["colour"]] / 100
+    score = (
+        0.8
+        - 0.1 * off
+        + noise
+        + {"red": 0.0, "blue": config["gain"], "green": 0.2}[config["colour"]] / 100
+    )
     for epoch in range(1, config["epochs"] + 1):
         time.sleep(config["sleep"])
         loss = math.nan if config["lr"] > config["limit"] else 2.0 / epoch + off - score
-        yield {"epoch": epoch, "step": epoch * 4, "loss": loss, "seconds": 0.01, "lr": config["lr"], "knn_accuracy": score}
+        yield {
+            "epoch": epoch,
+            "step": epoch * 4,
+            "loss": loss,
+            "seconds": 0.01,
+            "lr": config["lr"],
+            "knn_accuracy": score,
+        }
     return {"loss": loss, "score": score, "rank": 9.0, "device": "none", "precision": "none"}
 
 

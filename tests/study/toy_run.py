@@ -12,22 +12,30 @@ from pathlib import Path
 import toy
 
 from study.errors import StudyError
-from study.folder import open_study
-from study.runner_settings import settle
+from study.runner.ray_settings import settle
+from study.store.directory import open_study
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run behind a shell have it ignored, and so would the study
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # tests that run behind a shell have it ignored, and so would the study
     folder, (sizes, overrides, options) = Path(sys.argv[1]), map(json.loads, sys.argv[2:5])
     settle(options.get("address", ""))
-    from study.runner import Work, run_trials
-    from study.runner_cluster import Cluster
+    from study.runner.cluster import Cluster
+    from study.runner.execute import Work, run_trials
 
     about = {"command": [], "folder": "toy", "versions": {}, "commit": "", "created": ""}
     plan, ledger = open_study(folder, toy.plan(overrides=overrides, **sizes), about)
     with closing(ledger):
         try:
             code = (Path(__file__).parents[2] / "study",)
-            whole = run_trials(plan, folder, ledger, Work(toy.task, {}, "c0ffee"), Cluster(**{"cpus": 2, "code": code, **options}))
+            whole = run_trials(
+                plan,
+                folder,
+                ledger,
+                Work(toy.task, {}, "c0ffee"),
+                Cluster(**{"cpus": 2, "code": code, **options}),
+            )
         except StudyError as problem:
             print(problem)
             sys.exit(2)

@@ -1,0 +1,2 @@
+"""What a frozen encoder is worth: kNN, linear probe, attention maps. Imports data, model and
+training."""

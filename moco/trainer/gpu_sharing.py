@@ -1,0 +1,136 @@
+"""How many trials should train at once on one device: measured, since memory and launch overhead differ by encoder and machine."""
+
+import itertools
+import multiprocessing
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import torch
+
+from moco.config import Config
+from moco.data import cache
+from moco.data.splits import carve
+from moco.seed import Source, generator
+from moco.trainer.trial import METHODS
+from moco.training.loop import Batch, Chance, Training, ahead
+
+COUNTS = (1, 2, 4, 8)
+GAIN = 1.1  # doubling the trials must make them together faster by this, else the fewer are better: each then ends sooner
+SECONDS = 3.0  # of training that are measured
+TOGETHER = 16  # steps between two looks at the clock
+FULL = 0.8  # share of a GPU's memory; evaluation takes more than training
+PATIENCE = 180.0  # seconds until every process must be warm
+
+
+def trials_a_gpu(values: dict[str, Any], cached: Path) -> int:
+    """The number of COUNTS from which on more trials at once bring little, or do not fit into the GPU's memory.
+
+    Args:
+        values: the fields of a trial.
+        cached: a dataset as `moco.data.prepare` left it.
+    """
+    return enough((trials, images_per_second(values, cached, trials)) for trials in COUNTS)
+
+
+def enough(speeds: Iterable[tuple[int, float]]) -> int:
+    """Of counts with the speed of so many trials together, the last that brought its gain; what comes after one that did not is not asked for."""
+    best, fastest = 1, 0.0
+    for count, speed in speeds:
+        if speed <= GAIN * fastest:
+            break
+        best, fastest = count, speed
+    return best
+
+
+def images_per_second(
+    values: dict[str, Any], cached: Path, trials: int, threads: int = 1, seconds: float = SECONDS
+) -> float:
+    """Of so many trials together, each in a process of its own with so many threads on a CPU; 0 where one of them fails, for want of memory say."""
+    context = multiprocessing.get_context("spawn")
+    gate, told = context.Barrier(trials), context.Queue()
+    processes = [
+        context.Process(
+            target=trial, args=(values, cached, threads, seconds, gate, told), daemon=True
+        )
+        for _ in range(trials)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        found = list(answers(told, processes, time.perf_counter() + PATIENCE + seconds))
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+    fits = len(found) == trials and all(used <= FULL for _, used in found)
+    return sum(speed for speed, _ in found) if fits else 0.0
+
+
+def answers(
+    told: Any, processes: Sequence[BaseProcess], deadline: float
+) -> Iterator[tuple[float, float]]:
+    """What the processes tell, until one of them died without a word or the time is over."""
+    for _ in processes:
+        while True:
+            try:
+                yield told.get(timeout=1.0)
+                break
+            except Empty:
+                if time.perf_counter() > deadline or any(process.exitcode for process in processes):
+                    return
+
+
+def trial(
+    values: dict[str, Any], cached: Path, threads: int, seconds: float, gate: Barrier, told: Any
+) -> None:
+    """Trains from when all are warm until the time is over; tells its images a second, and the share of the GPU's memory that all of them hold."""
+    torch.set_num_threads(threads)
+    try:
+        config = Config.of(values)
+        dataset = cache.load(cached)
+        run = METHODS[config.method if config.method in METHODS else "supervised"](
+            config, dataset, carve(dataset, config)
+        )
+        batches = endless(run)
+
+        def some() -> None:
+            for batch, chance in itertools.islice(batches, TOGETHER):
+                numbers = run.train_step(batch, chance)
+            float(numbers[0])  # waits for the device
+
+        some()
+        gate.wait(PATIENCE)
+        started, steps = time.perf_counter(), 0
+        while (passed := time.perf_counter() - started) < seconds:
+            some()
+            steps += TOGETHER
+        told.put((steps * config.batch_size / passed, memory_used(run.device)))
+    except Exception:
+        gate.abort()
+        raise
+
+
+def endless(run: Training) -> Iterator[tuple[Batch, Chance]]:
+    """Epoch after epoch of batches as training makes them: on a GPU ahead of the step."""
+    for epoch in itertools.count(1):
+        chance = Chance(
+            *(
+                generator(run.config.seed, source, epoch)
+                for source in (Source.VIEWS, Source.SHUFFLE)
+            )
+        )
+        for batch in ahead(run.batches(chance), run.device):
+            yield batch, chance
+
+
+def memory_used(device: torch.device) -> float:
+    """The share of a GPU's memory that is taken, by whomever; 0 on a CPU."""
+    if device.type != "cuda":
+        return 0.0
+    free, total = torch.cuda.mem_get_info(device)
+    return 1 - free / total

@@ -1,0 +1,124 @@
+"""Paired statistics for few seeds: what an interval covers and what a p-value means at n = 6 to 20.
+
+The paired t interval covers 95 % at every n for normal differences; bootstrap intervals cover 83 to 87 % below n = 9, so none decides here.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+EXACT = 16  # pairs up to which all sign flips are counted
+
+
+class Paired(NamedTuple):
+    """Differences of two arms on the same seeds; positive favours the first."""
+
+    seeds: tuple[int, ...]
+    differences: tuple[float, ...]
+    mean: float
+    low: float  # of the paired t interval; NaN for one pair
+    high: float
+    level: float  # of the interval, in (0, 1)
+    p: float  # exact two-sided sign-flip p; NaN for one pair
+
+    @property
+    def n(self) -> int:
+        """Pairs."""
+        return len(self.differences)
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the differences; NaN for one pair."""
+        return float(np.std(self.differences, ddof=1)) if self.n > 1 else math.nan
+
+
+def paired(first: dict[int, float], second: dict[int, float], level: float = 0.95) -> Paired:
+    """Differences first − second over the seeds that both have, with the paired t interval (Student 1908) and the sign-flip test (Fisher 1935)."""
+    seeds = tuple(sorted(set(first) & set(second)))
+    differences = tuple(first[seed] - second[seed] for seed in seeds)
+    mean = float(np.mean(differences)) if differences else math.nan
+    low, high = t_interval(differences, level)
+    return Paired(seeds, differences, mean, low, high, level, sign_flip_p(differences))
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+    """The t interval of a mean; NaN for fewer than two values."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    half = (
+        stats.t.ppf(0.5 + level / 2, len(values) - 1)
+        * np.std(values, ddof=1)
+        / math.sqrt(len(values))
+    )
+    return float(np.mean(values) - half), float(np.mean(values) + half)
+
+
+def sign_flip_p(differences: Sequence[float]) -> float:
+    """Share of sign assignments with a mean at least as far from 0: all 2^n up to n = 16, else 20,000 random ones and the observed.
+
+    NaN for fewer than two differences. The smallest possible value is 2 / 2^n: five seeds can never give 0.05.
+    """
+    n = len(differences)
+    if n < 2:
+        return math.nan
+    d = np.asarray(differences)
+    if n <= EXACT:
+        signs = np.array(list(itertools.product((1, -1), repeat=n)))
+    else:
+        signs = np.random.default_rng(0).choice((1, -1), size=(20_000, n))
+        signs[0] = 1  # the +1 rule: the observed assignment is one of those counted
+    means = np.abs(signs @ d)
+    return float(np.mean(means >= abs(d.sum()) * (1 - 1e-12) - 1e-15))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of a family (Holm 1979), in the order given; NaN counts as a member and stays NaN."""
+    order = sorted(range(len(p_values)), key=lambda i: (math.isnan(p_values[i]), p_values[i]))
+    adjusted, largest = [math.nan] * len(p_values), 0.0
+    for rank, i in enumerate(order):
+        if math.isnan(p_values[i]):
+            continue
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def interquartile_mean(values: Sequence[float]) -> float:
+    """The mean of the middle half (Agarwal et al. 2021)."""
+    return float(stats.trim_mean(values, 0.25))
+
+
+def expected_best(values: Sequence[float]) -> list[float]:
+    """E[best of k] for k = 1 .. N trials drawn without replacement: sum over i ≥ k of C(i−1, k−1)/C(N, k) v_(i) (Tang et al. 2020)."""
+    ordered, n = np.sort(np.asarray(values, dtype=float)), len(values)
+    rank, weight = np.arange(1, n + 1), np.full(n, 1 / n)
+    found = []
+    for k in range(1, n + 1):
+        found.append(float(weight @ ordered))
+        weight = (
+            weight * np.maximum(rank - k, 0) / max(n - k, 1) * ((k + 1) / k)
+        )  # of k + 1: binomials themselves would overflow
+    return found
+
+
+def detectable(n: int, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The true mean difference, in standard deviations of the differences, that a two-sided paired t test of n pairs finds with this power."""
+    if n < 2:
+        return math.inf
+    critical = stats.t.ppf(1 - alpha / 2, n - 1)
+    low, high = 0.0, 50.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        found = stats.nct.sf(critical, n - 1, middle * math.sqrt(n))
+        low, high = (low, middle) if found > power else (middle, high)
+    return high
+
+
+def pairs_needed(result: Paired, delta: float) -> int:
+    """About how many pairs bring the interval to ± delta: (t sd / delta)², with this study's t."""
+    t = stats.t.ppf(0.5 + result.level / 2, result.n - 1)
+    return math.ceil((t * result.sd / delta) ** 2)

@@ -1,0 +1,1 @@
+"""A panel as data, and its two renderers: static SVG and Plotly. Imports design."""

@@ -1,0 +1,1 @@
+"""The page: its sections, their sentences and its template. Imports analysis and figures."""

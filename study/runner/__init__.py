@@ -1,0 +1,2 @@
+"""Ray, and nowhere else: Tune schedules trials, Train runs data-parallel workers. Imports
+execution, search and report."""

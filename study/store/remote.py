@@ -1,0 +1,73 @@
+"""A study whose folder is an address: s3://bucket/study, or whatever fsspec reaches. It is worked on in a folder here and mirrored there."""
+
+from pathlib import Path
+
+import fsspec
+
+from study.errors import StudyError
+
+FILES = (
+    "study.json",
+    "records.jsonl",
+    "optuna.db",
+    "trials.csv",
+    "epochs.csv",
+    "report.html",
+    "trials.jsonl",
+)
+
+
+class Mirror:
+    """The study's files at an address; one run at a time, since no lock reaches there."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.folder = url.rstrip("/"), folder
+
+    def pull(self) -> None:
+        """Brings what is kept there, unless what lies here goes on from it: then a run here was cut off before it could send all.
+
+        Raises:
+            StudyError: the address cannot be read, or here and there lie records of different runs.
+        """
+        try:
+            store, root = fsspec.core.url_to_fs(self.url)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / "records.jsonl"
+            mine = path.read_bytes() if path.exists() else b""
+            theirs = (
+                store.cat_file(f"{root}/records.jsonl")
+                if store.exists(f"{root}/records.jsonl")
+                else b""
+            )
+            if mine and mine != theirs and mine.startswith(theirs):
+                return
+            if not theirs.startswith(mine):
+                raise StudyError(
+                    f"{self.url} and {self.folder}, where it is worked on, hold different records; move the folder away, or use it with --out"
+                )
+            for name in FILES:
+                if store.exists(f"{root}/{name}"):
+                    store.get_file(f"{root}/{name}", str(self.folder / name))
+        except StudyError:
+            raise
+        except Exception as error:  # each store has errors of its own
+            raise StudyError(
+                f"--out must be a folder or an address that can be read; {self.url} cannot ({error})"
+            ) from None
+
+    def push(self, names: tuple[str, ...] = FILES) -> None:
+        """Sends the files as they are now.
+
+        Raises:
+            StudyError: the address cannot be written.
+        """
+        try:
+            store, root = fsspec.core.url_to_fs(self.url)
+            store.makedirs(root, exist_ok=True)
+            for name in names:
+                if (self.folder / name).exists():
+                    store.pipe_file(f"{root}/{name}", (self.folder / name).read_bytes())
+        except Exception as error:
+            raise StudyError(
+                f"--out must be a folder or an address that can be written; {self.url} cannot ({error})"
+            ) from None

@@ -1,0 +1,34 @@
+"""Validation is carved from training by seed; shuffled labels are the floor's."""
+
+from dataclasses import replace
+
+import torch
+
+from moco.config import Config
+from moco.data import cache
+from moco.data.splits import carve, learned
+
+
+def test_validation_is_carved_evenly_by_seed_and_never_overlaps(tmp_path):
+    dataset = cache.load(cache.prepare("digits", 8, tmp_path))
+    splits = carve(dataset, Config())
+    again = carve(dataset, Config(seed=5))
+    assert torch.equal(splits.validation.images, again.validation.images)
+    assert not torch.equal(
+        splits.validation.images, carve(dataset, Config(split_seed=1)).validation.images
+    )
+    assert len(splits.train.labels) + len(splits.validation.labels) == 1400
+    assert splits.validation.labels.bincount().min() >= 25
+    assert len(carve(dataset, Config(train_images=100)).train.labels) == 100
+
+
+def test_shuffled_labels_keep_their_counts_and_are_the_same_for_every_encoder(dataset, config):
+    train = dataset.train
+    assert learned(train, config) is train
+    config = replace(config, labels="shuffled")
+    one, other = learned(train, config), learned(train, replace(config, optimizer="adam"))
+    assert torch.equal(one.labels, other.labels)
+    assert not torch.equal(one.labels, train.labels)
+    assert torch.equal(one.labels.bincount(), train.labels.bincount())
+    assert not torch.equal(one.labels, learned(train, replace(config, seed=1)).labels)
+    assert not torch.equal(one.labels, learned(train, config, part=1).labels)

@@ -1,0 +1,107 @@
+"""The statistics against numbers worked by hand, brute force, and simulated studies with a known truth."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from study.analysis.statistics import (
+    detectable,
+    expected_best,
+    holm,
+    interquartile_mean,
+    paired,
+    pairs_needed,
+    sign_flip_p,
+    t_interval,
+)
+
+
+def test_the_paired_interval_is_the_textbooks():
+    """Student's sleep data (1908): ten patients, two drugs; mean 1.58, 95 % interval 0.70 to 2.46."""
+    first = dict(enumerate([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]))
+    second = dict(enumerate([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]))
+    result = paired(first, second)
+    assert (result.mean, result.low, result.high) == pytest.approx((1.58, 0.7001142, 2.4598858))
+    assert result.n == 10
+
+
+def test_only_seeds_that_both_arms_have_are_paired():
+    result = paired({1: 2.0, 2: 3.0, 4: 9.0}, {1: 1.0, 2: 1.0, 3: 7.0})
+    assert (result.seeds, result.differences) == ((1, 2), (1.0, 2.0))
+
+
+def test_one_pair_has_no_interval_and_no_p():
+    result = paired({1: 2.0}, {1: 1.0})
+    assert result.mean == 1.0
+    assert math.isnan(result.low)
+    assert math.isnan(result.p)
+    assert math.isnan(paired({}, {}).mean)
+
+
+@pytest.mark.parametrize("n", [5, 6, 8])
+def test_the_least_sign_flip_p_is_two_in_two_to_the_n(n):
+    assert sign_flip_p([1.0] * n) == pytest.approx(2 / 2**n)
+
+
+def test_sign_flip_counts_every_assignment():
+    d = [0.3, -0.1, 0.5, 0.2, 0.4, -0.2, 0.1]
+    means = [
+        abs(sum(s * x for s, x in zip(signs, d, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(d))
+    ]
+    assert sign_flip_p(d) == pytest.approx(np.mean([mean >= abs(sum(d)) - 1e-12 for mean in means]))
+
+
+def test_many_pairs_are_sampled_and_never_give_zero():
+    assert 0 < sign_flip_p([1.0] * 30) < 0.001
+
+
+def test_holm_agrees_with_a_worked_example():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    adjusted = holm([0.01, math.nan])
+    assert adjusted[0] == 0.02
+    assert math.isnan(adjusted[1])
+
+
+def test_expected_best_agrees_with_brute_force():
+    values = [0.3, 0.9, 0.1, 0.5]
+    for k, expected in enumerate(expected_best(values), start=1):
+        assert expected == pytest.approx(
+            np.mean([max(chosen) for chosen in itertools.combinations(values, k)])
+        )
+
+
+@pytest.mark.parametrize(
+    ("n", "sd"), [(3, 3.25), (5, 1.69), (6, 1.43), (8, 1.15), (10, 0.99), (30, 0.53)]
+)
+def test_the_detectable_difference_is_the_known_one(n, sd):
+    assert detectable(n) == pytest.approx(sd, abs=0.02)
+
+
+def test_the_mean_of_the_middle_half_and_the_pairs_needed():
+    assert interquartile_mean([0, 1, 2, 3, 4, 5, 6, 100]) == 3.5
+    result = paired({s: float(s % 3) for s in range(9)}, dict.fromkeys(range(9), 0.0))
+    half = (result.high - result.low) / 2
+    assert pairs_needed(result, half) in (9, 10)
+
+
+def test_intervals_cover_and_the_rule_errs_rarely_when_nothing_differs():
+    draws = np.random.default_rng(0)
+    covered = wrong = 0
+    for _ in range(1500):
+        d = draws.normal(size=7)
+        low, high = t_interval(d)
+        covered += low <= 0 <= high
+        wrong += low > 0 and sign_flip_p(d) <= 0.05
+    assert 0.93 < covered / 1500 < 0.97
+    assert wrong / 1500 < 0.04
+
+
+def test_expected_best_of_thousands_of_trials_is_finite_and_rises_to_the_best():
+    found = expected_best([k / 3000 for k in range(3000)])
+    assert found[0] == pytest.approx(0.4998, abs=1e-3)
+    assert found[-1] == pytest.approx(2999 / 3000)
+    assert all(a <= b + 1e-12 for a, b in itertools.pairwise(found))

@@ -1,0 +1,152 @@
+"""Where trials run: how many fit, and a cluster whose nodes come and go."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from ray.cluster_utils import Cluster as Nodes
+
+from study.design.record import final_records
+from study.design.stages import is_finished
+from study.errors import StudyError
+from study.runner.cluster import Cluster, Places
+from study.store.ledger import read_records
+
+SCRIPT = Path(__file__).parents[1] / "toy_run.py"
+ROOT = SCRIPT.parents[2]
+
+
+def nodes(*resources):
+    return lambda: [{"Alive": True, "Resources": has} for has in resources]
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "workers", "count", "request_"),
+    [
+        ([{"CPU": 4.0}], {}, 1, 4, {"cpu": 1, "gpu": 0.0}),
+        ([{"CPU": 4.0}], {"cores": 3}, 1, 1, {"cpu": 3, "gpu": 0.0}),
+        ([{"CPU": 16.0, "GPU": 1.0}], {}, 1, 1, {"cpu": 1, "gpu": 1.0}),
+        ([{"CPU": 16.0, "GPU": 2.0}], {"gpus": 0.25}, 1, 8, {"cpu": 1, "gpu": 0.25}),
+        ([{"CPU": 3.0, "GPU": 2.0}], {"gpus": 0.25}, 1, 3, {"cpu": 1, "gpu": 0.25}),
+        ([{"CPU": 16.0, "GPU": 2.0}], {"gpus": 0.0}, 1, 16, {"cpu": 1, "gpu": 0.0}),
+        ([{"CPU": 8.0}, {"CPU": 2.0, "GPU": 1.0}], {}, 1, 1, {"cpu": 1, "gpu": 1.0}),
+        ([{"CPU": 3.0}, {"CPU": 3.0}], {"cores": 2}, 1, 2, {"cpu": 2, "gpu": 0.0}),
+    ],
+)
+def test_trials_get_a_core_each_and_where_there_are_gpus_one_or_a_share(
+    has, asked, workers, count, request_
+):
+    places = Places(Cluster(**asked), workers, nodes(*has))
+    places.check()
+    assert (places.now(), places.request) == (count, request_)
+
+
+def test_workers_of_one_trial_may_lie_on_several_nodes():
+    assert Places(Cluster(), 2, nodes({"CPU": 1.0}, {"CPU": 4.0})).now() == 2
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "workers", "sentence"),
+    [
+        (
+            [{"CPU": 4.0}],
+            {"gpus": 1.0},
+            1,
+            "a trial asks for 1 core and 1 GPU on one node, and the nodes have 4 cores and 0 GPUs",
+        ),
+        ([{"CPU": 2.0}, {"CPU": 2.0}], {"cores": 3}, 1, "a trial asks for 3 cores on one node"),
+        ([{"CPU": 4.0, "GPU": 1.0}], {}, 2, "a trial of 2 workers asks for 1 core and 1 GPU each"),
+        ([], {}, 1, "and the nodes have nothing"),
+    ],
+)
+def test_a_trial_that_never_fits_is_refused_in_a_sentence(has, asked, workers, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        Places(Cluster(**asked), workers, nodes(*has)).check()
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A head without cores for trials and one node with one, all on this machine."""
+    monkeypatch.setenv(
+        "PYTHONPATH", str(SCRIPT.parent)
+    )  # the toy is no part of the program that is sent to nodes
+    found = Nodes(initialize_head=True, head_node_args={"num_cpus": 0})
+    found.add_node(num_cpus=1)
+    yield found
+    found.shutdown()
+
+
+def start(folder, sizes, overrides, address, output):
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{SCRIPT.parent}"}
+    words = [
+        sys.executable,
+        str(SCRIPT),
+        str(folder),
+        json.dumps(sizes),
+        json.dumps(overrides),
+        json.dumps({"address": address, "cpus": 0}),
+    ]
+    return subprocess.Popen(
+        words,
+        env=environment,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_path, cluster):
+    folder, sizes, overrides = (
+        tmp_path / "results",
+        {"search_trials": 3, "final_seeds": 2, "replica_seeds": 1, "confirm_seeds": 1},
+        {"sleep": 0.4},
+    )
+    with open(tmp_path / "output", "w+") as output:
+        process = start(folder, sizes, overrides, cluster.address, output)
+        try:
+            wait_for(lambda: len(read_records(folder)) >= 2, process, output)
+            doomed = cluster.add_node(num_cpus=2)
+            wait_for(lambda: running(folder) >= 3, process, output)
+            cluster.remove_node(doomed, allow_graceful=False)
+            killed, count = time.monotonic(), len(read_records(folder))
+            wait_for(
+                lambda: "lost its process and goes on" in (tmp_path / "output").read_text(),
+                process,
+                output,
+            )
+            print(f"the loss of a node was noticed after {time.monotonic() - killed:.1f} s")
+            wait_for(lambda: len(read_records(folder)) > count + 2, process, output)
+            assert process.wait(timeout=240) == 0, (tmp_path / "output").read_text()
+        finally:
+            process.kill()
+            process.wait()
+    plan, records = toy.plan(overrides=overrides, **sizes), read_records(folder)
+    assert is_finished(plan, final_records(records))
+    assert max(Counter(record.trial for record in records).values()) == 1
+    assert {record.status for record in records} == {"finished"}
+    lost = re.findall(r"^(\w+) lost its process", (tmp_path / "output").read_text(), re.MULTILINE)
+    assert lost
+    for trial in lost:
+        lines = (folder / "trials" / trial / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines][-1] == 3
+
+
+def running(folder):
+    """Trials that have begun and have no record."""
+    return len(list((folder / "trials").glob("*"))) - len(read_records(folder))
+
+
+def wait_for(holds, process, output, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert process.poll() is None, Path(output.name).read_text()
+        assert time.monotonic() < deadline, Path(output.name).read_text()
+        time.sleep(0.05)
