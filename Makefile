@@ -1,5 +1,5 @@
 # make study [ARGS="..."]   installs what is missing, then runs the study of the optimizers
-# make test                 installs what is missing, then lint, format, types and tests
+# make test                 installs what is missing, then lint, format, types, imports and tests
 # make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
@@ -15,6 +15,7 @@ test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m pytest $(ARGS)
 
 test-faults: .venv/installed-test

@@ -10,12 +10,12 @@ from torch import nn
 from benchmarks.side import Round
 from moco.config import Config
 from moco.data.dataset import Dataset, Split
-from moco.device import passes
-from moco.model.convolution import Conv2d
+from moco.device import autocast
+from moco.model.convolution import SmallMapConv2d
 from moco.model.encoder import Encoder
-from moco.seed import Source, generator
+from moco.seed import Source, make_generator
 from moco.training.contrastive import Pretraining
-from moco.training.loop import Chance
+from moco.training.loop import EpochGenerators
 
 
 def made_up(images: int, size: int, classes: int = 10) -> Dataset:
@@ -59,7 +59,7 @@ def floor(settings: dict[str, Any]) -> Round:
     """The same with torch's own layers throughout: torchvision's ResNet as it is."""
     run = pretraining({**settings, "batch_norm": "plain"})
     for module in run.moco.query_encoder.modules():
-        if isinstance(module, Conv2d):
+        if isinstance(module, SmallMapConv2d):
             module.__class__ = nn.Conv2d  # type: ignore[assignment]
     return bare(run)
 
@@ -68,12 +68,12 @@ def bare(run: Pretraining) -> Round:
     """The passes of a run's query encoder, and of a copy of it in the place of the key encoder."""
     query: Encoder = run.moco.query_encoder
     key = copy.deepcopy(query).requires_grad_(False)
-    views = run.batch(torch.arange(run.config.batch_size, device=run.device), chance(0)).views
+    views = run.make_batch(torch.arange(run.config.batch_size, device=run.device), chance(0)).views
 
     def steps() -> None:
-        for _ in range(run.steps_an_epoch):
+        for _ in range(run.steps_per_epoch):
             query.zero_grad(set_to_none=True)
-            with passes(run.device, run.moco.precision):
+            with autocast(run.device, run.moco.precision):
                 projections_NC = query(views[0])
                 with torch.no_grad():
                     key(views[1])
@@ -93,9 +93,11 @@ def views(settings: dict[str, Any]) -> Round:
     return lambda: finish(epoch)
 
 
-def chance(epoch: int) -> Chance:
+def chance(epoch: int) -> EpochGenerators:
     """The generators of an epoch."""
-    return Chance(*(generator(0, source, epoch) for source in (Source.VIEWS, Source.SHUFFLE)))
+    return EpochGenerators(
+        *(make_generator(0, source, epoch) for source in (Source.VIEWS, Source.SHUFFLE))
+    )
 
 
 def finish(work: Callable[[], object]) -> None:

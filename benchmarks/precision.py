@@ -73,7 +73,7 @@ def result(
     config = Config.of({**fields, "seed": seed, "precision": precision})
     own = folder / f"{config.dataset}-{config.optimizer}-{precision}-{seed}"
     own.mkdir()
-    run = trial.run(config.to_dict(), own, cached)
+    run = trial.run_config(config.to_dict(), own, cached)
     while True:
         try:
             next(run)

@@ -6,9 +6,9 @@ from benchmarks.ours import made_up, pretraining
 from benchmarks.rounds import ROUNDS, timed_in_turn
 from benchmarks.step import BATCH
 from benchmarks.table import Table
-from moco.evaluation.linear_probe import Features, learning_rates, linear_probe
-from moco.model.features import BATCH as BATCH_OF_FEATURES
-from moco.model.features import extract
+from moco.evaluation.linear_probe import LabelledFeatures, learning_rate_grid, fit_sgd_probe
+from moco.model.features import BATCH_SIZE as BATCH_OF_FEATURES
+from moco.model.features import extract_features
 from moco.training.loop import Training
 
 EPOCHS, PART = (
@@ -43,7 +43,7 @@ def run() -> list[Table]:
                 f"{(features + sweep) / epoch:.2f}",
             ]
         )
-    rates = len(learning_rates(3e-4, 100.0))
+    rates = len(learning_rate_grid(3e-4, 100.0))
     note = f"{EPOCHS} epochs of the probe at batch 256, {rates} learning rates at once, {TRAIN:,} images; an epoch of 50,000."
     return [
         Table(
@@ -61,27 +61,29 @@ def costs(training: Training) -> tuple[float, float, float]:
     few = made_up(4 * BATCH_OF_FEATURES, 32)
     draws = torch.Generator().manual_seed(0)
     train, validation, test = (
-        Features(torch.randn(n, size, generator=draws).abs().to(device), torch.arange(n) % 10)
+        LabelledFeatures(
+            torch.randn(n, size, generator=draws).abs().to(device), torch.arange(n) % 10
+        )
         for n in (TRAIN, VALIDATION, TEST)
     )
     seconds = timed_in_turn(
         {
-            "sweep": lambda: linear_probe(
+            "sweep": lambda: fit_sgd_probe(
                 train,
                 validation,
                 test,
-                learning_rates(3e-4, 100.0),
+                learning_rate_grid(3e-4, 100.0),
                 PART,
                 256,
                 torch.Generator().manual_seed(0),
             ),
             "epoch": training.train_epoch,
-            "features": lambda: extract(training.encoder, few.train, few, training.config),
+            "features": lambda: extract_features(training.encoder, few.train, few, training.config),
         },
         ROUNDS,
     )
     features = seconds["features"].median * (TRAIN + VALIDATION + TEST) / len(few.train.labels)
-    images = training.steps_an_epoch * training.config.batch_size
+    images = training.steps_per_epoch * training.config.batch_size
     return (
         features,
         seconds["sweep"].median * EPOCHS / PART,

@@ -45,7 +45,7 @@ def profiled(stem: str, width: float) -> Table:
     moco, draws, found = training.moco, chance(1), dict[str, Any]()
     images = torch.arange(batch, device=training.device)
     parts: dict[str, Callable[[], Any]] = {
-        "views, two an image": lambda: training.batch(images, draws),
+        "views, two an image": lambda: training.make_batch(images, draws),
         "key encoder's weights follow": moco.update_key_encoder,
         "query forward": lambda: F.normalize(
             moco.encode(moco.query_encoder, found["views, two an image"].views[0]), dim=1

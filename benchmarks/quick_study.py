@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.rounds import ROOT
 from benchmarks.table import Table
-from moco.device import gpus
+from moco.device import gpu_count
 from study.store.environment import cores
 
 
@@ -25,7 +25,7 @@ def run() -> list[Table]:
             name,
             "--data-dir",
             f"{name}/data",
-            *(["--gpus", "1"] if gpus() else []),
+            *(["--gpus", "1"] if gpu_count() else []),
         ]
         started = time.perf_counter()
         subprocess.run(
@@ -39,7 +39,7 @@ def run() -> list[Table]:
             json.loads(line) for line in (Path(name) / "records.jsonl").read_text().splitlines()
         ]
     busy = sum(record["seconds"] for record in records)
-    at_once = min(cores(), gpus()) if gpus() else cores()
+    at_once = min(cores(), gpu_count()) if gpu_count() else cores()
     allowed = 1.25 * busy / at_once + 10
     rows = [
         [

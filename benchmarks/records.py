@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 from benchmarks.growth import growth
 from benchmarks.rounds import ROOT
 from benchmarks.table import Table
-from moco.trainer.dataset_facts import complete
 from search_spaces.optimizers import SPACE
-from study.design.plan import Plan, make_plan
+from study.design.facts import DataFacts, Prepared
+from study.design.make_plan import make_plan
+from study.design.plan import Plan
 from study.design.record import Record
 from study.design.space import Profile
-from study.design.stages import due, expected_trials
+from study.design.stages import due_trials, expected_trials
 from study.design.trial import Trial
-from study.store.study_file import fix_plan
+from study.search.quasi_random import sobol_points
+from study.store.study_file import About, fix_plan
 
 COUNTS = (10, 100, 1_000, 10_000)
 LONG = (1_000, 200)  # trials and epochs that must become a report in LIMIT
@@ -33,6 +35,20 @@ code = run_study.main(["--report", "--out", sys.argv[1]])
 print(benchmarks.memory.peak())
 sys.exit(code)
 """
+
+
+DATA = DataFacts(
+    fingerprint="0" * 64,
+    name="digits",
+    title="made up",
+    bundled=True,
+    classes=tuple("0123456789"),
+    counts={"train": 1000, "validation": 200, "test": 300},
+    chance={"loss": 4.9, "probe_accuracy": 0.1},
+    about=(("Data", "made up", ""),),
+    provenance=(("Views", "digits"),),
+)
+ABOUT = About(command=[], folder="made-up", versions={}, commit="", created="")
 
 
 class Cost(NamedTuple):
@@ -77,19 +93,10 @@ def cost_of(count: int, epochs: int) -> Cost:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plan = plan_of(count)
-        fix_plan(
-            folder,
-            plan,
-            {"command": [], "folder": "made-up", "versions": {}, "commit": "", "created": ""},
-        )
+        fix_plan(folder, plan, ABOUT)
         with open(folder / "records.jsonl", "w") as file:
             for record in records(plan, count, epochs):
-                file.write(
-                    json.dumps(
-                        {key: value for key, value in asdict(record).items() if key != "extra"}
-                    )
-                    + "\n"
-                )
+                file.write(json.dumps(record.to_dict()) + "\n")
         started = time.perf_counter()
         told = subprocess.run(
             [sys.executable, "-c", REPORT, name],
@@ -113,19 +120,21 @@ def plan_of(count: int) -> Plan:
 
 def plan_with(sizes: Profile) -> Plan:
     """The plan at these sizes, over data that do not exist."""
-    data = {
-        "fingerprint": "0" * 64, "name": "digits", "title": "made up", "bundled": True, "counts": {"train": 1000, "validation": 200, "test": 300},
-        "classes": [str(i) for i in range(10)], "warnings": [], "about": [["Data", "made up", ""]], "chance": {"loss": 4.9, "probe_accuracy": 0.1},
-        "views": "digits",
-    }  # fmt: skip
-    return make_plan(SPACE, "quick", sizes, {}, data, 1, lambda fields: complete(fields, "digits"))
+    return make_plan(
+        space=SPACE,
+        profile="quick",
+        sizes=sizes,
+        overrides={},
+        prepared=Prepared(DATA, fields={"dataset": DATA.name}),
+        propose=sobol_points,
+    )
 
 
 def records(plan: Plan, count: int, epochs: int) -> list[Record]:
     """The first so many records that the plan asks for, stage after stage."""
     done: dict[str, Record] = {}
     while len(done) < count and (
-        open_trials := [trial for trial in due(plan, done) if trial.id not in done]
+        open_trials := [trial for trial in due_trials(plan, done) if trial.id not in done]
     ):
         for trial in open_trials[: count - len(done)]:
             done[trial.id] = record_of(trial, epochs)

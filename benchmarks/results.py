@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.rounds import ROOT
 from benchmarks.table import Table
 from moco.config import Config
-from moco.device import describe, pick_device, pick_precision
+from moco.device import device_name, pick_device, pick_precision
 from study.store.atomic import write_atomically
 from study.store.environment import commit, cores, now, versions
 
@@ -24,7 +24,7 @@ def machine() -> str:
     """This machine in words."""
     device = pick_device("auto")
     if device.type != "cpu":
-        return f"{describe(device)}, {cores()} cores"
+        return f"{device_name(device)}, {cores()} cores"
     info = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
     return f"{cores()} cores of {found[1] if found else platform.processor() or platform.machine()}"

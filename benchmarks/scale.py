@@ -13,7 +13,7 @@ from benchmarks.ours import made_up, pretraining
 from benchmarks.rounds import timed_in_turn
 from benchmarks.table import Table
 from moco.data import cache
-from moco.data.image_folder import Raw
+from moco.data.image_folder import DecodedDataset
 from moco.device import pick_device
 from moco.model.info_nce import info_nce
 from moco.trainer import gpu_sharing
@@ -135,7 +135,9 @@ def at_once(base: dict[str, Any]) -> Table:
         images, labels = (
             part.numpy() for part in made_up(8 * base["batch_size"], base["size"]).train
         )
-        raw = Raw(tuple(str(k) for k in range(10)), (images, labels), (images[:100], labels[:100]))
+        raw = DecodedDataset(
+            tuple(str(k) for k in range(10)), (images, labels), (images[:100], labels[:100])
+        )
         cache.write_cache(
             cached,
             {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A study on Slurm: a Ray cluster of this job's nodes, the study on the first one. Preemption and the time limit are interrupts: the
-# study keeps its checkpoints, and the same script goes on.
+# A study on Slurm: a Ray cluster of this job's nodes, with the study on the first one. Preemption and the time limit interrupt the
+# study: finished trials and checkpoints are saved; submit the same command to continue (a preempted job is requeued).
 #   sbatch --nodes 4 --gpus-per-node 1 docs/slurm.sh --space optimizers --profile full
 #SBATCH --job-name=moco-study
 #SBATCH --ntasks-per-node=1

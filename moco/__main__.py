@@ -1,4 +1,4 @@
-"""Trains or evaluates one model without a study: python -m moco --help."""
+"""Train or evaluate one model without a study: python -m moco --help."""
 
 import io
 import json
@@ -14,33 +14,48 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 
-from moco import command as cli
 from moco import distributed
+from moco.command import (
+    build_parser,
+    epoch_line,
+    normalize_words,
+    parse_fields,
+    result_lines,
+    strict_json,
+)
 from moco.config import Config
 from moco.data import cache
 from moco.data.dataset import Dataset
-from moco.data.preprocessing import seen_size
-from moco.data.splits import carve
-from moco.device import describe, pick_device, pick_precision
+from moco.data.preprocessing import input_size
+from moco.data.splits import make_splits
+from moco.device import device_name, pick_device, pick_precision
 from moco.evaluation.evaluate import validation_knn
 from moco.model.encoder import build_encoder
-from moco.model.published_weights import WEIGHTS, placed
-from moco.trainer import dataset_facts, trial
+from moco.model.published_weights import WEIGHTS, with_local_weights
+from moco.run_folder import claim_folder, lock_run, run_folder, run_identity
 from moco.trainer.availability import survey
-from moco.trainer.batch import Batch, run_batch
-from moco.training.optimizers import decay_on, row_of
-from moco.training.supervised import plain
+from moco.trainer.dataset_facts import (
+    DatasetFacts,
+    check_place,
+    complete_config,
+    dataset_facts,
+)
+from moco.trainer.trial import load_trial_checkpoint, run_config
+from moco.training.optimizers import decayed_parameters, optimizer_spec
+from moco.training.supervised import with_plain_batch_norm
+
+CONTINUE = "Finished epochs are saved; run the same command to continue."
 
 
-class Prepared(NamedTuple):
+class Run(NamedTuple):
     """A run that can begin."""
 
     config: Config
     cached: Path  # the dataset's cache
-    weights: dict[str, Path]  # where their file is, as `moco.trial.run` takes it
+    weights: dict[str, Path]  # files of weights, as `moco.trainer.trial.run_config` takes them
     folder: Path
     opening: list[str]  # what is about to run, in words
-    known: int  # epochs that are done
+    done: int  # epochs that are finished
     complete: bool  # the result is there
     scored: int  # images that accuracies are measured on
 
@@ -50,211 +65,182 @@ def main(words: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    command = cli.parser().parse_args(cli.with_dashes(sys.argv[1:] if words is None else words))
+    command = build_parser().parse_args(normalize_words(sys.argv[1:] if words is None else words))
     try:
         if "TORCHELASTIC_RUN_ID" in os.environ:
             join_workers()
-        return batch(command) if command.trials else checked(command)
+        return run_command(command)
     except KeyboardInterrupt:
-        print("\ninterrupted; what is done is kept, and the same command goes on", file=sys.stderr)
+        print(f"\ninterrupted. {CONTINUE}", file=sys.stderr)
         return 130
     finally:
-        if distributed.count() > 1:
+        if distributed.world_size() > 1:
             dist.destroy_process_group()
 
 
-def batch(command: Namespace) -> int:
-    """Runs a study's trials; a sentence for what is wrong."""
-    try:
-        if not command.records:
-            raise ValueError("--trials needs --records: the file that takes what came of them")
-        if void := [name for name in cli.values_of(command) if name not in ("dataset", "weights")]:
-            raise ValueError(
-                f"{cli.option(void[0])} has no effect on trials of a study, which have their own fields; leave it out"
-            )
-        trials, records = Path(command.trials), Path(command.records)
-        folder = Path(command.out) if command.out else records.with_name(f"{records.stem}-trials")
-        failed = run_batch(
-            Batch(
-                trials,
-                records,
-                folder,
-                command.dataset,
-                Path(command.data_dir),
-                command.weights,
-                command.at_once,
-                command.threads,
-            )
-        )
-    except ValueError as problem:
-        complain(str(problem))
-        return 2
-    except OSError as problem:
-        complain(sentence_of(problem))
-        return 1
-    return 1 if failed else 0
-
-
 def join_workers() -> None:
-    """Joins the process group that torchrun describes in the environment."""
+    """Join the process group that torchrun describes in the environment."""
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
 
-def checked(command: Namespace) -> int:
-    """Runs what can be run; a sentence for what is wrong. The first worker looks, locks and speaks, the others follow it."""
-    with ExitStack() as held:
-        found = distributed.of_first(lambda: prepared(command, held))
-        if isinstance(found, str):
-            complain(found)
+def run_command(command: Namespace) -> int:
+    """Run what can be run, or complain in a sentence; the exit code.
+
+    The first worker checks, locks and prints, the others follow it.
+    """
+    with ExitStack() as locks:
+        run = distributed.broadcast_from_first(lambda: prepare_or_problem(command, locks))
+        if isinstance(run, str):
+            complain(run)
             return 2
         try:
-            run(found, command.until or found.config.epochs)
+            train_run(run, command.until or run.config.epochs)
         except OSError as error:
-            complain(f"{sentence_of(error)} What is done is kept, and the same command goes on")
+            complain(f"{os_problem(error)} {CONTINUE}")
             return 1
     return 0
 
 
-def prepared(command: Namespace, held: ExitStack) -> Prepared | str:
-    """The run, its folder locked until `held` ends, or what is wrong with it."""
+def prepare_or_problem(command: Namespace, locks: ExitStack) -> Run | str:
+    """The run, its folder locked until `locks` end, or what is wrong with it."""
     try:
-        if command.until < 0:
-            raise ValueError(
-                f"--until must be 0 (the whole schedule) or an epoch; got {command.until}"
-            )
-        values = cli.values_of(command)
-        asked = Config.of(values)
-        cached = cache.prepare(
-            asked.dataset, asked.image_size, Path(command.data_dir), asked.pretrain_split
-        ).resolve()
-        dataset = cache.load(cached)
-        config = Config.of(dataset_facts.complete(values, dataset.name))
-        found = survey(
-            config.to_dict(), {"run": {}}, cached, Path(command.data_dir), download=WEIGHTS
-        )
-        if found.absent:
-            raise ValueError(found.absent["run"])
-        config = replace(config, **found.fields.get("run", {}))
-        dataset_facts.check_place(config.to_dict(), distributed.count())
-        about = dataset_facts.facts_of(cached, config.to_dict())
-        identity = cli.identity_of(config, dataset.fingerprint)
-        folder = cli.folder_of(identity, command.out)
-        held.enter_context(cli.lock(folder))
-        cli.claim(folder, identity)
-        kept = trial.kept(folder)
-        said, scored = opening(config, dataset, about), about["counts"][config.score_split]
-        return Prepared(
-            config,
-            cached,
-            found.files,
-            folder,
-            said,
-            len(kept["curve"]),
-            kept["result"] is not None,
-            scored,
-        )
+        return prepare_run(command, locks)
     except ValueError as problem:
         return str(problem)
-    except OSError as problem:
-        return sentence_of(problem)
+    except OSError as error:
+        return os_problem(error)
 
 
-def sentence_of(error: OSError) -> str:
-    """What the system refused."""
-    return f"{error.filename or 'a file'} cannot be used ({error.strerror or error}); make room, or name another place with --out or --data-dir."
+def prepare_run(command: Namespace, locks: ExitStack) -> Run:
+    """The run that the command describes.
 
-
-def opening(config: Config, dataset: Dataset, found: dict[str, Any]) -> list[str]:
-    """What is about to run, in words."""
-    device, decay = pick_device(config.device), decay_on(config)
-    precision = str(
-        pick_precision(config, device, seen_size(config, dataset.train.images))
-    ).removeprefix("torch.")
-    on = "all parameters" if decay == "all" else "weights, not on biases and norms"
-    said = [f"{title}: {', '.join(rest)}" for title, *rest in found["about"]]
-    said.append(f"Weights: {config.weights or 'random'}")
-    if config.method != "frozen":
-        kind = row_of(config.optimizer).decay
-        said.append(
-            f"Optimizer: {config.optimizer}, lr {config.lr:g}, weight decay {config.weight_decay:g} ({kind}, on {on})"
-        )
-    threads = f"{torch.get_num_threads()} threads" if device.type == "cpu" else ""
-    said.append(
-        ", ".join(
-            part
-            for part in (
-                f"Device: {describe(device)}",
-                precision,
-                f"workers {distributed.count()}",
-                threads,
-            )
-            if part
-        )
+    Raises:
+        ValueError: a field or the data is wrong, or the folder holds another run.
+        OSError: a file cannot be used.
+    """
+    if command.until < 0:
+        raise ValueError(f"--until must be 0 (the whole schedule) or an epoch; got {command.until}")
+    values = parse_fields(command)
+    wish = Config.of(values)
+    data_dir = Path(command.data_dir)
+    cached = cache.prepare(wish.dataset, wish.image_size, data_dir, wish.pretrain_split).resolve()
+    dataset = cache.load_dataset(cached)
+    config = Config.of(complete_config({**values, "dataset": dataset.name}))
+    found = survey(config.to_dict(), {"run": {}}, cached, data_dir, download=WEIGHTS)
+    if found.absent:
+        raise ValueError(found.absent["run"])
+    config = replace(config, **found.fields.get("run", {}))
+    check_place(config.to_dict(), distributed.world_size())
+    facts = dataset_facts(cached, config.to_dict())
+    identity = run_identity(config, dataset.fingerprint)
+    folder = run_folder(identity, command.out)
+    locks.callback(lock_run(folder).release)
+    claim_folder(folder, identity)
+    checkpoint = load_trial_checkpoint(folder)
+    return Run(
+        config=config,
+        cached=cached,
+        weights=found.files,
+        folder=folder,
+        opening=opening_lines(config, dataset, facts),
+        done=len(checkpoint["curve"]),
+        complete=checkpoint["result"] is not None,
+        scored=facts.counts[config.score_split],
     )
-    return [*said, *(f"Note: {sentence}" for sentence in found["warnings"])]
 
 
-def run(found: Prepared, until: int) -> None:
-    """Trains up to an epoch, and evaluates where that is the last; the numbers are kept beside the checkpoint."""
-    config, folder, known, first = found.config, found.folder, found.known, distributed.rank() == 0
-    if first:
-        say([*found.opening, *where_it_stands(found)])
+def os_problem(error: OSError) -> str:
+    """What the system refused."""
+    file, reason = error.filename or "a file", error.strerror or error
+    return (
+        f"{file} cannot be used ({reason}); make room, or name another place with --out or "
+        "--data-dir."
+    )
+
+
+def opening_lines(config: Config, dataset: Dataset, facts: DatasetFacts) -> list[str]:
+    """What is about to run."""
+    device, decay = pick_device(config.device), decayed_parameters(config)
+    precision = pick_precision(config, device, input_size(config, dataset.train.images))
+    lines = [f"{title}: {', '.join(rest)}" for title, *rest in facts.about]
+    lines.append(f"Weights: {config.weights or 'random'}")
+    if config.method != "frozen":
+        kind = optimizer_spec(config.optimizer).decay
+        on = "all parameters" if decay == "all" else "weights, not on biases and norms"
+        weight_decay = f"weight decay {config.weight_decay:g} ({kind}, on {on})"
+        lines.append(f"Optimizer: {config.optimizer}, lr {config.lr:g}, {weight_decay}")
+    parts = [
+        f"Device: {device_name(device)}",
+        str(precision).removeprefix("torch."),
+        f"workers {distributed.world_size()}",
+        f"{torch.get_num_threads()} threads" if device.type == "cpu" else "",
+    ]
+    lines.append(", ".join(part for part in parts if part))
+    return [*lines, *(f"Note: {sentence}" for sentence in facts.warnings)]
+
+
+def train_run(run: Run, until: int) -> None:
+    """Train up to an epoch, and evaluate where that is the last; save the numbers."""
+    config, folder, is_first = run.config, run.folder, distributed.rank() == 0
+    if is_first:
+        print_lines([*run.opening, *progress_lines(run)])
     rows: list[dict[str, Any]] = []
-    with closing(trial.run(config.to_dict(), folder, found.cached, **found.weights)) as epochs:
+    with closing(run_config(config.to_dict(), folder, run.cached, **run.weights)) as epochs:
         while True:
             try:
                 rows.append(next(epochs))
             except StopIteration as end:
                 result = end.value
                 break
-            if first and len(rows) >= known:
-                say([cli.line(rows[-1], config.epochs)] if len(rows) > known else [])
-                (folder / "epochs.jsonl").write_text(
-                    "".join(cli.strict(row) + "\n" for row in rows)
-                )
-            if max(until, known) <= rows[-1]["epoch"] < config.epochs:
-                if first:
-                    say(
-                        [
-                            f"Stopped after epoch {rows[-1]['epoch']} of {config.epochs}; without --until the same command goes on. Kept in {folder}"
-                        ]
-                    )
+            if is_first and len(rows) >= run.done:
+                print_lines([epoch_line(rows[-1], config.epochs)] if len(rows) > run.done else [])
+                text = "".join(strict_json(row) + "\n" for row in rows)
+                (folder / "epochs.jsonl").write_text(text)
+            if max(until, run.done) <= rows[-1]["epoch"] < config.epochs:
+                if is_first:
+                    print_lines([stopped_line(rows[-1]["epoch"], config, folder)])
                 return
-    if first:
-        (folder / "result.json").write_text(json.dumps(json.loads(cli.strict(result)), indent=1))
-        say(cli.lines_of(result, config, found.scored, folder))
+    if is_first:
+        (folder / "result.json").write_text(json.dumps(json.loads(strict_json(result)), indent=1))
+        print_lines(result_lines(result, config, run.scored, folder))
 
 
-def where_it_stands(found: Prepared) -> list[str]:
-    """What was done before, or for a fresh run what the untrained encoder is worth."""
-    config = found.config
-    if found.complete:
+def stopped_line(epoch: int, config: Config, folder: Path) -> str:
+    """That the run stops before its end."""
+    return (
+        f"Stopped after epoch {epoch} of {config.epochs}; run the same command without --until to "
+        f"continue. Saved in {folder}"
+    )
+
+
+def progress_lines(run: Run) -> list[str]:
+    """What was done before; for a fresh run the kNN accuracy of the untrained encoder."""
+    config = run.config
+    if run.complete:
         return ["Complete already; nothing is run."]
-    if found.known:
-        return [f"Going on after epoch {found.known} of {config.epochs}."]
+    if run.done:
+        return [f"Continuing after epoch {run.done} of {config.epochs}."]
     if config.method == "frozen":
         return []
-    dataset = cache.load(found.cached)
-    splits = carve(dataset, config)
-    encoder = build_encoder(plain(placed(config, found.weights)), splits.train.images.shape[1]).to(
-        pick_device(config.device)
-    )
+    dataset = cache.load_dataset(run.cached)
+    splits = make_splits(dataset, config)
+    initial = with_plain_batch_norm(with_local_weights(config, run.weights))
+    encoder = build_encoder(initial, splits.train.images.shape[1]).to(pick_device(config.device))
     knn = validation_knn(encoder, splits, dataset, config)["knn_accuracy"]
-    return [
-        f"epoch 0/{config.epochs}  before training: kNN {knn:.1%} (validation, {len(splits.validation.labels):,} images)"
-    ]
+    images = f"validation, {len(splits.validation.labels):,} images"
+    return [f"epoch 0/{config.epochs}  before training: kNN {knn:.1%} ({images})"]
 
 
 def complain(sentence: str) -> None:
-    """One sentence from the first worker."""
+    """Print one sentence from the first worker."""
     if distributed.rank() == 0:
         print(f"python -m moco: {sentence}", file=sys.stderr)
 
 
-def say(lines: list[str]) -> None:
-    """Prints at once; where no one listens any more, the run goes on unheard."""
+def print_lines(lines: list[str]) -> None:
+    """Print at once; after a closed pipe the run continues without output."""
     with suppress(BrokenPipeError):
         print(*lines, sep="\n", end="\n" if lines else "", flush=True)
         return

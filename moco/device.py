@@ -1,4 +1,4 @@
-"""Where a trial runs and in which precision, decided from what the machine has."""
+"""The device and the precision of a trial, chosen by what the machine has."""
 
 import ctypes
 import platform
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from moco.config import Config
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # options of mallopt, from glibc's malloc.h
+
 
 def pick_device(wish: str) -> torch.device:
     """The device of that name; auto: CUDA, else Apple's MPS, else the CPU.
@@ -22,97 +24,113 @@ def pick_device(wish: str) -> torch.device:
     if wish == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if has[name]))
     if not has[wish]:
-        raise ValueError(
-            f"device {wish} is not on this machine; it has {', '.join(name for name in has if has[name])}"
-        )
+        available = ", ".join(name for name in has if has[name])
+        raise ValueError(f"device {wish} is not on this machine; it has {available}")
     return torch.device(wish)
 
 
-def gpus() -> int:
-    """How many CUDA devices this machine has."""
+def gpu_count() -> int:
+    """Number of CUDA devices of this machine."""
     return torch.cuda.device_count()
+
+
+# Seconds of a training step in bfloat16 over float32, ResNet-18, one thread, torch 2.14.1, least
+# of 5 to 15 steps in turn, 27 November 2026. Whether bfloat16 pays depends on the instructions, not
+# on width or size: on Intel with AMX it is faster in every row; without AMX (the same Xeon limited
+# to AVX512_BF16 by ONEDNN_MAX_CPU_ISA) it is slower in every row. AMD's AVX512_BF16 was faster
+# (0.53 and 0.72 at width 1, 24 November 2026, benchmarks/RESULTS.md).
+#
+#   stem      width   pixels   batch    AMX   AVX512_BF16
+#   small     0.125       16      64   0.84          1.16
+#   small     0.25        16      64   0.74          1.16
+#   small     0.5         16      64   0.61          1.34
+#   small     0.125       32      64   0.73          1.24
+#   small     0.25        32      64   0.60          1.31
+#   small     0.5         32      64   0.50          1.40
+#   small     1           32      32   0.42          1.39
+#   imagenet  0.25        32     128   0.87          1.18
+#   imagenet  0.5         32     128   0.80          1.22
+#   imagenet  1           32     128   0.69          1.38
+#   imagenet  0.25        64      64   0.75          1.17
+#   imagenet  1           64      32   0.59          1.28
+FAST_BFLOAT16 = ({"amx_bf16"}, {"avx512_bf16", "AuthenticAMD"})  # each: words of /proc/cpuinfo
 
 
 @cache
 def has_fast_bfloat16(kind: str) -> bool:
-    """Whether the hardware multiplies bfloat16 itself: then a pass in it is faster and needs no loss scaling."""
+    """Whether training was measured to be faster in bfloat16; no loss scaling is needed then."""
     if kind == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)
-    return kind == "cpu" and any(
-        flag in cpu_flags() for flag in ("avx512_bf16", "amx_bf16", "bf16")
-    )
+    return kind == "cpu" and any(words <= cpu_words() for words in FAST_BFLOAT16)
 
 
 @cache
-def cpu_flags() -> frozenset[str]:
-    """The instruction sets that Linux names; nothing elsewhere."""
+def cpu_words() -> frozenset[str]:
+    """Vendor and instruction sets that Linux lists for the CPU; empty on other systems."""
     path = Path("/proc/cpuinfo")
     text = path.read_text() if platform.system() == "Linux" and path.exists() else ""
     return frozenset(
         word
         for line in text.splitlines()
-        if line.lower().startswith(("flags", "features"))
+        if line.lower().startswith(("flags", "features", "vendor_id"))
         for word in line.split()
     )
 
 
 def pick_precision(config: Config, device: torch.device, size: int) -> torch.dtype:
-    """The dtype of the encoders' passes over images of `size` pixels; weights, keys, logits and loss are float32 always.
+    """The dtype of the encoders' passes over images of `size` pixels a side.
 
-    On a CPU, torch's bfloat16 gradient of a strided convolution over one single pixel is memory that no one wrote (seen in 2.15):
-    images so small are float32.
+    Weights, keys, logits and loss are float32 in any case. On a CPU, torch (seen in 2.15) returns
+    uninitialised memory as the bfloat16 gradient of a strided convolution over a single pixel;
+    images so small that a stage begins with one pixel are therefore computed in float32.
 
     Raises:
-        ValueError: bfloat16 is forced there.
+        ValueError: `config.precision` is bfloat16 for images so small on a CPU.
     """
-    least = (
-        17 if config.stem == "imagenet" else 5
-    )  # pixels; below, the last stage begins with a single one
-    broken = device.type == "cpu" and size < least
+    smallest = 17 if config.stem == "imagenet" else 5  # pixels; last stage begins with more than 1
+    broken = device.type == "cpu" and size < smallest
     if config.precision == "auto":
         return torch.bfloat16 if has_fast_bfloat16(device.type) and not broken else torch.float32
     if config.precision == "bfloat16" and broken:
         raise ValueError(
-            f"precision bfloat16 on a CPU needs images of at least {least} px with the {config.stem} stem; got {size}"
+            f"precision bfloat16 on a CPU needs images of at least {smallest} px "
+            f"with the {config.stem} stem; got {size}"
         )
     return getattr(torch, config.precision)
 
 
-def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on the device; a GPU gets it while the program goes on."""
-    return (
-        tensor.pin_memory().to(device, non_blocking=True)
-        if device.type == "cuda"
-        else tensor.to(device)
-    )
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A copy of a CPU tensor on the device; the copy to a GPU is asynchronous."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
-def passes(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """The context of an encoder's pass in that precision; float32 and float64 are left as they are."""
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """The context of an encoder's pass: autocast for bfloat16, no change for other precisions."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
 
 
-def in_full(x: Tensor) -> Tensor:
-    """At least float32."""
+def at_least_float32(x: Tensor) -> Tensor:
+    """The tensor in float32, or in float64 where it already is."""
     return x if x.dtype == torch.float64 else x.float()
 
 
 @cache
-def keep_pages() -> None:
-    """Lets this process keep memory that it freed: glibc gives large blocks back to the kernel, and every step then pays for new pages."""
-    with suppress(OSError, AttributeError):  # not glibc
+def keep_freed_memory() -> None:
+    """Tell glibc's malloc to keep freed blocks for reuse; no effect with other C libraries.
+
+    By default it returns large blocks to the kernel, so that every training step faults in new
+    pages.
+    """
+    with suppress(OSError, AttributeError):  # no glibc
         libc = ctypes.CDLL(None)
-        for option, value in (
-            (-4, 0),
-            (-1, 2**31 - 1),
-        ):  # M_MMAP_MAX: no block is mapped by itself; M_TRIM_THRESHOLD of malloc.h, bytes
-            libc.mallopt(option, value)
+        libc.mallopt(M_MMAP_MAX, 0)  # no block gets a mapping of its own
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)  # bytes
 
 
-def describe(device: torch.device) -> str:
-    """A name for people: the GPU's, or the CPU's architecture."""
-    return (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"{device.type} ({platform.machine()})"
-    )
+def device_name(device: torch.device) -> str:
+    """A readable name: the GPU's, or the device type with the CPU's architecture."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.machine()})"

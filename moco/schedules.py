@@ -1,4 +1,7 @@
-"""Schedules: the share of the peak learning rate at a step, in [0, 1], and the key momentum."""
+"""Schedules of the learning rate and of the key momentum.
+
+`progress` is the completed share of a run, in [0, 1].
+"""
 
 import math
 from collections.abc import Callable
@@ -10,29 +13,36 @@ def cosine(progress: float) -> float:
 
 
 def constant(progress: float) -> float:
-    """The peak rate throughout."""
+    """1 throughout."""
     return 1.0
 
 
-def steps(progress: float) -> float:
-    """A tenth after 60 %, a hundredth after 80 %: MoCo v1's 120 and 160 of 200 epochs."""
+def step_decay(progress: float) -> float:
+    """0.1 after 60 % and 0.01 after 80 %: MoCo v1's epochs 120 and 160 of 200."""
     return 0.1 ** ((progress >= 0.6) + (progress >= 0.8))
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": cosine,
     "constant": constant,
-    "steps": steps,
+    "steps": step_decay,
 }
 
 
-def share_of_peak(schedule: str, step: int, steps_in_all: int, warmup_steps: int) -> float:
-    """The share at a step counted from 0: linear up over the warm-up, then the schedule over what is left. No step has rate 0."""
+def lr_factor(schedule: str, step: int, total_steps: int, warmup_steps: int) -> float:
+    """The learning rate of a step, counted from 0, as a share of the peak learning rate; above 0.
+
+    Linear warm-up first, then the schedule over the remaining steps. The last step has not yet
+    reached the schedule's end.
+    """
     if step < warmup_steps:
         return (step + 1) / (warmup_steps + 1)
-    return SCHEDULES[schedule]((step - warmup_steps) / max(1, steps_in_all - warmup_steps))
+    return SCHEDULES[schedule]((step - warmup_steps) / max(1, total_steps - warmup_steps))
 
 
-def key_momentum(schedule: str, first: float, progress: float) -> float:
-    """The key encoder's momentum at a share of the run: constant, or by half a cosine from `first` to 1 (Grill et al. 2020, section 3.3)."""
+def current_key_momentum(schedule: str, first: float, progress: float) -> float:
+    """The key encoder's momentum m: constant, or from `first` to 1 by half a cosine.
+
+    Source of the latter: Grill et al. 2020, section 3.3.
+    """
     return first if schedule == "constant" else 1 - (1 - first) * cosine(progress)

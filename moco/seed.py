@@ -1,6 +1,7 @@
-"""One seed a trial; each source of chance draws from a generator of its own, so that none disturbs another.
+"""Random generators: each source of randomness in a trial draws from a generator of its own.
 
-A generator is a function of (seed, source, epoch): a resumed epoch draws what the uninterrupted one would have drawn.
+A generator is a function of (seed, source, epoch), so a resumed epoch draws the same numbers as an
+uninterrupted one, and no source disturbs another.
 """
 
 from enum import IntEnum
@@ -10,32 +11,34 @@ import torch
 
 
 class Source(IntEnum):
-    """What chance decides in one trial."""
+    """The sources of randomness in one trial. The numbers enter the seeds: never renumber."""
 
-    WEIGHTS = 0
-    ORDER = 1
+    WEIGHTS = 0  # initial weights of the encoder
+    ORDER = 1  # of the training images
     VIEWS = 2
-    SHUFFLE = 3  # of the keys, for batch norm
-    QUEUE = 4
-    PROBE = 5
-    SPLIT = 6
-    LABELS = 7  # shuffled, for the floor
-    CLASSIFIER = 8  # its first weights
+    SHUFFLE = 3  # of the keys, for shuffling batch norm
+    QUEUE = 4  # initial keys
+    PROBE = 5  # order of the images in the linear probe
+    SPLIT = 6  # training images held out for validation
+    LABELS = 7  # shuffled labels, the floor of every accuracy
+    CLASSIFIER = 8  # initial weights of the classifier
     FINETUNE = 9
 
 
 def derived_seed(seed: int, source: Source, epoch: int = 0) -> int:
-    """A 63-bit seed for one source of chance (numpy's SeedSequence: independent streams)."""
-    return int(
-        np.random.SeedSequence([seed, int(source), epoch]).generate_state(1, np.uint64)[0] >> 1
-    )
+    """A 63-bit seed for one source; numpy's SeedSequence makes the streams independent."""
+    sequence = np.random.SeedSequence([seed, int(source), epoch])
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)
 
 
-def generator(seed: int, source: Source, epoch: int = 0) -> torch.Generator:
-    """A CPU generator: the same draws on every device."""
+def make_generator(seed: int, source: Source, epoch: int = 0) -> torch.Generator:
+    """A CPU generator: its numbers do not depend on the device of the trial."""
     return torch.Generator().manual_seed(derived_seed(seed, source, epoch))
 
 
 def seed_weights(seed: int, source: Source = Source.WEIGHTS) -> None:
-    """torch's layers initialise themselves from the global generator, and only there is it used."""
+    """Seed torch's global generator, from which layers draw their initial weights.
+
+    Nothing else in the project uses the global generator.
+    """
     torch.manual_seed(derived_seed(seed, source))

@@ -8,6 +8,7 @@ The page shows where the encoder looks (R10), and where one looks that was train
 
 from typing import Any
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import (
     COLLAPSE,
     FINETUNED,
@@ -119,6 +120,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "Attention changes the number of features: of two stages twice as many, joined three times, and the projection head grows with its square. "
         "The control has as many of both.",

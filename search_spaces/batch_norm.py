@@ -5,6 +5,7 @@ a batch, with groups alone, with one batch norm over a worker's batch, and, with
 own learning rate.
 """
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Metric, Profile, Replica, Reported, Space
@@ -65,6 +66,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "A leak needs time to be learned: FAIR speaks of 800 epochs, here there are {epochs}.",
         "How many queries find their own key depends on the learning rate, too. Each arm has its own: where they lie far apart that number speaks of "

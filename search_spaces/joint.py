@@ -5,6 +5,7 @@ against the recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good
 `optimizers` does.
 """
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import COLLAPSE, KNN, PROBE
 from study.design.ranges import By, Choice, LogRange, OneMinus, Powers
 from study.design.space import Arm, Claim, Explore, Profile, Replica, Space
@@ -107,6 +108,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "The recipe is FAIR’s for CIFAR-10, with batches of 512 and 200 epochs. Here: batches of {batch_size}, {epochs} epochs, the same rate.",
         "The recipe was not tuned on these data, the found setting was: this measures what a search brings, not that one ingredient beats another.",

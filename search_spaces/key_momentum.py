@@ -4,6 +4,7 @@ MoCo's own ablation (He et al. 2020, section 4.1) on small images: key momentum 
 at a long one, whose oldest keys were made many steps ago. Each arm gets its own learning rate.
 """
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
@@ -78,6 +79,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "Only the learning rate is tuned for each key momentum. The queue’s age in steps is its size over the batch of {batch_size}.",
         "With few steps a key momentum of 0.999 or more hardly leaves the first weights: its horizon is 1,000 steps, whatever the run’s length.",

@@ -6,6 +6,7 @@ far below 224 px (R2). Whether the encoder was frozen or fine-tuned it does not 
 
 from typing import Any
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import (
     COLLAPSE,
     FINETUNED,
@@ -127,6 +128,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "An encoder that is pretrained here sees the same statistics in pretraining and in evaluation; a borrowed one would know ImageNet’s alone.",
         "The rates of pretraining ({lr:g}) and of fine-tuning are the same for all arms; the probe’s is chosen for each run on its validation split.",

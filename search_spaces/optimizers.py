@@ -5,6 +5,7 @@ Here the same is run again with seeds; then each optimizer gets its own learning
 Ranges follow published recipes for contrastive ResNets, three decades each.
 """
 
+from moco.trainer.trainer import MOCO
 from moco.training.optimizers import OPTIMIZERS
 from search_spaces._sizes import COLLAPSE, KNN, LOSS, PROBE, STAGES
 from study.design.ranges import LogRange
@@ -140,6 +141,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "Only the learning rate is tuned. Momentum {momentum:g} is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
         "Weight decay is {weight_decay:g} for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",

@@ -5,8 +5,9 @@ rates over four decades are tried on the same frozen features, as they are and s
 rate follows the features' scale, standardising moves it, and neither 10 nor 30 is a property of MoCo.
 """
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, SHAPES, SMALL, STAGES
-from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
+from study.design.space import Arm, Claim, Profile, Replica, Reported, ResultCurve, Space
 
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 FAIR = {
@@ -41,10 +42,8 @@ def fixed(of: str, title: str, rate: float, group: str, *, in_report: bool = Fal
     """The same features at one rate: read off the same runs, since a probe trains all its rates at once."""
     key = f"{rate:g}"
     name = f"{of}-{key.replace('.', '-')}"
-    reads, curve = (
-        {"probe_accuracy": f"probe_accuracy_lr_{key}"},
-        f"probe_accuracy = probe_curves/{key}",
-    )
+    reads = {"probe_accuracy": f"probe_accuracy_lr_{key}"}
+    curve = ResultCurve("probe_accuracy", ("probe_curves", key))
     return Arm(
         name,
         f"{title}{key}",
@@ -134,6 +133,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "All rates of a seed and form of the features are read off one frozen encoder. The standardised form has an encoder of its own, pretrained "
         "from the same seed: the same weights on a CPU, nearly the same on a GPU.",

@@ -4,6 +4,7 @@ MoCo v1's defaults on a dataset that is smaller than their queue (R9): an image 
 256 to 65,536, with an image's own keys kept or masked; the share of queries that meet one is counted. Each arm has its own learning rate.
 """
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Metric, Profile, Replica, Reported, Space
@@ -94,6 +95,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "The loss is not compared: its chance level, ln(1 + K), moves with the queue.",
         "A queue that is longer than all keys of a run stays partly random. Here a run has {epochs} epochs.",

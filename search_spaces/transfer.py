@@ -6,6 +6,7 @@ SVHN (R8). Here every encoder is probed and fine-tuned alike, on CIFAR-10, `--da
 
 from typing import Any
 
+from moco.trainer.trainer import MOCO
 from search_spaces._sizes import (
     COLLAPSE,
     FINETUNED,
@@ -107,6 +108,7 @@ SPACE = Space(
     collapse=COLLAPSE,
     claims=CLAIMS,
     profiles=PROFILES,
+    trainer=MOCO,
     threats=(
         "The rates of pretraining ({lr:g}) and of fine-tuning are not tuned; the probe’s is chosen for each run on its validation split.",
         "Images are {image_size} px here, whatever their files have: STL-10’s 96 px are made smaller unless --set image_size=96 says otherwise.",

@@ -1,17 +1,18 @@
-"""A figure's panel as data: axes and marks. Two renderers read it: `study.svg` for paper and browsers without scripts, `study.figures` for Plotly."""
+"""Words and numbers for people, used by every room."""
 
 
-def joined(names: list[str]) -> str:
+def join_words(names: list[str]) -> str:
     """A list in words."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def capital(words: str) -> str:
-    """The words with their first letter large, the others as they are: Probe accuracy; kNN stays as it is."""
-    return words if words.startswith("kNN") else words[:1].upper() + words[1:]
+def capitalize(words: str) -> str:
+    """The words with their first letter large; a first word that has a capital stays as it is."""
+    first = words.partition(" ")[0]
+    return words if first != first.lower() else words[:1].upper() + words[1:]
 
 
-def number(value: float, digits: int, signed: bool = False) -> str:
+def format_number(value: float, digits: int, signed: bool = False) -> str:
     """A number with a typographic minus; zero carries no sign."""
     text = f"{abs(value):.{digits}f}"
     is_zero = float(text) == 0
@@ -19,7 +20,7 @@ def number(value: float, digits: int, signed: bool = False) -> str:
     return sign + text
 
 
-def short(value: float | str) -> str:
+def format_short(value: float | str) -> str:
     """A number to three digits, 3e-5 rather than 3e-05, and to more where it is near 1; a word or a whole number as it is."""
     if isinstance(value, str | int):
         return str(value)

@@ -1,16 +1,20 @@
 """The command: what it prints, and that bad input ends with code 2 and one sentence."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 import run_study
 from search_spaces.optimizers import SPACE as WHOLE
-from study.design.plan import arms_of, make_plan
-from study.design.stages import expected_trials
+from study.design.facts import DataFacts, Prepared
+from study.design.make_plan import make_plan, select_arms
+from study.design.stages import due_trials, expected_trials
+from study.search.quasi_random import sobol_points
 from study.store.directory import default_folder
 
-SPACE = arms_of(WHOLE, WHOLE.profiles["quick"], {})  # the arms that are not optional
+SPACE = select_arms(WHOLE, WHOLE.profiles["quick"], {})  # the arms that are not optional
+NAMES = "attention, batch_norm, joint, key_momentum, normalisation, optimizers, probe_lr, queue, transfer"
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +54,11 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
     [
         (
             ["--space", "nope"],
-            "--space must be one of attention, batch_norm, joint, key_momentum, normalisation, optimizers, probe_lr, queue, transfer; got 'nope'",
+            f"--space must be one of {NAMES}, or a Python file; got 'nope'",
         ),
         (
             [],
-            "--space must be one of attention, batch_norm, joint, key_momentum, normalisation, optimizers, probe_lr, queue, transfer; got None",
+            f"--space must be one of {NAMES}, or a Python file; got None",
         ),
         (
             ["--space", "optimizers", "--dataset", "nope"],
@@ -102,6 +106,9 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
             "a search takes at most 10,000 trials an arm",
         ),
         (["--space", "optimizers", "--set", "lr=0.1"], "--set lr is not free"),
+        (["--space", "optimizers", "--set", "method=supervised"], "--set method is not free"),
+        (["--space", "optimizers", "--set", "dataset=shapes"], "--set dataset is not free"),
+        (["--space", "optimizers", "--trials", "many"], "--trials must be a number of search"),
         (
             ["--space", "optimizers", "--set", "batch_size=4096"],
             "batch_size must not exceed the training split; got 4096 for 1120 images",
@@ -181,16 +188,20 @@ def test_a_wrong_option_ends_with_code_2(capsys):
     assert end.value.code == 2
 
 
-def complete(values):
-    from moco.trainer.dataset_facts import complete as check
-
-    return check(values, "digits")
+def make(profile):
+    return make_plan(
+        space=SPACE,
+        profile=profile,
+        sizes=SPACE.profiles[profile],
+        overrides={},
+        prepared=Prepared(DataFacts(fingerprint="0" * 64), fields={"dataset": "digits"}),
+        propose=sobol_points,
+    )
 
 
 @pytest.mark.parametrize("profile", SPACE.profiles)
 def test_every_profile_of_the_space_plans_equal_budgets_for_every_optimizer(profile):
-    data = {"fingerprint": "0" * 64}
-    plan = make_plan(SPACE, profile, SPACE.profiles[profile], {}, data, 1, complete)
+    plan = make(profile)
     expected = expected_trials(plan)
     assert expected["final"] == len(SPACE.arms) * plan.sizes.final_seeds
     assert plan.sizes.final_seeds >= 6
@@ -199,14 +210,42 @@ def test_every_profile_of_the_space_plans_equal_budgets_for_every_optimizer(prof
 
 
 def test_the_replica_is_the_reports_setting():
-    from study.design.stages import due
-
-    plan = make_plan(
-        SPACE, "quick", SPACE.profiles["quick"], {}, {"fingerprint": "0" * 64}, 1, complete
-    )
-    replica = [trial.config for trial in due(plan, {}) if trial.stage == "replica"]
+    trials = due_trials(make("quick"), {})
+    replica = [trial.config for trial in trials if trial.stage == "replica"]
     assert {config["optimizer"] for config in replica} == {"sgd", "adam", "adagrad", "rmsprop"}
     assert {
         (config["lr"], config["momentum"], config["weight_decay"], config["schedule"])
         for config in replica
     } == {(0.03, 0.9, 1e-4, "constant")}
+
+
+OWN_SPACE = """
+from dataclasses import replace
+from toy import SPACE
+SPACE = replace(SPACE, name="mine")
+"""
+
+
+def test_a_space_of_ones_own_is_a_file(capsys, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "study"))
+    (tmp_path / "mine.py").write_text(OWN_SPACE)
+    assert run_study.main(["--space", "mine.py", "--profile", "quick", "--plan"]) == 0
+    assert "of mine, profile quick" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "--space must name a Python file that holds a SPACE; wrong.py is no file"),
+        ("SPACE = 1", "wrong.py must hold a SPACE, a study.design.space.Space; got 1"),
+        ("import nowhere_at_all", "wrong.py must be importable; it is not (ModuleNotFoundError"),
+    ],
+)
+def test_a_file_that_holds_no_space_is_a_sentence(capsys, monkeypatch, tmp_path, text, sentence):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    if text is not None:
+        (tmp_path / "wrong.py").write_text(text)
+    assert run_study.main(["--space", "wrong.py", "--plan"]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1

@@ -36,7 +36,7 @@ def test_every_option_that_it_names_exists():
         text=True,
         check=True,
     ).stdout
-    words += command.parser().format_help() + "--nproc-per-node"  # torchrun's
+    words += command.build_parser().format_help() + "--nproc-per-node"  # torchrun's
     words += "--head --port --address --generate --dashboard-host --logdir --nodes --gpus-per-node"  # of ray, tensorboard and sbatch
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README)):
         assert option in words, option

@@ -6,7 +6,6 @@ import pkgutil
 import re
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,12 @@ import pytest
 import run_study
 import search_spaces
 from moco.config import Config
-from moco.trainer.dataset_facts import complete
-from study.design.plan import Plan, arms_of, make_plan
-from study.design.stages import due, expected_trials
+from moco.trainer.trainer import MOCO
+from study.design.facts import DataFacts, Prepared
+from study.design.make_plan import make_plan, select_arms
+from study.design.plan import Plan
+from study.design.stages import due_trials, expected_trials
+from study.search.quasi_random import sobol_points
 from study.store.ledger import read_records
 
 NAMES = sorted(
@@ -26,22 +28,25 @@ NAMES = sorted(
 )
 SPACES = [importlib.import_module(f"search_spaces.{name}").SPACE for name in NAMES]
 ROWS = {f"R{n}" for n in range(1, 11)}
-DATA = {
-    "fingerprint": "f" * 64,
-    "name": "digits",
-    "title": "made up",
-    "counts": {"test": 1000},
-    "classes": ["a", "b"],
-    "warnings": [],
-    "about": [],
-}
+DATA = DataFacts(
+    fingerprint="f" * 64,
+    name="digits",
+    title="made up",
+    counts={"test": 1000},
+    classes=("a", "b"),
+)
 
 
 def plan_of(space, profile) -> Plan:
     """The plan with every arm that the space offers by default, as if all that they need were here."""
     sizes = space.profiles[profile]
     return make_plan(
-        arms_of(space, sizes, {}), profile, sizes, {}, DATA, 1, partial(complete, dataset="digits")
+        space=select_arms(space, sizes, {}),
+        profile=profile,
+        sizes=sizes,
+        overrides={},
+        prepared=Prepared(DATA, fields={"dataset": "digits"}),
+        propose=sobol_points,
     )
 
 
@@ -49,7 +54,7 @@ def plan_of(space, profile) -> Plan:
 @pytest.mark.parametrize("space", SPACES, ids=NAMES)
 def test_every_profile_of_every_space_has_a_plan(space, profile):
     plan = plan_of(space, profile)
-    trials = list(due(plan, {}))
+    trials = list(due_trials(plan, {}))
     assert trials
     expected = expected_trials(plan)
     for stage in ("replica", "search", "beside"):
@@ -58,10 +63,15 @@ def test_every_profile_of_every_space_has_a_plan(space, profile):
         ), stage
     for trial in trials[:: max(1, len(trials) // 20)]:
         Config.of(trial.config)
-    for threat in plan.threats:
+    for threat in plan.space.threats:
         threat.format(**plan.base)
-    for reported in plan.reported:
-        reported.differs.format(**{**plan.base, **plan.arm(reported.arm).values})
+    for reported in plan.space.reported:
+        reported.differs.format(**{**plan.base, **plan.space.arm(reported.arm).values})
+
+
+@pytest.mark.parametrize("space", SPACES, ids=NAMES)
+def test_every_space_is_trained_by_moco(space):
+    assert space.trainer is MOCO
 
 
 @pytest.mark.parametrize("space", SPACES, ids=NAMES)

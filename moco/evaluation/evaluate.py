@@ -8,22 +8,22 @@ from torch import Tensor, nn
 
 from moco.config import Config
 from moco.data.dataset import Dataset
-from moco.data.preprocessing import seen_size
-from moco.data.splits import Splits, learned
-from moco.device import describe, pick_precision
+from moco.data.preprocessing import input_size
+from moco.data.splits import Splits, with_training_labels
+from moco.device import device_name, pick_precision
 from moco.evaluation import knn
 from moco.evaluation.linear_probe import (
-    Features,
+    LabelledFeatures,
     Probe,
-    accuracies,
-    lbfgs_probe,
-    learning_rates,
-    linear_probe,
-    standardised,
+    accuracy_by_setting,
+    fit_lbfgs_probe,
+    fit_sgd_probe,
+    learning_rate_grid,
+    standardise,
 )
 from moco.model.encoder import Encoder
-from moco.model.features import Frozen, extract
-from moco.seed import Source, generator
+from moco.model.features import FrozenFeatures, extract_features
+from moco.seed import Source, make_generator
 from moco.training.diagnostics import effective_rank
 
 
@@ -38,32 +38,37 @@ class Evaluation(NamedTuple):
 def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config) -> Evaluation:
     """Everything that a frozen encoder gives, measured on `config.score_split`."""
     before = state_hash(encoder)
-    scored = splits.scored(config)
+    scored = splits.scoring_split(config)
     train, validation = (
-        extract(encoder, split, dataset, config) for split in (splits.train, splits.validation)
+        extract_features(encoder, split, dataset, config)
+        for split in (splits.train, splits.validation)
     )
-    score = validation if scored is splits.validation else extract(encoder, scored, dataset, config)
+    score = (
+        validation
+        if scored is splits.validation
+        else extract_features(encoder, scored, dataset, config)
+    )
     labels = [
-        learned(split, config, part).labels
+        with_training_labels(split, config, part).labels
         for part, split in enumerate((splits.train, splits.validation))
     ]
-    probe, each = probed(
-        Features(train.features_ND, labels[0]),
-        Features(validation.features_ND, labels[1]),
-        Features(score.features_ND, scored.labels),
+    probe, each = fit_probe(
+        LabelledFeatures(train.features_ND, labels[0]),
+        LabelledFeatures(validation.features_ND, labels[1]),
+        LabelledFeatures(score.features_ND, scored.labels),
         config,
     )
     assert state_hash(encoder) == before, "evaluation must leave the encoder as it was"
     device = train.features_ND.device
     numbers = {
-        **nearest(train, labels[0], score, scored.labels, config),
+        **knn_accuracies(train, labels[0], score, scored.labels, config),
         **probe_numbers(probe, config),
         **each,
         "effective_rank": effective_rank(train.features_ND),
         "encoder_sha256": before,
-        "device": describe(device),
+        "device": device_name(device),
         "precision": str(
-            pick_precision(config, device, seen_size(config, splits.train.images))
+            pick_precision(config, device, input_size(config, splits.train.images))
         ).removeprefix("torch."),
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "feature_size": encoder.feature_size,
@@ -82,25 +87,25 @@ def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config)
     )
 
 
-def probed(
-    train: Features, validation: Features, scored: Features, config: Config
+def fit_probe(
+    train: LabelledFeatures, validation: LabelledFeatures, scored: LabelledFeatures, config: Config
 ) -> tuple[Probe, dict[str, Any]]:
     """The probe that the config asks for, and where it asks for that what each rate gives alone.
 
     The latter are `probe_accuracy_lr_<rate>`, and `probe_curves`: by rate the accuracy after each epoch. No choice is made by them.
     """
     if config.probe_features == "standardised":
-        train, validation, scored = standardised(train, validation, scored)
+        train, validation, scored = standardise(train, validation, scored)
     if config.probe_optimizer == "lbfgs":
-        return lbfgs_probe(train, validation, scored), {}
-    rates = learning_rates(config.probe_lr_low, config.probe_lr_high)
-    draws, found = generator(config.seed, Source.PROBE), list[list[float]]()
+        return fit_lbfgs_probe(train, validation, scored), {}
+    rates = learning_rate_grid(config.probe_lr_low, config.probe_lr_high)
+    draws, found = make_generator(config.seed, Source.PROBE), list[list[float]]()
     watch = (
-        (lambda weight_ELC: found.append(accuracies(scored, weight_ELC).tolist()))
+        (lambda weight_ELC: found.append(accuracy_by_setting(scored, weight_ELC).tolist()))
         if config.probe_each == "on"
         else None
     )
-    probe = linear_probe(
+    probe = fit_sgd_probe(
         train,
         validation,
         scored,
@@ -139,20 +144,29 @@ def validation_knn(
 ) -> dict[str, float | None]:
     """kNN accuracies on the validation split, whatever split the result is scored on."""
     bank, query = (
-        extract(encoder, split, dataset, config) for split in (splits.train, splits.validation)
+        extract_features(encoder, split, dataset, config)
+        for split in (splits.train, splits.validation)
     )
-    return nearest(
-        bank, learned(splits.train, config).labels, query, splits.validation.labels, config
+    return knn_accuracies(
+        bank,
+        with_training_labels(splits.train, config).labels,
+        query,
+        splits.validation.labels,
+        config,
     )
 
 
-def nearest(
-    bank: Frozen, bank_labels: Tensor, query: Frozen, query_labels: Tensor, config: Config
+def knn_accuracies(
+    bank: FrozenFeatures,
+    bank_labels: Tensor,
+    query: FrozenFeatures,
+    query_labels: Tensor,
+    config: Config,
 ) -> dict[str, float | None]:
     """kNN accuracy on the backbone's features, and on the projections where the head was trained; in [0, 1]."""
     found: dict[str, float | None] = {"knn_accuracy": None, "knn_projection_accuracy": None}
     for name, part in zip(found, range(2 if config.method == "moco" else 1), strict=False):
-        found[name] = knn.accuracy(
+        found[name] = knn.knn_accuracy(
             bank[part],
             bank_labels,
             query[part],

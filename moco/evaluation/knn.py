@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 @torch.no_grad()
-def accuracy(
+def knn_accuracy(
     bank_ND: Tensor,
     bank_labels: Tensor,
     query_MD: Tensor,

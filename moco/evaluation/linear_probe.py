@@ -16,7 +16,7 @@ from moco.schedules import SCHEDULES
 MOMENTUM = 0.9
 
 
-class Features(NamedTuple):
+class LabelledFeatures(NamedTuple):
     """Frozen features (N, D) and labels (N,) of a split."""
 
     values: Tensor
@@ -37,17 +37,17 @@ class Probe(NamedTuple):
     weight_EC: Tensor  # the last row is the bias
 
 
-def learning_rates(low: float, high: float) -> tuple[float, ...]:
+def learning_rate_grid(low: float, high: float) -> tuple[float, ...]:
     """1 and 3 times the powers of ten in a range, its ends included."""
     grid = (float(f"{digit}e{power}") for power in range(-12, 13) for digit in (1, 3))
     return tuple(rate for rate in grid if low * (1 - 1e-9) <= rate <= high * (1 + 1e-9))
 
 
 @torch.no_grad()
-def linear_probe(
-    train: Features,
-    validation: Features,
-    scored: Features,
+def fit_sgd_probe(
+    train: LabelledFeatures,
+    validation: LabelledFeatures,
+    scored: LabelledFeatures,
     rates: tuple[float, ...],
     epochs: int,
     batch_size: int,
@@ -70,18 +70,20 @@ def linear_probe(
         train.values.shape[1] + 1, len(rates), classes, device=device
     )  # the last row is the bias
     velocity = torch.zeros_like(weight_ELC)
-    inputs_NE = with_bias(train.values)
+    inputs_NE = append_bias(train.values)
     for epoch in range(epochs):
         rate_L1 = (rate_L * SCHEDULES[schedule](epoch / epochs))[:, None]
         for index in torch.randperm(len(labels), generator=generator).to(device).split(batch_size):
             x_BE = inputs_NE[index]
-            error_BLC = torch.softmax(logits(x_BE, weight_ELC), dim=2) - target[index][:, None]
+            error_BLC = (
+                torch.softmax(class_logits(x_BE, weight_ELC), dim=2) - target[index][:, None]
+            )
             gradient = (x_BE.T @ error_BLC.flatten(1)).view_as(weight_ELC) / len(index)
             velocity.mul_(MOMENTUM).add_(gradient)
             weight_ELC.sub_(rate_L1 * velocity)
         if watch is not None:
             watch(weight_ELC)
-    return best_of(rates, weight_ELC, validation, scored)
+    return select_best(rates, weight_ELC, validation, scored)
 
 
 PENALTIES = tuple(
@@ -89,10 +91,10 @@ PENALTIES = tuple(
 )  # of the mean loss; from strong to weak
 
 
-def lbfgs_probe(
-    train: Features,
-    validation: Features,
-    scored: Features,
+def fit_lbfgs_probe(
+    train: LabelledFeatures,
+    validation: LabelledFeatures,
+    scored: LabelledFeatures,
     penalties: tuple[float, ...] = PENALTIES,
     iterations: int = 1000,
 ) -> Probe:
@@ -102,9 +104,9 @@ def lbfgs_probe(
     """
     scale = root_mean_square(train.values)
     train, validation, scored = (
-        Features(part.values / scale, part.labels) for part in (train, validation, scored)
+        LabelledFeatures(part.values / scale, part.labels) for part in (train, validation, scored)
     )
-    inputs_NE, labels = with_bias(train.values), train.labels.to(train.values.device)
+    inputs_NE, labels = append_bias(train.values), train.labels.to(train.values.device)
     weight_EC = torch.zeros(
         inputs_NE.shape[1], int(labels.max()) + 1, device=inputs_NE.device, requires_grad=True
     )
@@ -132,16 +134,19 @@ def lbfgs_probe(
     weight_ELC = torch.stack(
         fitted or [torch.zeros_like(weight_EC).detach()] * len(penalties), 1
     )  # features that are no numbers teach nothing
-    return best_of(penalties, weight_ELC, validation, scored)
+    return select_best(penalties, weight_ELC, validation, scored)
 
 
-def best_of(
-    settings: tuple[float, ...], weight_ELC: Tensor, validation: Features, scored: Features
+def select_best(
+    settings: tuple[float, ...],
+    weight_ELC: Tensor,
+    validation: LabelledFeatures,
+    scored: LabelledFeatures,
 ) -> Probe:
     """The probe of the setting that is best on validation; of equals the first."""
-    validation_L = accuracies(validation, weight_ELC)
+    validation_L = accuracy_by_setting(validation, weight_ELC)
     best = int(validation_L.argmax())
-    return scores(
+    return score_probe(
         settings[best],
         best in (0, len(settings) - 1),
         float(validation_L[best]),
@@ -150,11 +155,11 @@ def best_of(
     )
 
 
-def standardised(*splits: Features) -> list[Features]:
+def standardise(*splits: LabelledFeatures) -> list[LabelledFeatures]:
     """The splits with each feature shifted and scaled to mean 0 and deviation 1 over the first of them; what is constant there becomes 0."""
     mean, std = splits[0].values.mean(0), splits[0].values.std(0, correction=0)
     scale = torch.where(std > 1e-12, std, torch.inf)
-    return [Features((part.values - mean) / scale, part.labels) for part in splits]
+    return [LabelledFeatures((part.values - mean) / scale, part.labels) for part in splits]
 
 
 def root_mean_square(values: Tensor) -> Tensor:
@@ -164,11 +169,15 @@ def root_mean_square(values: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def scores(
-    setting: float, at_edge: bool, validation_accuracy: float, scored: Features, weight_EC: Tensor
+def score_probe(
+    setting: float,
+    at_edge: bool,
+    validation_accuracy: float,
+    scored: LabelledFeatures,
+    weight_EC: Tensor,
 ) -> Probe:
     """What the chosen weights make of the split that is scored."""
-    logits_NC, classes = with_bias(scored.values) @ weight_EC, weight_EC.shape[1]
+    logits_NC, classes = append_bias(scored.values) @ weight_EC, weight_EC.shape[1]
     labels = scored.labels.to(logits_NC.device)
     near = logits_NC.topk(min(5, classes), dim=1).indices == labels[:, None]
     confusion_CC = (
@@ -188,19 +197,19 @@ def scores(
     )
 
 
-def with_bias(values_ND: Tensor) -> Tensor:
+def append_bias(values_ND: Tensor) -> Tensor:
     """The features with a column of ones."""
     return torch.cat([values_ND, torch.ones_like(values_ND[:, :1])], dim=1)
 
 
-def logits(x_BE: Tensor, weight_ELC: Tensor) -> Tensor:
+def class_logits(x_BE: Tensor, weight_ELC: Tensor) -> Tensor:
     """(B, L, C), one product for all learning rates."""
     return (x_BE @ weight_ELC.flatten(1)).view(len(x_BE), *weight_ELC.shape[1:])
 
 
-def accuracies(features: Features, weight_ELC: Tensor) -> Tensor:
+def accuracy_by_setting(features: LabelledFeatures, weight_ELC: Tensor) -> Tensor:
     """(L,) on the CPU, in [0, 1]; 0 where a rate ran into infinity."""
-    guess_NL = logits(with_bias(features.values), weight_ELC).argmax(2)
+    guess_NL = class_logits(append_bias(features.values), weight_ELC).argmax(2)
     hits_L = (guess_NL == features.labels.to(guess_NL.device)[:, None]).sum(0).cpu()
     return torch.where(
         weight_ELC.isfinite().all(2).all(0).cpu(), hits_L.double() / len(guess_NL), 0.0

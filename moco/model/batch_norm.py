@@ -1,7 +1,11 @@
-"""Batch norm over groups of a batch, or over all workers: what one device needs in place of MoCo's many (He et al. 2020, section 3.3).
+"""Batch norm over groups of a batch or over all workers (He et al. 2020, section 3.3).
 
-MoCo normalises on each of 8 devices apart and shuffles the keys between them; otherwise the statistics of a batch tell query and key
-that they belong together. A split is one such device: it normalises a contiguous group of the batch by the group's own statistics.
+MoCo normalises the batch on each of 8 devices separately and shuffles the keys between the devices.
+Otherwise a query and its key are normalised together, and their common batch statistics reveal
+that they belong together. On one device, groups of the batch stand in for MoCo's devices: each
+group is contiguous and normalised by its own statistics.
+
+Letters: N images, C channels, H x W pixels of a map, G groups.
 """
 
 from typing import Any
@@ -12,13 +16,20 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from moco import distributed
+from moco.device import at_least_float32
+
+RunningStatistics = tuple[Tensor, Tensor, float]  # mean (C,), variance (C,), momentum
 
 
 class SplitBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm2d whose training batch of N images is normalised in `splits` groups of N / splits.
+    """BatchNorm2d that normalises a training batch of N images in `splits` groups of N / splits.
 
-    The running statistics follow the mean of the groups' means and variances, as FAIR's CIFAR-10 demo has it: the spread between
-    the groups' means does not enter them. State and evaluation are those of BatchNorm2d.
+    The running statistics follow the mean of the groups' means and the mean of their variances, as
+    in FAIR's CIFAR-10 demo: the differences between the groups' means do not enter the variance.
+    State and evaluation are those of BatchNorm2d.
+
+    Raises:
+        ValueError: a training batch does not divide into the groups.
     """
 
     def __init__(self, channels: int, splits: int) -> None:
@@ -36,44 +47,53 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
                 f"a batch must split into {self.splits} equal groups; got {len(x_NCHW)} images"
             )
         self.num_batches_tracked += 1
-        statistics = (self.running_mean, self.running_var, self.momentum or 0.0)
-        normalised = normalised_apart if torch.compiler.is_compiling() else GroupNormalised.apply
-        return normalised(x_NCHW, self.weight, self.bias, self.splits, self.eps, statistics)
+        running = (self.running_mean, self.running_var, self.momentum or 0.0)
+        normalise = normalise_groups if torch.compiler.is_compiling() else GroupedBatchNorm.apply
+        return normalise(x_NCHW, self.weight, self.bias, self.splits, self.eps, running)
 
 
-def normalised_apart(
+def normalise_groups(
     x_NCHW: Tensor,
     weight_C: Tensor,
     bias_C: Tensor,
     groups: int,
     eps: float,
-    running: tuple[Tensor, Tensor, float],
+    running: RunningStatistics,
 ) -> Tensor:
-    """GroupNormalised in the words that torch.compile takes."""
+    """The same as GroupedBatchNorm, by operations that torch.compile supports."""
     mean_C, variance_C, momentum = running
-    parts = zip(x_NCHW.chunk(groups), shares(groups, momentum), strict=True)
-    return torch.cat(
-        [
-            F.batch_norm(x, mean_C, variance_C, weight_C, bias_C, True, share, eps)
-            for x, share in parts
-        ]
-    )
+    parts = zip(x_NCHW.chunk(groups), group_momenta(groups, momentum), strict=True)
+    normalised = [
+        F.batch_norm(
+            x,
+            mean_C,
+            variance_C,
+            weight=weight_C,
+            bias=bias_C,
+            training=True,
+            momentum=group_momentum,
+            eps=eps,
+        )
+        for x, group_momentum in parts
+    ]
+    return torch.cat(normalised)
 
 
-def shares(groups: int, momentum: float) -> list[float]:
-    """What each of G groups, one after the other, moves the running statistics by: the k-th by (m / G) / (1 - m + m k / G).
+def group_momenta(groups: int, momentum: float) -> list[float]:
+    """The momenta by which G groups, one after the other, move the running statistics.
 
-    In the end each group has the weight m / G, and what was there before 1 - m.
+    Group k of 1 .. G has momentum (m / G) / (1 - m + m k / G). In the end the statistics of each
+    group have the weight m / G, and the previous running statistics 1 - m.
     """
     return [
         momentum / groups / (1 - momentum + momentum * k / groups) for k in range(1, groups + 1)
     ]
 
 
-class GroupNormalised(torch.autograd.Function):
-    """A batch in equal groups, each normalised by its own statistics, all written into one result.
+class GroupedBatchNorm(torch.autograd.Function):
+    """Batch norm of equal groups, each by its own statistics, written into one result.
 
-    `running` is mean, variance and momentum; mean and variance follow their means over the groups.
+    The running mean and variance move towards the means of the groups' statistics.
     """
 
     @staticmethod
@@ -84,93 +104,95 @@ class GroupNormalised(torch.autograd.Function):
         bias_C: Tensor,
         groups: int,
         eps: float,
-        running: tuple[Tensor, Tensor, float],
+        running: RunningStatistics,
     ) -> Tensor:
         result = torch.empty_like(x_NCHW)
-        mean_GC, scale_GC = (
-            weight_C.new_empty(groups, len(weight_C)),
-            weight_C.new_empty(groups, len(weight_C)),
-        )
+        mean_GC = weight_C.new_empty(groups, len(weight_C))
+        inverse_std_GC = weight_C.new_empty(groups, len(weight_C))
         mean_C, variance_C, momentum = running
         parts = zip(
             x_NCHW.chunk(groups),
             result.chunk(groups),
             mean_GC,
-            scale_GC,
-            shares(groups, momentum),
+            inverse_std_GC,
+            group_momenta(groups, momentum),
             strict=True,
         )
-        for x, y, mean, scale, share in parts:
-            normalised_into(
+        for x, y, mean, inverse_std, group_momentum in parts:
+            batch_norm_into(
                 x,
                 weight_C,
                 bias_C,
                 mean_C,
                 variance_C,
                 True,
-                share,
+                group_momentum,
                 eps,
                 out=y,
                 save_mean=mean,
-                save_invstd=scale,
+                save_invstd=inverse_std,
             )
-        ctx.save_for_backward(x_NCHW, weight_C, mean_GC, scale_GC)
+        ctx.save_for_backward(x_NCHW, weight_C, mean_GC, inverse_std_GC)
         ctx.eps = eps
         return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x_NCHW, weight_C, mean_GC, scale_GC = ctx.saved_tensors
+        x_NCHW, weight_C, mean_GC, inverse_std_GC = ctx.saved_tensors
+        groups = len(mean_GC)
         parts = zip(
-            gradients[0].chunk(len(mean_GC)),
-            x_NCHW.chunk(len(mean_GC)),
+            gradients[0].chunk(groups),
+            x_NCHW.chunk(groups),
             mean_GC,
-            scale_GC,
+            inverse_std_GC,
             strict=True,
         )
-        found = [
+        gradients_by_group = [
             torch.ops.aten.native_batch_norm_backward(
-                gradient, x, weight_C, None, None, mean, scale, True, ctx.eps, [True, True, True]
+                gradient,
+                x,
+                weight_C,
+                None,
+                None,
+                mean,
+                inverse_std,
+                True,
+                ctx.eps,
+                [True, True, True],
             )
-            for gradient, x, mean, scale in parts
+            for gradient, x, mean, inverse_std in parts
         ]
-        of_x, of_weight, of_bias = zip(*found, strict=True)
-        return (
-            torch.cat(of_x),
-            torch.stack(of_weight).sum(0),
-            torch.stack(of_bias).sum(0),
-            None,
-            None,
-            None,
-        )
+        of_x, of_weight, of_bias = zip(*gradients_by_group, strict=True)
+        x_gradient = torch.cat(of_x)
+        weight_gradient, bias_gradient = torch.stack(of_weight).sum(0), torch.stack(of_bias).sum(0)
+        return x_gradient, weight_gradient, bias_gradient, None, None, None
 
 
-normalised_into = torch.ops.aten.native_batch_norm.out  # moves the running statistics too
+batch_norm_into = torch.ops.aten.native_batch_norm.out  # also updates the running statistics
 
 
 class SyncBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm2d whose training batch is that of all workers together, on any device; with one worker it is BatchNorm2d.
+    """BatchNorm2d over the training batch of all workers; torch's own exists on GPUs only.
 
-    torch's own runs on GPUs only. The workers' parts of a batch must be equally large.
+    The workers' parts of a batch must be equally large. With one worker it is BatchNorm2d.
     """
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        if not self.training or distributed.count() == 1:
+        if not self.training or distributed.world_size() == 1:
             return super().forward(x_NCHW)
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
-        x = x_NCHW if x_NCHW.dtype == torch.float64 else x_NCHW.float()
+        x = at_least_float32(x_NCHW)
         own_variance_C, own_mean_C = torch.var_mean(x, dim=(0, 2, 3), correction=0)
-        mean_C = distributed.MeanOverWorkers.apply(own_mean_C)
-        variance_C = distributed.MeanOverWorkers.apply(own_variance_C + (own_mean_C - mean_C) ** 2)
+        mean_C = distributed.AllReduceMean.apply(own_mean_C)
+        variance_C = distributed.AllReduceMean.apply(own_variance_C + (own_mean_C - mean_C) ** 2)
         with torch.no_grad():
-            count = distributed.count() * x.numel() / len(mean_C)
+            count = distributed.world_size() * x.numel() / len(mean_C)
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean_C, self.momentum or 0.0)
             self.running_var.lerp_(variance_C * count / (count - 1), self.momentum or 0.0)
         scale_C = self.weight * (variance_C + self.eps).rsqrt()
-        return (x * scale_C[:, None, None] + (self.bias - mean_C * scale_C)[:, None, None]).to(
-            x_NCHW.dtype
-        )
+        shift_C = self.bias - mean_C * scale_C
+        return (x * scale_C[:, None, None] + shift_C[:, None, None]).to(x_NCHW.dtype)

@@ -1,8 +1,10 @@
-"""Convolution on a CPU of maps of a few pixels, which end every ResNet on small images: a product of matrices for each pixel of the result.
+"""Convolution of maps of a few pixels on a CPU: one matrix product for each pixel of the result.
 
-A 3x3 kernel on a map of 2x2 or 1x1 pixels meets mostly padding; general kernels multiply that too, and are slow in the weights' gradient.
+Every ResNet on small images ends in such maps. A 3x3 kernel on 2x2 or 1x1 pixels covers mostly
+padding; torch's general kernels multiply the padding too, and are slow in the weights' gradient.
 
-Letters: N images, H x W pixels or taps, I channels of the map that comes in, O channels of the one that goes out.
+Letters: N images, H x W pixels or taps, I channels of the input map, O channels of the output map.
+A tap is one position of the kernel.
 """
 
 from collections.abc import Iterator
@@ -14,119 +16,147 @@ import torch
 from torch import Tensor, nn
 from torch.amp import custom_fwd
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
-FEW = 4  # pixels; with more, torch's own convolution is as fast
-MANY = (
-    65_536  # weights for each pixel; with fewer, the products are too small to be worth their calls
-)
+MAX_PIXELS = 4  # of the result; above, torch's own convolution is as fast
+MIN_WEIGHTS_PER_PIXEL = 65_536  # of the result; below, the products are too small for their calls
 ALL = slice(None)
 Index = tuple[slice | int, ...]
 
 
 @dataclass(frozen=True)
-class Along:
-    """A convolution along rows or columns."""
+class Axis:
+    """A convolution along the rows or the columns."""
 
     taps: int
     stride: int
     padding: int
 
 
-class Conv2d(nn.Conv2d):
-    """nn.Conv2d, with another way to the same numbers on a CPU where the result has FEW pixels and the kernel MANY weights for each."""
+class SmallMapConv2d(nn.Conv2d):
+    """nn.Conv2d that computes small maps on a CPU by SmallMapConvolution."""
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        rows, columns = (
-            Along(self.kernel_size[side], self.stride[side], int(self.padding[side]))
-            for side in (0, 1)
-        )
-        pixels = outputs(x_NCHW.shape[2], rows) * outputs(x_NCHW.shape[3], columns)
-        general = self.groups > 1 or self.dilation != (1, 1) or self.bias is not None
+        if overruns_memory(self, x_NCHW):
+            rows, columns = self.stride
+            return F.conv2d(x_NCHW[:, :, ::rows, ::columns], self.weight, self.bias)
+        rows, columns = self.axis(0), self.axis(1)
+        pixels = output_size(x_NCHW.shape[2], rows) * output_size(x_NCHW.shape[3], columns)
+        supported = self.groups == 1 and self.dilation == (1, 1) and self.bias is None
         if (
-            pixels > FEW
-            or self.weight.numel() < MANY * pixels
-            or general
+            pixels > MAX_PIXELS
+            or self.weight.numel() < MIN_WEIGHTS_PER_PIXEL * pixels
+            or not supported
             or x_NCHW.device.type != "cpu"
             or torch.compiler.is_compiling()
         ):
             return super().forward(x_NCHW)
-        return FewPixels.apply(x_NCHW, self.weight, rows, columns)
+        return SmallMapConvolution.apply(x_NCHW, self.weight, rows, columns)
+
+    def axis(self, side: int) -> Axis:
+        """The convolution along the rows (0) or the columns (1)."""
+        taps, stride, padding = self.kernel_size[side], self.stride[side], self.padding[side]
+        return Axis(taps=taps, stride=stride, padding=int(padding))
 
 
-class FewPixels(torch.autograd.Function):
-    """The convolution and its gradients; `rows` and `columns` are taps, stride and padding along each."""
+class SmallMapConvolution(torch.autograd.Function):
+    """A convolution and its gradients, without bias, groups or dilation."""
 
     @staticmethod
     @custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
-    def forward(
-        ctx: Any, x_NIHW: Tensor, weight_OIHW: Tensor, rows: Along, columns: Along
-    ) -> Tensor:
-        x, weight = x_NIHW.permute(0, 2, 3, 1), weight_OIHW.permute(0, 2, 3, 1)
+    def forward(ctx: Any, x_NIHW: Tensor, weight_OIHW: Tensor, rows: Axis, columns: Axis) -> Tensor:
+        x_NHWI, weight_OHWI = x_NIHW.permute(0, 2, 3, 1), weight_OIHW.permute(0, 2, 3, 1)
         ctx.rows, ctx.columns = rows, columns
-        ctx.save_for_backward(x, weight)
-        y = x.new_empty(
-            len(x), outputs(x.shape[1], rows), outputs(x.shape[2], columns), len(weight)
-        )
-        for pixel, seen, taps in windows(x, rows, columns):
-            y[pixel] = x[seen].flatten(1) @ weight[taps].flatten(1).T
-        return y.permute(0, 3, 1, 2)
+        ctx.save_for_backward(x_NHWI, weight_OHWI)
+        height, width = output_size(x_NHWI.shape[1], rows), output_size(x_NHWI.shape[2], columns)
+        y_NHWO = x_NHWI.new_empty(len(x_NHWI), height, width, len(weight_OHWI))
+        for output, pixels, taps in output_windows(x_NHWI, rows, columns):
+            y_NHWO[output] = x_NHWI[pixels].flatten(1) @ weight_OHWI[taps].flatten(1).T
+        return y_NHWO.permute(0, 3, 1, 2)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         of_y, rows, columns = gradients[0].permute(0, 2, 3, 1), ctx.rows, ctx.columns
-        of_x = torch.zeros_like(
-            x, dtype=torch.promote_types(x.dtype, torch.float32)
-        )  # windows overlap: their sum is no half number
-        for pixel, seen, taps in windows(x, rows, columns):
-            of_x[seen] += (of_y[pixel] @ weight[taps].flatten(1)).view_as(x[seen])
+        # the windows overlap, so their sum is accumulated in float32
+        of_x = torch.zeros_like(x, dtype=torch.promote_types(x.dtype, torch.float32))
+        for output, pixels, taps in output_windows(x, rows, columns):
+            of_x[pixels] += (of_y[output] @ weight[taps].flatten(1)).view_as(x[pixels])
         of_weight = torch.zeros_like(weight, dtype=of_x.dtype)
-        for tap, pixels, seen in meetings(x, rows, columns):
-            of_weight[tap] = of_y[pixels].flatten(0, 2).T @ x[seen].flatten(0, 2)
+        for tap, outputs, pixels in tap_overlaps(x, rows, columns):
+            of_weight[tap] = of_y[outputs].flatten(0, 2).T @ x[pixels].flatten(0, 2)
         return of_x.permute(0, 3, 1, 2).to(x.dtype), of_weight.permute(0, 3, 1, 2), None, None
 
 
-def outputs(size: int, along: Along) -> int:
-    """Pixels of the result along a side of so many pixels."""
-    return (size + 2 * along.padding - along.taps) // along.stride + 1
+def output_size(size: int, axis: Axis) -> int:
+    """Pixels of the result along an axis of `size` pixels."""
+    return (size + 2 * axis.padding - axis.taps) // axis.stride + 1
 
 
-def windows(x_NHWI: Tensor, rows: Along, columns: Along) -> Iterator[tuple[Index, Index, Index]]:
-    """For each pixel of the result: its index, the pixels under the kernel there, and the taps above them; padding is left out."""
-    for i, j in product(
-        range(outputs(x_NHWI.shape[1], rows)), range(outputs(x_NHWI.shape[2], columns))
-    ):
-        (seen_rows, tap_rows), (seen_columns, tap_columns) = (
-            under(i, x_NHWI.shape[1], rows),
-            under(j, x_NHWI.shape[2], columns),
-        )
-        yield (ALL, i, j), (ALL, seen_rows, seen_columns), (ALL, tap_rows, tap_columns)
+def output_windows(
+    x_NHWI: Tensor, rows: Axis, columns: Axis
+) -> Iterator[tuple[Index, Index, Index]]:
+    """For each pixel of the result: its index, the input pixels under the kernel, and their taps.
+
+    Padding is left out.
+    """
+    height, width = x_NHWI.shape[1:3]
+    for i, j in product(range(output_size(height, rows)), range(output_size(width, columns))):
+        pixel_rows, tap_rows = overlap_at_output(i, height, rows)
+        pixel_columns, tap_columns = overlap_at_output(j, width, columns)
+        yield (ALL, i, j), (ALL, pixel_rows, pixel_columns), (ALL, tap_rows, tap_columns)
 
 
-def under(output: int, size: int, along: Along) -> tuple[slice, slice]:
-    """Along one side: the pixels under the kernel at an output, and the taps above them."""
-    start = output * along.stride - along.padding
-    first, end = max(start, 0), min(start + along.taps, size)
+def overlap_at_output(output: int, size: int, axis: Axis) -> tuple[slice, slice]:
+    """Along one axis: the input pixels under the kernel at an output, and their taps."""
+    start = output * axis.stride - axis.padding
+    first, end = max(start, 0), min(start + axis.taps, size)
     return slice(first, end), slice(first - start, end - start)
 
 
-def meetings(x_NHWI: Tensor, rows: Along, columns: Along) -> Iterator[tuple[Index, Index, Index]]:
-    """For each tap that meets a pixel: its index, the results in which it does, and the pixels that it meets in them."""
+def tap_overlaps(x_NHWI: Tensor, rows: Axis, columns: Axis) -> Iterator[tuple[Index, Index, Index]]:
+    """For each tap that covers any input pixel: its index, the outputs, and the pixels there."""
+    height, width = x_NHWI.shape[1:3]
     for i, j in product(range(rows.taps), range(columns.taps)):
-        (out_rows, seen_rows), (out_columns, seen_columns) = (
-            met(i, x_NHWI.shape[1], rows),
-            met(j, x_NHWI.shape[2], columns),
-        )
-        if out_rows.start < out_rows.stop and out_columns.start < out_columns.stop:
-            yield (ALL, i, j), (ALL, out_rows, out_columns), (ALL, seen_rows, seen_columns)
+        output_rows, pixel_rows = overlap_at_tap(i, height, rows)
+        output_columns, pixel_columns = overlap_at_tap(j, width, columns)
+        if output_rows.start < output_rows.stop and output_columns.start < output_columns.stop:
+            yield (ALL, i, j), (ALL, output_rows, output_columns), (ALL, pixel_rows, pixel_columns)
 
 
-def met(tap: int, size: int, along: Along) -> tuple[slice, slice]:
-    """Along one side: the outputs at which a tap lies on a pixel, and those pixels."""
-    offset = tap - along.padding  # of the pixel from output x stride
-    first = max(0, -(offset // along.stride))
-    end = min(outputs(size, along), (size - 1 - offset) // along.stride + 1)
-    return slice(first, end), slice(
-        first * along.stride + offset, max(0, (end - 1) * along.stride + offset + 1), along.stride
+def overlap_at_tap(tap: int, size: int, axis: Axis) -> tuple[slice, slice]:
+    """Along one axis: the outputs at which a tap covers an input pixel, and those pixels."""
+    offset = tap - axis.padding  # of the pixel from output x stride
+    first = max(0, -(offset // axis.stride))
+    end = min(output_size(size, axis), (size - 1 - offset) // axis.stride + 1)
+    pixels = slice(
+        first * axis.stride + offset, max(0, (end - 1) * axis.stride + offset + 1), axis.stride
+    )
+    return slice(first, end), pixels
+
+
+def overruns_memory(convolution: nn.Conv2d, x_NCHW: Tensor) -> bool:
+    """Whether oneDNN would write beyond its buffers in the gradient of the weights.
+
+    Its kernel jit_1x1:avx512_core copies the pixels that a strided 1x1 convolution reads into a
+    buffer of each thread. In float32 and channels_last, with channels that do not fill blocks of
+    16, the buffers are too small where the threads do not share the images evenly: "corrupted size
+    vs. prev_size", "double free" or a segmentation fault. Seen with torch 2.14.1 on an Intel Xeon
+    (AMX), 27 November 2026: 4, 8 and 12 channels at 16 to 64 px crashed with 3, 5, 6, 7 and 9 to 15
+    threads for 64 images, with 3 threads for 16 and 128; 1, 2, 4, 8 and 16 threads, multiples of 3
+    images with 3 threads, stride 1, bfloat16 and the contiguous layout ran.
+    `benchmarks/memory_overruns.py` tries them in child processes. Reading every other pixel first
+    and then convolving with stride 1 gives the same numbers without that kernel.
+    """
+    return (
+        x_NCHW.device.type == "cpu"
+        and x_NCHW.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and convolution.kernel_size == (1, 1)
+        and convolution.padding == (0, 0)
+        and convolution.groups == 1
+        and max(convolution.stride) > 1
+        and convolution.in_channels % 16 > 0
+        and len(x_NCHW) % torch.get_num_threads() > 0
     )

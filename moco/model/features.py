@@ -1,4 +1,4 @@
-"""Frozen features of an encoder."""
+"""Frozen features: what an encoder in evaluation mode computes from a split's images."""
 
 from typing import NamedTuple
 
@@ -6,35 +6,40 @@ import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.data.dataset import Dataset, Split, statistics
-from moco.data.preprocessing import seen_size, shown
-from moco.device import passes, pick_precision
+from moco.data.dataset import Dataset, Split, normalisation_statistics
+from moco.data.preprocessing import input_size, to_encoder_input
+from moco.device import autocast, pick_precision
 from moco.model.encoder import Encoder
 
-BATCH = 512
+BATCH_SIZE = 512  # images of one pass
 
 
-class Frozen(NamedTuple):
-    """What an encoder makes of N images, float32."""
+class FrozenFeatures(NamedTuple):
+    """Features and projections of N images, float32, on the encoder's device."""
 
     features_ND: Tensor  # of the backbone, or of the attention over its maps
-    projections_NC: Tensor  # of the head on top of it, not normalised
+    projections_NC: Tensor  # of the head on these features, not normalised
 
 
 @torch.no_grad()
-def extract(encoder: Encoder, split: Split, dataset: Dataset, config: Config) -> Frozen:
-    """Features and projections of the images as they are, batch norm by its running statistics; the encoder is left in the mode it came in."""
+def extract_features(
+    encoder: Encoder, split: Split, dataset: Dataset, config: Config
+) -> FrozenFeatures:
+    """Features of a split's images without augmentation.
+
+    Batch norm uses its running statistics. The encoder returns to the mode it was in.
+    """
     was_training, device = encoder.training, next(encoder.parameters()).device
-    size = seen_size(config, split.images)
-    dtype = pick_precision(config, device, size)
-    mean, std = (x.to(device) for x in statistics(dataset, config))
+    size = input_size(config, split.images)
+    precision = pick_precision(config, device, size)
+    mean, std = (x.to(device) for x in normalisation_statistics(dataset, config))
     features, projections = [], []
     encoder.eval()
-    for images in split.images.split(BATCH):
-        pixels = shown(images.to(device), size, mean, std)
-        with passes(device, dtype):
-            part = encoder.features(pixels)
-            projections.append(encoder.head(part).float())
-        features.append(part.float())
+    for images in split.images.split(BATCH_SIZE):
+        pixels = to_encoder_input(images.to(device), size, mean, std)
+        with autocast(device, precision):
+            batch = encoder.features(pixels)
+            projections.append(encoder.head(batch).float())
+        features.append(batch.float())
     encoder.train(was_training)
-    return Frozen(torch.cat(features), torch.cat(projections))
+    return FrozenFeatures(torch.cat(features), torch.cat(projections))

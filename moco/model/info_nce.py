@@ -1,4 +1,4 @@
-"""The InfoNCE loss (van den Oord et al. 2018, equation 4; He et al. 2020, equation 1) in one matrix of logits.
+"""The InfoNCE loss (van den Oord et al. 2018, equation 4; He et al. 2020, equation 1).
 
 Letters: N queries, C features of a projection, K keys in the queue.
 """
@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from moco.device import in_full
+from moco.device import at_least_float32
 
 
-class Scores(NamedTuple):
-    """Loss and logits, at least float32; only the loss carries a gradient, and only to the queries."""
+class InfoNCEOutput(NamedTuple):
+    """Loss and logits, at least float32; only the loss has a gradient, and only to the queries."""
 
-    loss: Tensor  # scalar, nats, mean over the queries; chance is ln(1 + K)
-    positive_N: Tensor  # query · own key / T
-    hardest_N: Tensor  # the largest of query · queue / T; -inf where all are masked
+    loss: Tensor  # scalar, nats, mean over the queries; guessing gives ln(1 + K)
+    positive_N: Tensor  # logit of the own key, q · k / T
+    hardest_N: Tensor  # largest logit of the queue's keys; -inf where all of them are masked
 
 
 def info_nce(
@@ -26,21 +26,32 @@ def info_nce(
     queue_KC: Tensor,
     temperature: float,
     masked_NK: Tensor | None = None,
-) -> Scores:
-    """-ln(exp(q · k / T) / (exp(q · k / T) + Σ exp(q · queue / T))), averaged over the queries; a masked key is no negative.
+) -> InfoNCEOutput:
+    """-ln(exp(q · k / T) / (exp(q · k / T) + Σ exp(q · queue / T))), averaged over the queries.
 
-    The gradient is found with the loss, so that logits, exponentials and softmax share one (N, K) matrix that does not outlive the call,
-    and the queue may change before the backward pass.
+    The gradient is computed together with the loss. Logits, exponentials and softmax thus share one
+    (N, K) matrix, which is freed on return, and the queue may change before the backward pass.
+
+    Args:
+        query_NC: unit vectors, like `key_NC` and `queue_KC`.
+        key_NC: the key of each query.
+        queue_KC: the negatives.
+        temperature: T.
+        masked_NK: bool; True: the key is no negative of that query.
     """
-    return Scores(
+    return InfoNCEOutput(
         *InfoNCE.apply(
-            in_full(query_NC), in_full(key_NC), in_full(queue_KC), temperature, masked_NK
+            at_least_float32(query_NC),
+            at_least_float32(key_NC),
+            at_least_float32(queue_KC),
+            temperature,
+            masked_NK,
         )
     )
 
 
 class InfoNCE(torch.autograd.Function):
-    """Loss and its gradient (p_0 - 1) k + Σ p_j queue_j, over N T, with p the softmax of the logits."""
+    """The loss and its gradient ((p_0 - 1) k + Σ p_j queue_j) / (N T), with p = softmax(logits)."""
 
     @staticmethod
     def forward(
@@ -56,10 +67,13 @@ class InfoNCE(torch.autograd.Function):
         if masked_NK is not None:
             negative_NK.masked_fill_(masked_NK, -torch.inf)
         hardest_N = negative_NK.amax(1)
-        peak_N = torch.maximum(positive_N, hardest_N)  # nothing overflows
-        weight_NK, own_N = negative_NK.sub_(peak_N[:, None]).exp_(), (positive_N - peak_N).exp()
-        total_N = weight_NK.sum(1).add_(own_N)
-        gradient_NC = torch.addcmul(weight_NK @ queue_KC, (own_N - total_N)[:, None], key_NC)
+        peak_N = torch.maximum(positive_N, hardest_N)  # subtracted, so that exp cannot overflow
+        exp_negative_NK = negative_NK.sub_(peak_N[:, None]).exp_()
+        exp_positive_N = (positive_N - peak_N).exp()
+        total_N = exp_negative_NK.sum(1).add_(exp_positive_N)
+        gradient_NC = torch.addcmul(
+            exp_negative_NK @ queue_KC, (exp_positive_N - total_N)[:, None], key_NC
+        )
         ctx.save_for_backward(gradient_NC.div_((total_N * temperature * len(query_NC))[:, None]))
         ctx.mark_non_differentiable(positive_N, hardest_N)
         return (total_N.log() + peak_N - positive_N).mean(), positive_N, hardest_N

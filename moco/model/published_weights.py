@@ -1,4 +1,4 @@
-"""Weights that others published: where each file comes from, its checksum, and where it is kept once it is here."""
+"""Published weights: the source of each file, its checksum, and its place on this machine."""
 
 import hashlib
 import os
@@ -6,66 +6,83 @@ import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torchvision.models import get_model_weights
 
 from moco.config import Config
-from moco.model.weights import digest
+from moco.model.weights import file_sha256
 
-GIVEN = "given"  # as a config's weights: a file that the command names, told by its SHA-256 alone, so that it may move
-FAIR = "https://dl.fbaipublicfiles.com/moco/moco_checkpoints"
-PATIENCE = 20.0  # seconds without a byte
+# `weights` of a config that begins from a file named on the command line; the file is identified by
+# its SHA-256 alone, so that it may be moved
+GIVEN = "given"
+FAIR_URL = "https://dl.fbaipublicfiles.com/moco/moco_checkpoints"
+TIMEOUT = 20.0  # seconds without a byte
 
 
-class Weights(NamedTuple):
+class PublishedWeights(NamedTuple):
     """One published file."""
 
-    title: str
+    title: str  # for people
     url: str
     algorithm: str  # of the checksum: md5 or sha256
-    checksum: str  # its first hexadecimal digits, as the publisher prints them
+    checksum: str  # its first hexadecimal digits, as published
 
     @property
-    def file(self) -> str:
-        """Its name."""
+    def file_name(self) -> str:
+        """The last part of the URL."""
         return self.url.rpartition("/")[2]
 
 
-def fair(title: str, name: str, checksum: str) -> Callable[[str], Weights]:
-    """A ResNet-50 of FAIR's repository of MoCo, whose table of models prints the checksum; pretrained on ImageNet."""
-    return lambda encoder: Weights(title, f"{FAIR}/{name}/{name}_pretrain.pth.tar", "md5", checksum)
+def fair_resnet50(title: str, name: str, checksum: str) -> Callable[[str], PublishedWeights]:
+    """A ResNet-50 of FAIR's MoCo repository, pretrained on ImageNet.
 
-
-def torchvisions(encoder: str) -> Weights:
-    """torchvision's own for that encoder, trained on ImageNet's labels; the checksum stands in the file's name."""
-    url = get_model_weights(encoder)["IMAGENET1K_V1"].url
-    return Weights(
-        f"torchvision's {encoder}, ImageNet labels",
-        url,
-        "sha256",
-        url.rpartition("-")[2].removesuffix(".pth"),
+    The repository's table of models lists the checksums.
+    """
+    url = f"{FAIR_URL}/{name}/{name}_pretrain.pth.tar"
+    return lambda encoder: PublishedWeights(
+        title=title, url=url, algorithm="md5", checksum=checksum
     )
 
 
-WEIGHTS = {  # by name: the file for an encoder
-    "fair-moco-v1": fair("FAIR's MoCo v1, 200 epochs", "moco_v1_200ep", "b251726a"),
-    "fair-moco-v2": fair("FAIR's MoCo v2, 800 epochs", "moco_v2_800ep", "a04e12f8"),
-    "fair-moco-v2-200": fair("FAIR's MoCo v2, 200 epochs", "moco_v2_200ep", "59fd9945"),
-    "torchvision": torchvisions,
+def torchvision_weights(encoder: str) -> PublishedWeights:
+    """torchvision's weights of an encoder, trained on ImageNet's labels.
+
+    The checksum is a part of the file name.
+    """
+    url = get_model_weights(encoder)["IMAGENET1K_V1"].url
+    return PublishedWeights(
+        title=f"torchvision's {encoder}, ImageNet labels",
+        url=url,
+        algorithm="sha256",
+        checksum=url.rpartition("-")[2].removesuffix(".pth"),
+    )
+
+
+WEIGHTS = {  # functions from the name of an encoder to its file
+    "fair-moco-v1": fair_resnet50("FAIR's MoCo v1, 200 epochs", "moco_v1_200ep", "b251726a"),
+    "fair-moco-v2": fair_resnet50("FAIR's MoCo v2, 800 epochs", "moco_v2_800ep", "a04e12f8"),
+    "fair-moco-v2-200": fair_resnet50("FAIR's MoCo v2, 200 epochs", "moco_v2_200ep", "59fd9945"),
+    "torchvision": torchvision_weights,
 }
 
 
-class WeightsAbsent(ValueError):
-    """Published weights are not on this machine, and were not or could not be downloaded."""
+class WeightsNotFoundError(ValueError):
+    """Published weights are not on this machine, and no download was requested or possible."""
 
 
-def find(name: str, encoder: str, data_dir: Path, download: bool) -> Path:
-    """The file of a name of WEIGHTS, below data_dir / "weights", downloaded once if that is wished; any other name is a path already.
+def find_weights(name: str, encoder: str, data_dir: Path, download: bool) -> Path:
+    """The path of a file of weights.
+
+    Args:
+        name: a name of WEIGHTS, whose files are in data_dir / "weights"; or a path.
+        encoder: a name of ENCODERS.
+        data_dir: holds downloads.
+        download: whether to download a published file that is absent.
 
     Raises:
-        WeightsAbsent: it is not there and cannot be had, or it is not the published file.
-        ValueError: the path leads nowhere, or no file was given.
+        WeightsNotFoundError: the published file is absent or has another checksum.
+        ValueError: the path does not exist, or the name is GIVEN, which names no file.
     """
     if name == GIVEN:
         raise ValueError(f"weights {GIVEN!r} stand for a file that --weights names; none was named")
@@ -75,104 +92,119 @@ def find(name: str, encoder: str, data_dir: Path, download: bool) -> Path:
                 f"weights must be one of {', '.join(WEIGHTS)}, or a file; {name!r} is neither"
             )
         return Path(name)
-    row = WEIGHTS[name](encoder)
-    path = data_dir / "weights" / row.file
-    how = f"put {row.file} from {row.url} ({row.algorithm} {row.checksum}...) into {path.parent}"
+    published = WEIGHTS[name](encoder)
+    path = data_dir / "weights" / published.file_name
+    checksum = f"{published.algorithm} {published.checksum}..."
+    remedy = f"put {published.file_name} from {published.url} ({checksum}) into {path.parent}"
     if path.is_dir():
-        raise WeightsAbsent(
-            f"{path} must be the published file; it is a folder: remove it and {how}"
+        raise WeightsNotFoundError(
+            f"{path} must be the published file; it is a folder: remove it and {remedy}"
         )
     if not path.exists():
         if not download:
-            raise WeightsAbsent(
-                f"{name} is not on this machine; {how}, or give --weights {name} where there is a network"
+            raise WeightsNotFoundError(
+                f"{name} is not on this machine; {remedy}, "
+                f"or give --weights {name} where there is a network"
             )
         try:
-            fetch(row, path)
+            download_file(published, path)
         except OSError as error:
-            raise WeightsAbsent(
-                f"{name} is not on this machine and could not be downloaded ({error}); {how}"
+            raise WeightsNotFoundError(
+                f"{name} is not on this machine and could not be downloaded ({error}); {remedy}"
             ) from None
-    if not checksum_of(path, row.algorithm).startswith(row.checksum):
-        raise WeightsAbsent(
-            f"{path} must have the {row.algorithm} {row.checksum}..., as published; it has another: remove it and {how}"
+    if not file_checksum(path, published.algorithm).startswith(published.checksum):
+        raise WeightsNotFoundError(
+            f"{path} must have the {checksum}, as published; it has another: remove it and {remedy}"
         )
     return path
 
 
-def fetch(row: Weights, path: Path) -> None:
-    """Downloads the file; it gets its name when it is whole and its checksum right.
+def download_file(published: PublishedWeights, path: Path) -> None:
+    """Download a file; it gets its final name once it is complete and its checksum is right.
 
     Raises:
-        OSError: there is no network, no room, or what came is another file.
+        OSError: no network, no space, or the received file has another checksum.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    print(f"Downloading {row.title}: {row.url}", flush=True)
+    print(f"Downloading {published.title}: {published.url}", flush=True)
     try:
-        with urllib.request.urlopen(row.url, timeout=PATIENCE) as source, open(draft, "wb") as file:
+        with (
+            urllib.request.urlopen(published.url, timeout=TIMEOUT) as source,
+            open(draft, "wb") as file,
+        ):
             while part := source.read(1 << 20):
                 file.write(part)
-        if not checksum_of(draft, row.algorithm).startswith(row.checksum):
-            raise OSError(f"what came has not the {row.algorithm} {row.checksum}...")
+        if not file_checksum(draft, published.algorithm).startswith(published.checksum):
+            raise OSError(f"what came has not the {published.algorithm} {published.checksum}...")
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def checksum_of(path: Path, algorithm: str) -> str:
-    """Hexadecimal digits of a file's checksum."""
+def file_checksum(path: Path, algorithm: str) -> str:
+    """The checksum of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def key(sha256: str) -> str:
-    """A short name for a file of weights, fit for a keyword argument."""
+def weights_key(sha256: str) -> str:
+    """A short name of a file of weights that is valid as the name of a keyword argument."""
     return f"weights_{sha256[:12]}"
 
 
-def files_of(configs: Iterable[Config], given: str, data_dir: Path) -> dict[str, Path]:
-    """The files of weights that trials begin from, as `moco.trial.run` takes them, downloaded where need be.
+def collect_weights_files(configs: Iterable[Config], given: str, data_dir: Path) -> dict[str, Path]:
+    """The files of weights that trials begin from, by weights_key; downloaded if absent.
 
-    A published file that cannot be had is said and left out: the trial then fails alone.
+    A published file that cannot be found is printed and left out: only its trials then fail.
+
+    Args:
+        configs: of the trials.
+        given: the file that the command names for trials whose weights are GIVEN; empty: none.
+        data_dir: holds downloads.
 
     Raises:
-        ValueError: `given` is not the file from which trials begin, or is empty.
+        ValueError: a trial needs the given file, and `given` is empty or another file.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for name, encoder, sha256 in sorted(
         {(config.weights, config.encoder, config.weights_sha256) for config in configs}
     ):
         if name == GIVEN:
-            found[key(sha256)] = given_file(given, sha256)
+            files[weights_key(sha256)] = check_given_file(given, sha256)
         elif name in WEIGHTS:
             try:
-                found[key(sha256)] = find(name, encoder, data_dir, download=True)
-            except WeightsAbsent as absence:
-                print(absence, flush=True)
-    return found
+                files[weights_key(sha256)] = find_weights(name, encoder, data_dir, download=True)
+            except WeightsNotFoundError as error:
+                print(error, flush=True)
+    return files
 
 
-def given_file(given: str, sha256: str) -> Path:
-    """The file that was given, where it is the one of that SHA-256.
+def check_given_file(given: str, sha256: str) -> Path:
+    """The path of the given file, whose SHA-256 must be this one.
 
     Raises:
-        ValueError: it is another, or none.
+        ValueError: no file is given, or it is absent or another.
     """
     if not given:
-        told = "none was named"
+        problem = "none was named"
     elif not Path(given).is_file():
-        told = f"{given} is none"
-    elif digest(Path(given)) != sha256:
-        told = f"{given} is another"
+        problem = f"{given} is none"
+    elif file_sha256(Path(given)) != sha256:
+        problem = f"{given} is another"
     else:
         return Path(given)
     raise ValueError(
-        f"--weights must name the file from which trials begin, with the SHA-256 {sha256[:12]}…; {told}"
+        "--weights must name the file from which trials begin, "
+        f"with the SHA-256 {sha256[:12]}…; {problem}"
     )
 
 
-def placed(config: Config, files: dict[str, Path]) -> Config:
-    """The config with its weights where they are on this machine; as it is where no file of that SHA-256 is named."""
-    place: Any = files.get(key(config.weights_sha256)) if config.weights else None
-    return replace(config, weights=str(place)) if place else config
+def with_local_weights(config: Config, files: dict[str, Path]) -> Config:
+    """The config with the local path of its weights; unchanged if `files` has none for it.
+
+    Args:
+        files: by weights_key.
+    """
+    path = files.get(weights_key(config.weights_sha256)) if config.weights else None
+    return replace(config, weights=str(path)) if path else config

@@ -1,4 +1,4 @@
-"""Weights of a ResNet from elsewhere and for elsewhere, by torchvision's names; a backbone is never left partly random."""
+"""Files of ResNet weights, from this and other programs, by torchvision's names."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ PREFIXES = (
     "base_encoder.",
     "query_encoder.backbone.",  # a checkpoint of this program
     "model.backbone.",
-    "encoder.backbone.",  # one of training on labels
+    "encoder.backbone.",  # a checkpoint of this program, training on labels
     "backbone.",  # lightly, solo-learn, and this program's encoders
     "module.backbone.",
     "encoder.",  # solo-learn before 1.0
@@ -27,67 +27,60 @@ PREFIXES = (
     "module.",
     "",  # torchvision
 )
-LAYERS = {
-    "imagenet": ("4", "5", "6", "7"),
-    "small": ("2", "3", "4", "5"),
-}  # where the stages stand in lightly's sequences of modules
+# indices of the four stages in lightly's nn.Sequential, by stem
+LIGHTLY_STAGES = {"imagenet": ("4", "5", "6", "7"), "small": ("2", "3", "4", "5")}
+CONTAINER_KEYS = ("state_dict", "model", "state", "model")  # of checkpoints, tried in this order
 
 
 def load_backbone(backbone: nn.Module, path: Path, sha256: str = "") -> str:
-    """Fills a backbone from a file of weights; the layout that the file was found to have, as the prefix of its names.
+    """Load every tensor of a backbone from a file; return the prefix of their names in the file.
 
     Args:
         backbone: a ResNet with torchvision's names.
-        path: a state dict, or a checkpoint that holds one, of torchvision, FAIR's MoCo, lightly, solo-learn or this program.
-        sha256: of the file; empty: any.
+        path: a state dict, or a checkpoint that contains one, of torchvision, FAIR's MoCo, lightly,
+            solo-learn or this program.
+        sha256: of the file; empty: not checked.
 
     Raises:
-        ValueError: the file is not there, is another one, cannot be read safely, or does not give every tensor of the backbone.
+        ValueError: the file is absent, has another SHA-256, cannot be read safely, or lacks a
+            tensor of the backbone.
     """
-    if sha256 and digest(path) != sha256:
+    if sha256 and file_sha256(path) != sha256:
         raise ValueError(
-            f"weights must have the SHA-256 {sha256[:12]}…; {path} has {digest(path)[:12]}…"
+            f"weights must have the SHA-256 {sha256[:12]}…; {path} has {file_sha256(path)[:12]}…"
         )
-    found = read(path)
+    tensors = read_tensors(path)
+    state = backbone.state_dict()
     wanted = {
-        name: tensor
-        for name, tensor in backbone.state_dict().items()
-        if not name.endswith("num_batches_tracked")
+        name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")
     }
-    layouts = {prefix: renamed(found, prefix) for prefix in PREFIXES}
-    prefix, named = max(
+    layouts = {prefix: to_torchvision_names(tensors, prefix) for prefix in PREFIXES}
+    prefix, found = max(
         layouts.items(), key=lambda layout: sum(name in layout[1] for name in wanted)
     )
-    check_match(wanted, named, path)
-    if wrong := [
-        name
-        for name in wanted
-        if not (named[name].is_floating_point() and named[name].isfinite().all())
-    ]:
-        raise ValueError(f"weights must be finite real numbers; {wrong[0]} of {path} is not")
-    backbone.load_state_dict(
-        {
-            **backbone.state_dict(),
-            **{name: named[name].to(tensor.dtype) for name, tensor in wanted.items()},
-        }
-    )
+    check_match(wanted, found, path)
+    for name in wanted:
+        if not (found[name].is_floating_point() and found[name].isfinite().all()):
+            raise ValueError(f"weights must be finite real numbers; {name} of {path} is not")
+    loaded = {name: found[name].to(tensor.dtype) for name, tensor in wanted.items()}
+    backbone.load_state_dict({**state, **loaded})
     return prefix
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file.
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the file cannot be read.
     """
-    return hashlib.sha256(content_of(path)).hexdigest()
+    return hashlib.sha256(read_bytes(path)).hexdigest()
 
 
-def content_of(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the file cannot be read.
     """
     try:
         return path.read_bytes()
@@ -97,33 +90,29 @@ def content_of(path: Path) -> bytes:
         ) from None
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file by name; nothing in it is executed.
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name; no code in the file is executed.
 
     Raises:
-        ValueError: it cannot be read so, or holds no tensors.
+        ValueError: the file cannot be read in this way, or has no tensors.
     """
-    stored = io.BytesIO(content_of(path))
+    stored = io.BytesIO(read_bytes(path))
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's advice on old formats
             content: Any = torch.load(stored, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch meets the bytes of a torn file with nearly any error
-        told = f"{path} is not ({type(error).__name__}). From a file that you trust, save its state_dict alone"
+    except Exception as error:  # a truncated file raises almost any type of exception
         raise ValueError(
-            f"weights must be a file that torch can load without running code from it; {told}"
+            "weights must be a file that torch can load without running code from it; "
+            f"{path} is not ({type(error).__name__}). "
+            "From a file that you trust, save its state_dict alone"
         ) from None
-    for key in (
-        "state_dict",
-        "model",
-        "state",
-        "model",
-    ):  # checkpoints hold their weights under one of these
+    for key in CONTAINER_KEYS:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    named = content.items() if isinstance(content, dict) else ()
+    items = content.items() if isinstance(content, dict) else ()
     tensors = {
         name: value
-        for name, value in named
+        for name, value in items
         if isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided
     }
     if not tensors:
@@ -131,67 +120,60 @@ def read(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def renamed(found: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors below a prefix by torchvision's names; lightly numbers its modules and calls a projection shortcut."""
-    below = {
+def to_torchvision_names(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, by torchvision's names.
+
+    lightly numbers its modules, and names the projection of a residual block "shortcut".
+    """
+    without_prefix = {
         name.removeprefix(prefix): tensor
-        for name, tensor in found.items()
+        for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
-    layers = LAYERS["small" if any(name.startswith("2.") for name in below) else "imagenet"]
-    modules = {
-        "0": "conv1",
-        "1": "bn1",
-        **{number: f"layer{i + 1}" for i, number in enumerate(layers)},
-    }
+    stem = "small" if any(name.startswith("2.") for name in without_prefix) else "imagenet"
+    stages = {number: f"layer{i + 1}" for i, number in enumerate(LIGHTLY_STAGES[stem])}
+    modules = {"0": "conv1", "1": "bn1", **stages}
 
-    def torchvisions(name: str) -> str:
+    def torchvision_name(name: str) -> str:
         first, _, rest = name.partition(".")
         return re.sub(r"\bshortcut\b", "downsample", f"{modules.get(first, first)}.{rest}")
 
-    return {torchvisions(name): tensor for name, tensor in below.items()}
+    return {torchvision_name(name): tensor for name, tensor in without_prefix.items()}
 
 
-def check_match(wanted: dict[str, Tensor], named: dict[str, Tensor], path: Path) -> None:
-    """Every wanted tensor is there in its shape.
+def check_match(wanted: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    """Check that every wanted tensor is in the file, in its shape.
 
     Raises:
-        ValueError: the first few that are not, by name.
+        ValueError: names the first tensors that are missing or have another shape.
     """
-    missing = [name for name in wanted if name not in named]
+    missing = [name for name in wanted if name not in found]
     shapes = {
-        name: (tuple(named[name].shape), tuple(tensor.shape))
+        name: (tuple(found[name].shape), tuple(tensor.shape))
         for name, tensor in wanted.items()
-        if name in named
+        if name in found
     }
-    other = [
+    mismatched = [
         f"{name} is {theirs}, the encoder's {ours}"
         for name, (theirs, ours) in shapes.items()
         if theirs != ours
     ]
-    if not missing and not other:
+    problems = []
+    if missing:
+        more = " .." if len(missing) > 3 else ""
+        names = f"{', '.join(missing[:3])}{more}"
+        problems.append(f"{len(missing)} of {len(wanted)} are missing ({names})")
+    if mismatched:
+        more = " .." if len(mismatched) > 2 else ""
+        names = f"{'; '.join(mismatched[:2])}{more}"
+        problems.append(f"{len(mismatched)} have another shape ({names})")
+    if not problems:
         return
-    told = (
-        [
-            f"{len(missing)} of {len(wanted)} are missing ({', '.join(missing[:3])}{' ..' if len(missing) > 3 else ''})"
-        ]
-        if missing
-        else []
-    )
-    told += (
-        [
-            f"{len(other)} have another shape ({'; '.join(other[:2])}{' ..' if len(other) > 2 else ''})"
-        ]
-        if other
-        else []
-    )
-    kernels = shapes.get("conv1.weight", ((), ()))
-    hint = (
-        ". Another stem, perhaps: weights of ImageNet need stem=imagenet"
-        if len(kernels[0]) == 4 and kernels[0][2:] != kernels[1][2:]
-        else ""
-    )
-    hint = hint or ". Set encoder, width and stem as the weights have them"
+    theirs, ours = shapes.get("conv1.weight", ((), ()))
+    hint = "Set encoder, width and stem as the weights have them"
+    if len(theirs) == 4 and theirs[2:] != ours[2:]:
+        hint = "Another stem, perhaps: weights of ImageNet need stem=imagenet"
     raise ValueError(
-        f"weights must give every tensor of the backbone; of {path} {' and '.join(told)}{hint}"
+        f"weights must give every tensor of the backbone; of {path} {' and '.join(problems)}. "
+        f"{hint}"
     )

@@ -10,16 +10,16 @@ import torch
 from moco.config import Config
 from moco.data import cache
 from moco.data.dataset import Split
-from moco.data.splits import carve
-from moco.model.features import BATCH, extract
-from moco.seed import Source, generator
+from moco.data.splits import make_splits
+from moco.model.features import BATCH_SIZE, extract_features
+from moco.seed import Source, make_generator
 from moco.trainer.trial import METHODS
-from moco.training.loop import Chance
+from moco.training.loop import EpochGenerators
 
 STEPS = 4
 
 
-def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
+def estimate_seconds(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
     """About how many seconds a trial of this config takes on this machine with so many threads.
 
     Training, fine-tuning (as if its steps were those of training) and encoding for the evaluation are counted, the probe itself is not.
@@ -30,22 +30,22 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
         config = replace(
             Config.of(values), compile="off"
         )  # that would cost more than all else here
-        dataset = cache.load(cached)
-        splits = carve(dataset, config)
+        dataset = cache.load_dataset(cached)
+        splits = make_splits(dataset, config)
         run = METHODS[config.method if config.method in METHODS else "supervised"](
             config, dataset, splits
         )
-        chance = Chance(
-            *(generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE))
+        chance = EpochGenerators(
+            *(make_generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE))
         )
         images = torch.arange(config.batch_size, device=run.device)
-        run.train_step(run.batch(images, chance), chance)  # the first step also sets things up
+        run.train_step(run.make_batch(images, chance), chance)  # the first step also sets things up
         step = (
-            timed(lambda: [run.train_step(run.batch(images, chance), chance) for _ in range(STEPS)])
+            measure_seconds(lambda: [run.train_step(run.make_batch(images, chance), chance) for _ in range(STEPS)])
             / STEPS
         )
-        few = Split(splits.train.images[:BATCH], splits.train.labels[:BATCH])
-        image = timed(lambda: extract(run.encoder, few, dataset, config)) / len(few.labels)
+        few = Split(splits.train.images[:BATCH_SIZE], splits.train.labels[:BATCH_SIZE])
+        image = measure_seconds(lambda: extract_features(run.encoder, few, dataset, config)) / len(few.labels)
     finally:
         torch.set_num_threads(before)
     measured = -(-config.epochs // config.knn_every)
@@ -53,7 +53,7 @@ def seconds_of(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
         splits.test.labels
     )
     epochs = config.finetune_epochs + (config.epochs if config.method in METHODS else 0)
-    return epochs * run.steps_an_epoch * step + encoded * image
+    return epochs * run.steps_per_epoch * step + encoded * image
 
 
 KIND = (
@@ -68,7 +68,7 @@ KIND = (
 )  # what a trial's cost hangs on
 
 
-def kinds_of(configs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
+def group_by_cost(configs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
     """The configs that differ in cost, one of each kind and how many are like it; their weights are left out, which cost nothing."""
     found: dict[tuple[Any, ...], tuple[dict[str, Any], int]] = {}
     for config in configs:
@@ -80,7 +80,7 @@ def kinds_of(configs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
     return list(found.values())
 
 
-def timed(work: Any) -> float:
+def measure_seconds(work: Any) -> float:
     """Seconds that a call takes, work queued on a GPU included."""
     started = time.perf_counter()
     work()

@@ -1,7 +1,7 @@
 """What a plan must know of a dataset and of a configuration before anything trains."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,99 +9,66 @@ import torch
 
 from moco.config import Config
 from moco.data import cache, checks
-from moco.data.augmentation import recipe
-from moco.data.dataset import Dataset, statistics
+from moco.data.augmentation import choose_recipe
+from moco.data.dataset import Dataset, normalisation_statistics
 from moco.data.datasets import DATASETS
-from moco.data.preprocessing import seen_size
-from moco.data.splits import Splits, carve
+from moco.data.preprocessing import input_size
+from moco.data.splits import Splits, make_splits
 from moco.device import pick_device, pick_precision
 from moco.model.encoder import Encoder
-from moco.trainer.availability import Survey, same_as_plain, splits_wanted, survey
+from moco.trainer import availability
 from moco.training import diagnostics
 from moco.training.optimizers import build_optimizer
 
 
-def prepare(
-    name: str,
-    wish: dict[str, Any],
-    data_dir: Path,
-    variants: dict[str, dict[str, Any]] | None = None,
+class DatasetFacts(NamedTuple):
+    """The dataset in numbers and in words, for a plan and its page."""
+
+    fingerprint: str  # SHA-256 of classes, images and labels
+    name: str
+    title: str
+    bundled: bool  # toy data that no claim about photographs can rest on
+    classes: tuple[str, ...]
+    counts: dict[str, int]  # images by split
+    chance: dict[str, float]  # what guessing gives, by metric
+    warnings: tuple[str, ...]
+    about: tuple[tuple[str, str, str], ...]  # title, thing, size
+    provenance: tuple[tuple[str, str], ...]
+
+
+def prepare_dataset(
+    name: str, shared: dict[str, Any], data_dir: Path, arms: Mapping[str, dict[str, Any]]
 ) -> Path:
-    """The cache of the dataset at the image size that the fields ask for, decoded now if need be; with its further split if a variant asks for it."""
-    config = Config.of({**wish, "dataset": name})
-    further = DATASETS[name].extra if name in DATASETS else ""
-    return cache.prepare(
-        name, config.image_size, data_dir, splits_wanted(wish, variants or {}, further)
-    )
+    """The cache of the dataset at the image size of the shared fields, decoded now if need be.
 
-
-class Ready(NamedTuple):
-    """What a study of these fields has here."""
-
-    cached: Path  # the dataset
-    data: dict[str, Any]  # as `facts_of` says it
-    survey: Survey  # of the variants
-
-
-def ready(
-    name: str,
-    wish: dict[str, Any],
-    variants: dict[str, dict[str, Any]],
-    data_dir: Path,
-    workers: int,
-    *,
-    here: bool,
-    download: Collection[str],
-    given: str = "",
-) -> Ready:
-    """Prepares the dataset and looks for what each variant of a trial needs.
-
-    Args:
-        here: trials run on this machine, which must then have their device.
-        download: names of published weights that may be downloaded now.
-        given: the file of weights that the command names.
-
-    Raises:
-        ValueError: a field or the data is wrong, or no variant can be run.
+    It has the dataset's further split where an arm pretrains on that.
     """
-    cached = prepare(name, wish, data_dir, variants)
-    data = facts_of(cached, wish)
-    check_place(wish, workers, here)
-    found = survey(wish, variants, cached, data_dir, download=download, given=given)
-    for variant, own in variants.items():
-        reason = found.absent.get(variant, "")
-        if (
-            wish.get("weights")
-            and "weights" not in own
-            and reason.startswith(("weights", "published weights"))
-        ):
-            raise ValueError(reason.removeprefix("weights absent: "))
-        if again := same_as_plain(Config.of({**wish, **own, "dataset": data["name"]}), workers):
-            found.absent.setdefault(variant, again)
-    if len(found.absent) == len(variants):
-        raise ValueError(next(iter(found.absent.values())))
-    return Ready(cached, data, found)
+    config = Config.of({**shared, "dataset": name})
+    further = DATASETS[name].extra if name in DATASETS else ""
+    split = availability.needed_split(shared, arms, further)
+    return cache.prepare(name, config.image_size, data_dir, split)
 
 
-def complete(values: dict[str, Any], dataset: str) -> dict[str, Any]:
+def complete_config(fields: dict[str, Any]) -> dict[str, Any]:
     """All fields of a trial, checked as far as they can be without training.
 
     Raises:
         ValueError: a field is unknown or wrong.
     """
-    config = Config.of({**values, "dataset": dataset})
+    config = Config.of(fields)
     with torch.device("meta"):
         encoder = Encoder(config, 3)
     build_optimizer(config, encoder.head)
-    recipe(config, "digits")
+    choose_recipe(config, "digits")
     return config.to_dict()
 
 
 def check_place(values: dict[str, Any], workers: int, here: bool = True) -> None:
-    """That a trial can be divided over so many workers, and where it is to run `here` that this machine has its device.
+    """Check that a trial divides over so many workers, and that this machine has its device.
 
     Raises:
-        ValueError: no such device, or batch and batch-norm groups do not divide: each worker normalises whole groups of its own.
+        ValueError: no such device, or batch and batch-norm groups do not divide: each worker
+            normalises whole groups of its own.
     """
     config = Config.of(values)
     if here:
@@ -116,84 +83,86 @@ def check_place(values: dict[str, Any], workers: int, here: bool = True) -> None
         )
 
 
-def facts_of(cached: Path, wish: dict[str, Any]) -> dict[str, Any]:
-    """The dataset in numbers and in words, for the plan and its page.
+def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
+    """The facts of a cached dataset under a trial's fields.
 
     Raises:
-        ValueError: the validation split cannot be carved, or the training split does not fill a batch.
+        ValueError: the validation split cannot be carved, or the training split does not fill a
+            batch.
     """
-    dataset = cache.load(cached)
-    config = Config.of({**wish, "dataset": dataset.name})
-    splits = carve(dataset, config)
+    dataset = cache.load_dataset(cached)
+    config = Config.of({**shared, "dataset": dataset.name})
+    splits = make_splits(dataset, config)
     encoder = Encoder(config, splits.train.images.shape[1])
-    pick_precision(config, pick_device(config.device), seen_size(config, splits.train.images))
-    statistics(dataset, config)
-    least = (
-        len(splits.pretrain)
-        if config.method == "moco" and not config.finetune_epochs
-        else len(splits.train.labels)
+    pick_precision(config, pick_device(config.device), input_size(config, splits.train.images))
+    normalisation_statistics(dataset, config)
+    check_batch(config, splits)
+    parts = zip(("train", "validation", "test"), splits[:3], strict=True)
+    counts = {name: len(split.labels) for name, split in parts}
+    guess = 1 / len(dataset.classes)
+    chance = {"probe_accuracy": guess, "knn_accuracy": guess}
+    views = config.views if config.views != "auto" else dataset.views
+    same = checks.count_duplicates(dataset.train.images.numpy(), dataset.test.images.numpy())
+    return DatasetFacts(
+        fingerprint=dataset.fingerprint,
+        name=dataset.name,
+        title=dataset.title,
+        bundled=dataset.bundled,
+        classes=tuple(dataset.classes),
+        counts=counts,
+        chance={"loss": math.log(1 + config.queue_size), **chance},
+        warnings=tuple(dataset_warnings(dataset, config, len(splits.pretrain))),
+        about=tuple(about_rows(dataset, config, splits, encoder)),
+        provenance=(
+            ("Duplicates", f"{same} test images are also training images, pixel for pixel"),
+            ("Views", f"{views}, each image with random parameters of its own"),
+        ),
     )
-    if config.batch_size > least and (config.method != "frozen" or config.finetune_epochs):
-        told = f"got {config.batch_size} for {least} images"
+
+
+def check_batch(config: Config, splits: Splits) -> None:
+    """Check that the images that are trained on fill a batch.
+
+    Raises:
+        ValueError: they do not.
+    """
+    contrasts = config.method == "moco" and not config.finetune_epochs
+    images = len(splits.pretrain) if contrasts else len(splits.train.labels)
+    trains = config.method != "frozen" or config.finetune_epochs
+    if config.batch_size > images and trains:
         raise ValueError(
-            f"batch_size must not exceed the training split; {told}. Try batch_size=16 with queue_size=32, or add images"
+            f"batch_size must not exceed the training split; got {config.batch_size} for {images} "
+            "images. Try batch_size=16 with queue_size=32, or add images"
         )
-    return {
-        "name": dataset.name,
-        "title": dataset.title,
-        "bundled": dataset.bundled,
-        "fingerprint": dataset.fingerprint,
-        "classes": list(dataset.classes),
-        "counts": {
-            name: len(split.labels)
-            for name, split in zip(("train", "validation", "test"), splits[:3], strict=True)
-        },
-        "views": config.views if config.views != "auto" else dataset.views,
-        "chance": {
-            "loss": math.log(1 + config.queue_size),
-            "probe_accuracy": 1 / len(dataset.classes),
-            "knn_accuracy": 1 / len(dataset.classes),
-        },
-        "warnings": warnings(dataset, config, len(splits.pretrain)),
-        "about": about(dataset, config, splits, encoder),
-    }
 
 
-def warnings(dataset: Dataset, config: Config, images: int) -> list[str]:
-    """Sentences on what may be wrong with the data, and with the queue where there is one; `images` are pretrained on."""
+def dataset_warnings(dataset: Dataset, config: Config, images: int) -> list[str]:
+    """Sentences on what may be wrong with the data and the queue; `images` are pretrained on."""
     train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     if config.method != "moco":
-        return checks.warnings(train, test, 0, images, dataset.modes)
-    queue = config.queue_size // config.keys_an_image if config.own_keys == "keep" else 0
-    note = diagnostics.age_note(config, images)
-    return [*checks.warnings(train, test, queue, images, dataset.modes), *([note] if note else [])]
+        return checks.data_warnings(train, test, 0, images, dataset.modes)
+    queue = config.queue_size // config.keys_per_image if config.own_keys == "keep" else 0
+    note = diagnostics.key_age_warning(config, images)
+    return [*checks.data_warnings(train, test, queue, images, dataset.modes), *([note] if note else [])]
 
 
-def about(dataset: Dataset, config: Config, splits: Splits, encoder: Encoder) -> list[list[str]]:
+def about_rows(
+    dataset: Dataset, config: Config, splits: Splits, encoder: Encoder
+) -> list[tuple[str, str, str]]:
     """Data, files and encoder: a title, the thing, and its size."""
-    pool = len(dataset.train.labels) - len(splits.validation.labels)
-    used = "" if len(splits.train.labels) == pool else f" of {pool:,}"
-    more = (
-        ""
-        if config.pretrain_split == "train"
-        else f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
-    )
-    counted = f"{len(splits.train.labels):,}{used} train, {len(splits.validation.labels):,} validation, {len(splits.test.labels):,} test{more}"
+    train, validation, test = (len(split.labels) for split in splits[:3])
+    pool = len(dataset.train.labels) - validation
+    of_pool = "" if train == pool else f" of {pool:,}"
+    counts = f"{train:,}{of_pool} train, {validation:,} validation, {test:,} test"
+    if config.pretrain_split != "train":
+        counts += f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
     seen = f" seen at {config.input_size}" if config.input_size else ""
-    rows = [["Data", f"{dataset.title}, {dataset.train.images.shape[2]} px{seen}", counted]]
+    rows = [("Data", f"{dataset.title}, {dataset.train.images.shape[2]} px{seen}", counts)]
     if dataset.modes:
-        kinds = ", ".join(
-            f"{count:,} {mode}"
-            for mode, count in sorted(dataset.modes.items(), key=lambda item: -item[1])
-        )
+        modes = sorted(dataset.modes.items(), key=lambda item: -item[1])
         sizes = sorted(dataset.sizes, key=lambda name: [int(side) for side in name.split("x")])
-        rows.append(
-            [
-                "Files",
-                kinds,
-                sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}",
-            ]
-        )
+        ends = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"
+        rows.append(("Files", ", ".join(f"{count:,} {mode}" for mode, count in modes), ends))
     weights = sum(parameter.numel() for parameter in encoder.parameters())
-    told = f"{weights:,} weights, {config.stem} stem, {encoder.feature_size} features"
-    return [*rows, ["Encoder", f"{config.encoder}, width {config.width:g}", told]]
+    size = f"{weights:,} weights, {config.stem} stem, {encoder.feature_size} features"
+    return [*rows, ("Encoder", f"{config.encoder}, width {config.width:g}", size)]

@@ -14,10 +14,10 @@ import torch
 
 from moco.config import Config
 from moco.data import cache
-from moco.data.splits import carve
-from moco.seed import Source, generator
+from moco.data.splits import make_splits
+from moco.seed import Source, make_generator
 from moco.trainer.trial import METHODS
-from moco.training.loop import Batch, Chance, Training, ahead
+from moco.training.loop import TrainingBatch, EpochGenerators, Training, prefetch
 
 COUNTS = (1, 2, 4, 8)
 GAIN = 1.1  # doubling the trials must make them together faster by this, else the fewer are better: each then ends sooner
@@ -27,17 +27,17 @@ FULL = 0.8  # share of a GPU's memory; evaluation takes more than training
 PATIENCE = 180.0  # seconds until every process must be warm
 
 
-def trials_a_gpu(values: dict[str, Any], cached: Path) -> int:
+def trials_per_gpu(values: dict[str, Any], cached: Path) -> int:
     """The number of COUNTS from which on more trials at once bring little, or do not fit into the GPU's memory.
 
     Args:
         values: the fields of a trial.
         cached: a dataset as `moco.data.prepare` left it.
     """
-    return enough((trials, images_per_second(values, cached, trials)) for trials in COUNTS)
+    return fewest_fast_enough((trials, images_per_second(values, cached, trials)) for trials in COUNTS)
 
 
-def enough(speeds: Iterable[tuple[int, float]]) -> int:
+def fewest_fast_enough(speeds: Iterable[tuple[int, float]]) -> int:
     """Of counts with the speed of so many trials together, the last that brought its gain; what comes after one that did not is not asked for."""
     best, fastest = 1, 0.0
     for count, speed in speeds:
@@ -55,14 +55,14 @@ def images_per_second(
     gate, told = context.Barrier(trials), context.Queue()
     processes = [
         context.Process(
-            target=trial, args=(values, cached, threads, seconds, gate, told), daemon=True
+            target=measure_trial, args=(values, cached, threads, seconds, gate, told), daemon=True
         )
         for _ in range(trials)
     ]
     for process in processes:
         process.start()
     try:
-        found = list(answers(told, processes, time.perf_counter() + PATIENCE + seconds))
+        found = list(collect_answers(told, processes, time.perf_counter() + PATIENCE + seconds))
     finally:
         for process in processes:
             process.terminate()
@@ -71,7 +71,7 @@ def images_per_second(
     return sum(speed for speed, _ in found) if fits else 0.0
 
 
-def answers(
+def collect_answers(
     told: Any, processes: Sequence[BaseProcess], deadline: float
 ) -> Iterator[tuple[float, float]]:
     """What the processes tell, until one of them died without a word or the time is over."""
@@ -85,18 +85,18 @@ def answers(
                     return
 
 
-def trial(
+def measure_trial(
     values: dict[str, Any], cached: Path, threads: int, seconds: float, gate: Barrier, told: Any
 ) -> None:
     """Trains from when all are warm until the time is over; tells its images a second, and the share of the GPU's memory that all of them hold."""
     torch.set_num_threads(threads)
     try:
         config = Config.of(values)
-        dataset = cache.load(cached)
+        dataset = cache.load_dataset(cached)
         run = METHODS[config.method if config.method in METHODS else "supervised"](
-            config, dataset, carve(dataset, config)
+            config, dataset, make_splits(dataset, config)
         )
-        batches = endless(run)
+        batches = endless_batches(run)
 
         def some() -> None:
             for batch, chance in itertools.islice(batches, TOGETHER):
@@ -115,16 +115,16 @@ def trial(
         raise
 
 
-def endless(run: Training) -> Iterator[tuple[Batch, Chance]]:
+def endless_batches(run: Training) -> Iterator[tuple[TrainingBatch, EpochGenerators]]:
     """Epoch after epoch of batches as training makes them: on a GPU ahead of the step."""
     for epoch in itertools.count(1):
-        chance = Chance(
+        chance = EpochGenerators(
             *(
-                generator(run.config.seed, source, epoch)
+                make_generator(run.config.seed, source, epoch)
                 for source in (Source.VIEWS, Source.SHUFFLE)
             )
         )
-        for batch in ahead(run.batches(chance), run.device):
+        for batch in prefetch(run.batches(chance), run.device):
             yield batch, chance
 
 

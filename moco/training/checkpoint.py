@@ -1,4 +1,4 @@
-"""Two generations of one file, each replaced in one step: a reader sees the old or the new one, never half of either."""
+"""Checkpoint files: replaced atomically, with the previous generation kept as a fallback."""
 
 import io
 import os
@@ -8,21 +8,21 @@ from typing import Any
 import torch
 
 
-def save(path: Path, content: dict[str, Any]) -> None:
-    """Writes beside the target, forces it to the disk, then moves it there."""
-    drafted(path, content).replace(path)
+def save_atomically(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file in one step: readers see the old content or the new, never a mixture."""
+    write_draft(path, content).replace(path)
 
 
-def save_next(path: Path, content: dict[str, Any]) -> None:
-    """Saves a new generation; the one before stays as `previous(path)`."""
-    draft = drafted(path, content)
+def save_generation(path: Path, content: dict[str, Any]) -> None:
+    """Save a new generation; the one before it becomes `previous_path(path)`."""
+    draft = write_draft(path, content)
     if path.exists():
-        path.replace(previous(path))
+        path.replace(previous_path(path))
     draft.replace(path)
 
 
-def drafted(path: Path, content: dict[str, Any]) -> Path:
-    """The content in a file beside its target, on the disk."""
+def write_draft(path: Path, content: dict[str, Any]) -> Path:
+    """Write the content to a temporary file beside its target and flush it to the disk."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with open(draft, "wb") as file:
         torch.save(content, file)
@@ -31,19 +31,21 @@ def drafted(path: Path, content: dict[str, Any]) -> Path:
     return draft
 
 
-def previous(path: Path) -> Path:
-    """Where the generation before is."""
+def previous_path(path: Path) -> Path:
+    """The path of the generation before."""
     return path.with_name(f"previous-{path.name}")
 
 
-def load(path: Path) -> dict[str, Any] | None:
-    """The newest generation that is there and whole; None where there is none: the trial then starts again. What is damaged is set aside.
+def load_checkpoint(path: Path) -> dict[str, Any] | None:
+    """The newest intact generation; None if there is none, so that the trial starts again.
+
+    Damaged files are renamed to damaged-*.
 
     Raises:
-        OSError: a file is there but cannot be read now; it is not taken for a damaged one.
+        OSError: a file exists but cannot be read at the moment; it does not count as damaged.
         MemoryError: likewise.
     """
-    for file in (path, previous(path)):
+    for file in (path, previous_path(path)):
         try:
             content = file.read_bytes()
         except FileNotFoundError:
@@ -52,6 +54,6 @@ def load(path: Path) -> dict[str, Any] | None:
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except MemoryError:
             raise
-        except Exception:  # torch meets the bytes of a torn file with nearly any error
+        except Exception:  # a truncated file raises almost any type of exception
             file.replace(file.with_name(f"damaged-{file.name}"))
     return None

@@ -1,4 +1,7 @@
-"""The optimizers by name: torch's own and timm's. A new one is one row here, then one arm in each space that tunes it."""
+"""The optimizers by name: torch's own and timm's.
+
+A new optimizer is one row of OPTIMIZERS, then one arm in each search space that tunes it.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,129 +11,181 @@ from torch import nn, optim
 from moco.config import Config
 
 
-class Row(NamedTuple):
-    """An optimizer and what a reader of a comparison must know of it."""
+class OptimizerSpec(NamedTuple):
+    """How to build an optimizer, and what a comparison must state about it."""
 
-    build: Callable[..., optim.Optimizer]  # of parameter groups and keyword arguments
-    options: Callable[[Config], dict[str, Any]]  # the keyword arguments besides lr and weight_decay
-    default_lr: float  # its library's
-    decay: str  # "L2": added to the gradient; "decoupled": taken off the weight (Loshchilov & Hutter 2019)
-    momentum: str  # what plays its part
-    decays: str = "all"  # which parameters, where `decay_on` is auto: FAIR's MoCo decays all, layer-wise methods only weights
-    vectors: dict[str, Any] = {}  # keyword arguments of their own for biases and batch norm  # noqa: RUF012
-    fused: tuple[
-        str, ...
-    ] = ()  # kinds of device on which the library has one kernel for the whole step, two to three times as fast
+    build: Callable[..., optim.Optimizer]  # from parameter groups and keyword arguments
+    options: Callable[[Config], dict[str, Any]]  # keyword arguments besides lr and weight_decay
+    default_lr: float  # of its library
+    # "L2": added to the gradient; "decoupled": subtracted from the weight (Loshchilov & Hutter
+    # 2019)
+    decay: str
+    momentum: str  # "momentum": SGD's; otherwise what takes its place
+    # parameters that decay where `Config.decay_on` is auto: "all", as in FAIR's MoCo, or "weights"
+    # for layer-wise methods
+    decay_on: str = "all"
+    # further keyword arguments for biases and batch norm
+    vector_options: dict[str, Any] = {}  # noqa: RUF012
+    # device types on which the library computes the whole step in one kernel, 2 to 3 times as fast
+    fused: tuple[str, ...] = ()
 
 
-def from_timm(name: str) -> Callable[..., optim.Optimizer]:
-    """An optimizer of timm, which is imported only where one is asked for."""
+def timm_optimizer(name: str) -> Callable[..., optim.Optimizer]:
+    """A function that builds timm's optimizer of that name; only its call imports timm."""
 
     def build(groups: Any, **options: Any) -> optim.Optimizer:
         try:
             import timm.optim
         except ImportError:
             raise ValueError(
-                f"optimizer {name.lower()} needs timm, which is not installed here: pip install timm"
+                f"optimizer {name.lower()} needs timm, which is not installed here: "
+                "pip install timm"
             ) from None
         return getattr(timm.optim, name)(groups, **options)
 
     return build
 
 
-def with_momentum(config: Config) -> dict[str, Any]:
-    """The one option of the methods that take SGD's momentum."""
+def momentum_option(config: Config) -> dict[str, Any]:
+    """The option of methods with SGD's momentum."""
     return {"momentum": config.momentum}
 
 
-def nothing(config: Config) -> dict[str, Any]:
-    """No option but the library's defaults."""
+def no_options(config: Config) -> dict[str, Any]:
+    """No option: the library's defaults."""
     return {}
 
 
 OPTIMIZERS = {
-    "sgd": Row(optim.SGD, with_momentum, 1e-3, "L2", "momentum", fused=("cpu", "cuda")),
-    "nesterov": Row(
+    "sgd": OptimizerSpec(
         optim.SGD,
-        lambda c: {"momentum": c.momentum, "nesterov": True},
-        1e-3,
-        "L2",
-        "momentum",
+        momentum_option,
+        default_lr=1e-3,
+        decay="L2",
+        momentum="momentum",
         fused=("cpu", "cuda"),
     ),
-    "adam": Row(optim.Adam, nothing, 1e-3, "L2", "β₁ 0.9", fused=("cpu", "cuda")),
-    "adamw": Row(optim.AdamW, nothing, 1e-3, "decoupled", "β₁ 0.9", fused=("cpu", "cuda")),
-    "nadam": Row(optim.NAdam, nothing, 2e-3, "L2", "β₁ 0.9"),
-    "nadamw": Row(
-        optim.NAdam, lambda c: {"decoupled_weight_decay": True}, 2e-3, "decoupled", "β₁ 0.9"
+    "nesterov": OptimizerSpec(
+        optim.SGD,
+        lambda config: {"momentum": config.momentum, "nesterov": True},
+        default_lr=1e-3,
+        decay="L2",
+        momentum="momentum",
+        fused=("cpu", "cuda"),
     ),
-    "radam": Row(optim.RAdam, nothing, 1e-3, "L2", "β₁ 0.9"),
-    "radamw": Row(
-        optim.RAdam, lambda c: {"decoupled_weight_decay": True}, 1e-3, "decoupled", "β₁ 0.9"
+    "adam": OptimizerSpec(
+        optim.Adam,
+        no_options,
+        default_lr=1e-3,
+        decay="L2",
+        momentum="β₁ 0.9",
+        fused=("cpu", "cuda"),
     ),
-    "adamax": Row(optim.Adamax, nothing, 2e-3, "L2", "β₁ 0.9"),
-    "adagrad": Row(optim.Adagrad, nothing, 1e-2, "L2", "none", fused=("cpu",)),
-    "adadelta": Row(optim.Adadelta, nothing, 1.0, "L2", "none"),
-    "adafactor": Row(optim.Adafactor, nothing, 1e-2, "decoupled", "none"),
-    "rmsprop": Row(optim.RMSprop, with_momentum, 1e-2, "L2", "momentum"),
+    "adamw": OptimizerSpec(
+        optim.AdamW,
+        no_options,
+        default_lr=1e-3,
+        decay="decoupled",
+        momentum="β₁ 0.9",
+        fused=("cpu", "cuda"),
+    ),
+    "nadam": OptimizerSpec(optim.NAdam, no_options, default_lr=2e-3, decay="L2", momentum="β₁ 0.9"),
+    "nadamw": OptimizerSpec(
+        optim.NAdam,
+        lambda config: {"decoupled_weight_decay": True},
+        default_lr=2e-3,
+        decay="decoupled",
+        momentum="β₁ 0.9",
+    ),
+    "radam": OptimizerSpec(optim.RAdam, no_options, default_lr=1e-3, decay="L2", momentum="β₁ 0.9"),
+    "radamw": OptimizerSpec(
+        optim.RAdam,
+        lambda config: {"decoupled_weight_decay": True},
+        default_lr=1e-3,
+        decay="decoupled",
+        momentum="β₁ 0.9",
+    ),
+    "adamax": OptimizerSpec(
+        optim.Adamax, no_options, default_lr=2e-3, decay="L2", momentum="β₁ 0.9"
+    ),
+    "adagrad": OptimizerSpec(
+        optim.Adagrad, no_options, default_lr=1e-2, decay="L2", momentum="none", fused=("cpu",)
+    ),
+    "adadelta": OptimizerSpec(
+        optim.Adadelta, no_options, default_lr=1.0, decay="L2", momentum="none"
+    ),
+    "adafactor": OptimizerSpec(
+        optim.Adafactor, no_options, default_lr=1e-2, decay="decoupled", momentum="none"
+    ),
+    "rmsprop": OptimizerSpec(
+        optim.RMSprop, momentum_option, default_lr=1e-2, decay="L2", momentum="momentum"
+    ),
     # You et al. 2017, trust coefficient 0.001; vectors take SGD's step, as in MoCo v3
-    "lars": Row(
-        from_timm("Lars"),
-        lambda c: {**with_momentum(c), "always_adapt": True},
-        1.0,
-        "L2",
-        "momentum",
-        "weights",
-        {"always_adapt": False},
+    "lars": OptimizerSpec(
+        timm_optimizer("Lars"),
+        lambda config: {"momentum": config.momentum, "always_adapt": True},
+        default_lr=1.0,
+        decay="L2",
+        momentum="momentum",
+        decay_on="weights",
+        vector_options={"always_adapt": False},
     ),
-    # You et al. 2020, with the gradient clipped to norm 1 as in NVIDIA's
-    "lamb": Row(
-        from_timm("Lamb"),
-        lambda c: {"decoupled_decay": True},
-        1e-3,
-        "decoupled",
-        "β₁ 0.9",
-        "weights",
+    # You et al. 2020, the gradient clipped to norm 1 as in NVIDIA's implementation
+    "lamb": OptimizerSpec(
+        timm_optimizer("Lamb"),
+        lambda config: {"decoupled_decay": True},
+        default_lr=1e-3,
+        decay="decoupled",
+        momentum="β₁ 0.9",
+        decay_on="weights",
     ),
     # Chen et al. 2023
-    "lion": Row(from_timm("Lion"), nothing, 1e-4, "decoupled", "β₁ 0.9"),
-    # Jordan 2024: a convolution's weights as one matrix a layer, updates scaled to AdamW's (Liu et al. 2025); vectors are AdamW's own
-    "muon": Row(
-        from_timm("Muon"),
-        with_momentum,
-        2e-2,
-        "decoupled",
-        "momentum; β₁ 0.9 for vectors",
-        "weights",
-        {"use_fallback": True},
+    "lion": OptimizerSpec(
+        timm_optimizer("Lion"), no_options, default_lr=1e-4, decay="decoupled", momentum="β₁ 0.9"
+    ),
+    # Jordan 2024: the weights of a convolution as one matrix a layer, updates scaled to AdamW's
+    # (Liu et al. 2025); vectors take AdamW's step
+    "muon": OptimizerSpec(
+        timm_optimizer("Muon"),
+        momentum_option,
+        default_lr=2e-2,
+        decay="decoupled",
+        momentum="momentum; β₁ 0.9 for vectors",
+        decay_on="weights",
+        vector_options={"use_fallback": True},
     ),
 }
 
 
 def build_optimizer(config: Config, model: nn.Module) -> optim.Optimizer:
-    """The config's optimizer over all parameters of a model, each in exactly one group: weights (two or more dimensions), then vectors.
+    """The config's optimizer over all parameters of a model.
+
+    Two parameter groups: weights, with two or more dimensions, then vectors.
 
     Raises:
-        ValueError: no row has that name, or its library is not installed.
+        ValueError: no optimizer has that name, its library is not installed, or it refuses a field.
     """
-    row = row_of(config.optimizer)
+    spec = optimizer_spec(config.optimizer)
     weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    decay = {"weight_decay": config.weight_decay if decay_on(config) == "all" else 0.0}
-    groups = [{"params": weights}, {"params": vectors, **decay, **row.vectors}]
-    fused = {"fused": True} if next(model.parameters()).device.type in row.fused else {}
+    vector_decay = config.weight_decay if decayed_parameters(config) == "all" else 0.0
+    groups = [
+        {"params": weights},
+        {"params": vectors, "weight_decay": vector_decay, **spec.vector_options},
+    ]
+    options = spec.options(config)
+    if next(model.parameters()).device.type in spec.fused:
+        options = {**options, "fused": True}
     try:
-        return row.build(
-            groups, lr=config.lr, weight_decay=config.weight_decay, **row.options(config), **fused
-        )
+        return spec.build(groups, lr=config.lr, weight_decay=config.weight_decay, **options)
     except ValueError as error:
         raise ValueError(
             f"optimizer {config.optimizer} does not take these fields: {error}"
         ) from None
 
 
-def row_of(name: str) -> Row:
-    """The row of that name.
+def optimizer_spec(name: str) -> OptimizerSpec:
+    """The row of OPTIMIZERS with that name.
 
     Raises:
         ValueError: there is none.
@@ -140,6 +195,8 @@ def row_of(name: str) -> Row:
     return OPTIMIZERS[name]
 
 
-def decay_on(config: Config) -> str:
-    """Which parameters decay: all, or weights."""
-    return config.decay_on if config.decay_on != "auto" else row_of(config.optimizer).decays
+def decayed_parameters(config: Config) -> str:
+    """Which parameters decay: "all", or "weights"."""
+    if config.decay_on != "auto":
+        return config.decay_on
+    return optimizer_spec(config.optimizer).decay_on

@@ -1,4 +1,4 @@
-"""Training on labels: the ceiling of an encoder from scratch or from pretrained weights, and fine-tuning after a probe."""
+"""Training on labels: the ceiling of an encoder, and fine-tuning after the probe."""
 
 import math
 from dataclasses import replace
@@ -10,29 +10,35 @@ from torch.nn import functional as F
 
 from moco.config import Config
 from moco.data.dataset import Dataset, Split
-from moco.data.preprocessing import seen_size
-from moco.device import passes, pick_device, pick_precision
+from moco.data.preprocessing import input_size
+from moco.device import autocast, pick_device, pick_precision
 from moco.model.encoder import Encoder, build_encoder
-from moco.model.features import extract
+from moco.model.features import extract_features
 from moco.seed import Source, derived_seed, seed_weights
-from moco.training.loop import Batch, Chance, Epoch, Training, gradient_norm
+from moco.training.loop import (
+    EpochGenerators,
+    EpochResult,
+    Training,
+    TrainingBatch,
+    gradient_norm,
+)
 
 
-class EpochMetrics(NamedTuple):
-    """One epoch of training on labels."""
+class SupervisedMetrics(NamedTuple):
+    """The metrics of one epoch of training on labels."""
 
     epoch: int  # counted from 1
     step: int  # optimizer steps so far
-    loss: float  # cross-entropy, mean over the epoch's steps, nats; chance is ln(classes)
-    lr: float  # of the epoch's last step
+    loss: float  # cross-entropy, mean over the steps, nats; guessing gives ln(classes)
+    lr: float  # of the last step
     training_accuracy: float  # over the epoch's views
     gradient_norm: float  # of the last step
-    images_per_second: float  # over all workers, views included
+    images_per_second: float  # over all workers, augmentation included
     seconds: float
 
 
 class Classifier(nn.Module):
-    """An encoder's backbone with one linear layer to the classes; the projection head is idle."""
+    """An encoder's features and one linear layer; the projection head is not used."""
 
     def __init__(self, encoder: Encoder, classes: int) -> None:
         super().__init__()
@@ -44,8 +50,8 @@ class Classifier(nn.Module):
         return self.linear(self.encoder.features(images))
 
 
-class Supervised(Training):
-    """Backbone and classifier learn the labels by cross-entropy."""
+class SupervisedTraining(Training):
+    """Training of backbone, attention and classifier by cross-entropy."""
 
     def __init__(self, config: Config, dataset: Dataset, train: Split, encoder: Encoder) -> None:
         seed_weights(config.seed, Source.CLASSIFIER)
@@ -57,14 +63,14 @@ class Supervised(Training):
             config,
             dataset,
             train.images,
-            self.classifier,
-            nn.ModuleList([encoder.backbone, encoder.attention, self.classifier.linear]),
+            model=self.classifier,
+            trained=nn.ModuleList([encoder.backbone, encoder.attention, self.classifier.linear]),
         )
-        self.precision = pick_precision(config, self.device, seen_size(config, train.images))
+        self.precision = pick_precision(config, self.device, input_size(config, train.images))
 
-    def forward(self, batch: Batch, chance: Chance) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: TrainingBatch, generators: EpochGenerators) -> tuple[Tensor, Tensor]:
         labels, (view,) = self.labels[batch.images_N], batch.views
-        with passes(self.device, self.precision):
+        with autocast(self.device, self.precision):
             logits = self.classifier(view)
         loss = F.cross_entropy(logits.float(), labels)
         return loss, torch.stack([loss, (logits.argmax(1) == labels).float().mean()])
@@ -73,51 +79,73 @@ class Supervised(Training):
     def encoder(self) -> Encoder:
         return self.classifier.encoder
 
-    def run_epoch(self) -> Epoch:
-        (loss, accuracy), lr, seconds, speed = self.train_epoch()
-        metrics = EpochMetrics(
-            self.epoch,
-            self.step,
-            loss,
-            lr,
-            accuracy,
-            float(gradient_norm(self.parameters)),
-            speed,
-            seconds,
+    def run_epoch(self) -> EpochResult:
+        summary = self.train_epoch()
+        loss, accuracy = summary.means
+        metrics = SupervisedMetrics(
+            epoch=self.epoch,
+            step=self.step,
+            loss=loss,
+            lr=summary.lr,
+            training_accuracy=accuracy,
+            gradient_norm=float(gradient_norm(self.parameters)),
+            images_per_second=summary.images_per_second,
+            seconds=summary.seconds,
         )
-        return Epoch(metrics, self.encoder, self.state())
+        return EpochResult(metrics=metrics, encoder=self.encoder, state=self.state_dict())
 
 
-def supervised(config: Config, dataset: Dataset, train: Split) -> Supervised:
-    """Training as the config says, from random weights or those of its file."""
-    return Supervised(config, dataset, train, build_encoder(plain(config), train.images.shape[1]))
+def build_supervised_training(config: Config, dataset: Dataset, train: Split) -> SupervisedTraining:
+    """Training of a new encoder, from random weights or those of the config's file."""
+    encoder = build_encoder(with_plain_batch_norm(config), train.images.shape[1])
+    return SupervisedTraining(config, dataset, train=train, encoder=encoder)
 
 
-def finetuning(config: Config, dataset: Dataset, train: Split, encoder: Encoder) -> Supervised:
-    """A copy of the encoder, to be trained on labels as a whole: SGD with momentum 0.9, no weight decay, cosine, crops and flips."""
-    seed = derived_seed(config.seed, Source.FINETUNE) % 2**31
+def build_finetuning(
+    config: Config, dataset: Dataset, train: Split, encoder: Encoder
+) -> SupervisedTraining:
+    """Training of a copy of the encoder on labels, all layers.
+
+    SGD with momentum 0.9, without weight decay, cosine schedule, crops and flips.
+    """
     config = replace(
-        plain(config), method="supervised", views="auto", views_blur="auto", epochs=config.finetune_epochs, lr=config.finetune_lr, optimizer="sgd",
-        momentum=0.9, weight_decay=0.0, schedule="cosine", warmup_epochs=0.0, weights="", seed=seed,
-    )  # fmt: skip
+        with_plain_batch_norm(config),
+        method="supervised",
+        views="auto",
+        views_blur="auto",
+        epochs=config.finetune_epochs,
+        lr=config.finetune_lr,
+        optimizer="sgd",
+        momentum=0.9,
+        weight_decay=0.0,
+        schedule="cosine",
+        warmup_epochs=0.0,
+        weights="",
+        seed=derived_seed(config.seed, Source.FINETUNE) % 2**31,
+    )
     copy = Encoder(config, train.images.shape[1])
     copy.load_state_dict(encoder.state_dict())
-    return Supervised(config, dataset, train, copy)
+    return SupervisedTraining(config, dataset, train=train, encoder=copy)
 
 
-def plain(config: Config) -> Config:
-    """The config with batch norm over a worker's batch: there are no keys to shuffle."""
+def with_plain_batch_norm(config: Config) -> Config:
+    """The config with batch norm over a worker's whole batch, since there are no keys to shuffle.
+
+    Synchronised batch norm stays.
+    """
     return config if config.batch_norm == "sync" else replace(config, batch_norm="plain")
 
 
 @torch.no_grad()
-def accuracy(classifier: Classifier, split: Split, dataset: Dataset, config: Config) -> float:
-    """Share of a split's images, in [0, 1], that the classifier names rightly, as they are, without views; NaN where it diverged."""
-    logits = classifier.linear(
-        extract(classifier.encoder, split, dataset, config).features_ND
-    ).cpu()
-    return (
-        float((logits.argmax(1) == split.labels).double().mean())
-        if logits.isfinite().all()
-        else math.nan
-    )
+def classifier_accuracy(
+    classifier: Classifier, split: Split, dataset: Dataset, config: Config
+) -> float:
+    """Share of a split's images that are classified correctly, in [0, 1]; NaN if it diverged.
+
+    The images are not augmented.
+    """
+    features = extract_features(classifier.encoder, split, dataset, config).features_ND
+    logits = classifier.linear(features).cpu()
+    if not logits.isfinite().all():
+        return math.nan
+    return float((logits.argmax(1) == split.labels).double().mean())

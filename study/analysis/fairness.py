@@ -1,19 +1,18 @@
 """The fairness ledger: whether every arm had the same chance, counted from the records."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from study.analysis.gates import collapsed, edge_distance, of_stage
+from study.analysis.arm_records import ArmRecords
+from study.analysis.gates import edge_distance, is_collapsed
 from study.design.plan import Plan
 from study.design.record import Record
-from study.design.stages import EDGE, Records, chosen_point
-from study.text import joined, short
+from study.design.stages import EDGE
+from study.text import format_short, join_words
 
-READ_BY: dict[str, tuple[str, ...]] = {
-    "frozen": (),
-    "supervised": ("schedule", "batch_size"),
-}  # by method, of the fields that the ledger shows
+DASH = "–"  # of an arm that has no such thing
 
 
 class LedgerRow(NamedTuple):
@@ -23,227 +22,182 @@ class LedgerRow(NamedTuple):
     item: str
     cells: tuple[str, ...]  # by arm
     verdict: str  # the last column
-    differs: bool  # whether the reader must weigh it
+    differs: bool = False  # whether the reader must weigh it
     must_be_equal: bool = False  # whether a difference makes the comparison unfair
 
 
-def fairness(plan: Plan, records: Records) -> list[LedgerRow]:
-    """Whether every arm had the same chance, counted from the records."""
-    rows = [counted(plan, records, "Final seeds", "final")]
-    if any(arm.search for arm in plan.running):
-        searched, confirmed = (
-            counted(plan, records, label, stage)
-            for label, stage in (
-                ("Search trials, quasi-random", "search"),
-                ("Confirm runs", "confirm"),
-            )
-        )
-        added = tuple(str(len(of_stage(records, arm.name, "added"))) for arm in plan.running)
-        allowed = f"Points added at an edge, {plan.sizes.added_trials} allowed"
-        rows = [
-            searched,
-            LedgerRow("Budget", allowed, added, "same allowance", False),
-            confirmed,
-            *rows,
-        ]
-    for label, key in (("Epochs a run", "epoch"), ("Steps a run", "step")):
-        cells = tuple(
-            spread([r.curve[-1].get(key) for r in of_stage(records, arm.name, "final") if r.curve])
-            for arm in plan.running
-        )
-        rows.append(equal_row("Budget", label, cells))
-    speed = [median_step_seconds(of_stage(records, arm.name, "final")) for arm in plan.running]
-    known = [value for value in speed if value > 0]
-    gap = (max(known) / min(known) - 1) if known else 0.0
-    rows.append(
-        LedgerRow(
-            "Budget",
-            "Seconds a step, median",
-            tuple(f"{s:.3f}" if s > 0 else "–" for s in speed),
-            f"within {100 * gap:.0f} %" if known else "–",
-            gap > 0.25,
-        )
-    )
-    rows += tuning_rows(plan, records) + fixed_rows(plan) + failure_rows(plan, records)
-    return rows
+def fairness_rows(results: ArmRecords) -> list[LedgerRow]:
+    """All rows of the ledger."""
+    plan = results.plan
+    return [
+        *budget_rows(results),
+        *(tuning_rows(results) if plan.tunes else ()),
+        *fixed_rows(plan),
+        *failure_rows(results),
+    ]
 
 
 def fairness_title(plan: Plan, rows: list[LedgerRow]) -> str:
     """Whether the budgets were equal, and for whom."""
-    unequal = [row.item for row in rows if row.must_be_equal and row.differs]
-    if unequal:
-        return f"Not every {plan.scientific} had the same budget: {', '.join(unequal)}"
-    if any(arm.search for arm in plan.running):
+    every = f"very {plan.space.scientific}"
+    if unequal := [row.item for row in rows if row.must_be_equal and row.differs]:
+        return f"Not e{every} had the same budget: {', '.join(unequal)}"
+    if plan.tunes:
         tuned = "" if all(arm.search for arm in plan.running) else " that is tuned"
-        return (
-            f"Every {plan.scientific}{tuned} had the same trials, epochs, seeds and width of search"
-        )
+        return f"E{every}{tuned} had the same trials, epochs, seeds and width of search"
     cells = next((row.cells for row in rows if row.item == "Epochs a run"), ())
-    untrained = (
-        [arm.title for arm, cell in zip(plan.running, cells, strict=False) if cell == "–"]
-        if set(cells) != {"–"}
-        else []
-    )
-    if untrained:
-        return f"Every {plan.scientific} had the same seeds, and all but {joined(untrained)} the same epochs"
-    return f"Every {plan.scientific} had the same epochs and seeds"
+    pairs = zip(plan.running, cells, strict=False)
+    untrained = [arm.title for arm, cell in pairs if cell == DASH]
+    if untrained and set(cells) != {DASH}:
+        return f"E{every} had the same seeds, and all but {join_words(untrained)} the same epochs"
+    return f"E{every} had the same epochs and seeds"
 
 
-def counted(plan: Plan, records: Records, label: str, stage: str) -> LedgerRow:
+def budget_rows(results: ArmRecords) -> list[LedgerRow]:
+    """Trials, epochs, steps and seconds."""
+    plan = results.plan
+    rows = []
+    if plan.tunes:
+        added = tuple(str(len(results.runs(arm.name, "added"))) for arm in plan.running)
+        allowed = f"Points added at an edge, {plan.sizes.added_trials} allowed"
+        rows = [
+            runs_row(results, "Search trials, quasi-random", "search"),
+            LedgerRow("Budget", allowed, added, "same allowance"),
+            runs_row(results, "Confirm runs", "confirm"),
+        ]
+    rows.append(runs_row(results, "Final seeds", "final"))
+    finals = [results.runs(arm.name, "final") for arm in plan.running]
+    for item, key in (("Epochs a run", "epoch"), ("Steps a run", "step")):
+        ends = ([run.curve[-1].get(key) for run in runs if run.curve] for runs in finals)
+        rows.append(equal_row("Budget", item, map(value_range, ends)))
+    seconds = [median_step_seconds(runs) for runs in finals]
+    measured = [value for value in seconds if value > 0]
+    gap = max(measured) / min(measured) - 1 if measured else 0.0
+    cells = tuple(f"{value:.3f}" if value > 0 else DASH for value in seconds)
+    verdict = f"within {100 * gap:.0f} %" if measured else DASH
+    return [*rows, LedgerRow("Budget", "Seconds a step, median", cells, verdict, gap > 0.25)]
+
+
+def runs_row(results: ArmRecords, item: str, stage: str) -> LedgerRow:
     """How many runs of a stage each arm has."""
     counts = (
-        str(len(of_stage(records, arm.name, stage))) if stage == "final" or arm.search else "–"
-        for arm in plan.running
+        str(len(results.runs(arm.name, stage))) if stage == "final" or arm.search else DASH
+        for arm in results.plan.running
     )
-    return equal_row("Budget", label, tuple(counts))
+    return equal_row("Budget", item, counts)
 
 
-def equal_row(group: str, item: str, cells: tuple[str, ...]) -> LedgerRow:
+def equal_row(group: str, item: str, cells: Iterable[str]) -> LedgerRow:
     """A row whose cells ought to be equal; a dash is of an arm that has no such thing."""
-    same = len(set(cells) - {"–"}) <= 1
-    word = "equal where there is one" if "–" in cells else "equal"
+    cells = tuple(cells)
+    differs = len(set(cells) - {DASH}) > 1
+    equal = "equal where there is one" if DASH in cells else "equal"
     return LedgerRow(
         group,
         item,
         cells,
-        word if same else "differs",
-        not same,
+        verdict="differs" if differs else equal,
+        differs=differs,
         must_be_equal=group in ("Budget", "Tuning"),
     )
 
 
-def spread(values: list[Any]) -> str:
+def value_range(values: list[Any]) -> str:
     """One value, or the range of several."""
-    found = sorted({value for value in values if value is not None})
-    return (
-        "–"
-        if not found
-        else f"{found[0]:,}"
-        if len(found) == 1
-        else f"{found[0]:,} to {found[-1]:,}"
-    )
+    known = sorted({value for value in values if value is not None})
+    if not known:
+        return DASH
+    return f"{known[0]:,}" if len(known) == 1 else f"{known[0]:,} to {known[-1]:,}"
 
 
 def median_step_seconds(runs: list[Record]) -> float:
     """Seconds a step without each run's first epoch; 0 where nothing is known."""
-    found = []
-    for run in runs:
-        for before, row in zip(run.curve, run.curve[1:], strict=False):
-            if "seconds" in row and "step" in row:
-                found.append(row["seconds"] / max(1, row["step"] - before["step"]))
-    return float(np.median(found)) if found else 0.0
-
-
-def tuning_rows(plan: Plan, records: Records) -> list[LedgerRow]:
-    """What was searched, over how many decades, and how far from an edge the choice lies."""
-    arms = plan.running
-    if not any(arm.search for arm in arms):
-        return []
-    rows = [
-        equal_row(
-            "Tuning", "Dimensions searched", tuple(str(len(arm.search) or "–") for arm in arms)
-        )
+    seconds = [
+        row["seconds"] / max(1, row["step"] - before["step"])
+        for run in runs
+        for before, row in zip(run.curve, run.curve[1:], strict=False)
+        if "seconds" in row and "step" in row
     ]
+    return float(np.median(seconds)) if seconds else 0.0
+
+
+def tuning_rows(results: ArmRecords) -> list[LedgerRow]:
+    """What was searched, over how many decades, and how far from an edge the choice lies."""
+    arms = results.plan.running
+    rows = [equal_row("Tuning", "Dimensions searched", (str(len(a.search) or DASH) for a in arms))]
+    points = [results.chosen_point(arm) or {} for arm in arms]
     for name in dict.fromkeys(key for arm in arms for key in arm.search):
         spans = [arm.search.get(name) for arm in arms]
-        rows.append(
-            LedgerRow(
-                "Tuning",
-                f"{name}, range",
-                tuple(f"{short(s.low)} to {short(s.high)}" if s else "–" for s in spans),
-                "its own",
-                False,
-            )
-        )
-        rows.append(
-            equal_row(
-                "Tuning", f"{name}, decades", tuple(f"{s.decades:.1f}" if s else "–" for s in spans)
-            )
-        )
-        points = [chosen_point(plan, arm, records) for arm in arms]
-        rows.append(
-            LedgerRow(
-                "Tuning",
-                f"{name}, chosen",
-                tuple(short(p[name]) if p and name in p else "–" for p in points),
-                "its own",
-                False,
-            )
-        )
-    gaps = [edge_distance(plan, arm.name, records) if arm.search else None for arm in arms]
+        ranges = (f"{format_short(s.low)} to {format_short(s.high)}" if s else DASH for s in spans)
+        decades = (f"{span.decades:.1f}" if span else DASH for span in spans)
+        chosen = (format_short(point[name]) if name in point else DASH for point in points)
+        rows += [
+            LedgerRow("Tuning", f"{name}, range", tuple(ranges), "its own"),
+            equal_row("Tuning", f"{name}, decades", decades),
+            LedgerRow("Tuning", f"{name}, chosen", tuple(chosen), "its own"),
+        ]
+    edges = [edge_distance(results, arm.name) if arm.search else None for arm in arms]
     needed = sorted({f"{EDGE * span.decades:.2g}" for arm in arms for span in arm.search.values()})
-    told = f"{' to '.join([needed[0], needed[-1]][: len(needed)])} needed"
-    rows.append(
-        LedgerRow(
-            "Tuning",
-            "Decades to the nearest edge",
-            tuple(f"{gap[0]:.1f}" if gap else "–" for gap in gaps),
-            told,
-            False,
-        )
-    )
-    return rows
+    ends = needed if len(needed) == 1 else [needed[0], needed[-1]]
+    cells = tuple(f"{edge.decades:.1f}" if edge else DASH for edge in edges)
+    words = f"{' to '.join(ends)} needed"
+    return [*rows, LedgerRow("Tuning", "Decades to the nearest edge", cells, words)]
 
 
 def fixed_rows(plan: Plan) -> list[LedgerRow]:
     """What is the same for all, and where arms differ by nature."""
+    configs = [{**plan.config(arm, "final", point={})} for arm in plan.running]
     rows = []
     for item in dict.fromkeys(key for arm in plan.running for key in arm.ledger):
         cells = (
-            arm.ledger.get(item, "–").format(**{**plan.base, **plan.stages["final"], **arm.values})
-            for arm in plan.running
+            arm.ledger.get(item, DASH).format(**config)
+            for arm, config in zip(plan.running, configs, strict=True)
         )
-        rows.append(equal_row("Fixed", item, tuple(cells)))
-    fields = {**plan.base, **plan.stages["final"]}
-    for name in ("schedule", "batch_size", "queue_size", "temperature", "key_momentum"):
-        if name in fields:
-            told = tuple(fixed_cell(name, {**fields, **arm.values}) for arm in plan.running)
-            rows.append(equal_row("Fixed", name.replace("_", " ").capitalize(), told))
-    return rows
-
-
-def fixed_cell(name: str, fields: dict[str, Any]) -> str:
-    """A field of an arm; a dash where its method does not read it."""
-    if name not in READ_BY.get(fields.get("method", ""), (name,)):
-        return "–"
-    return f"{fields[name]:,}" if isinstance(fields[name], int) else str(fields[name])
-
-
-def failure_rows(plan: Plan, records: Records) -> list[LedgerRow]:
-    """Diverged and collapsed runs."""
-    every = {arm.name: [r for r in records.values() if r.arm == arm.name] for arm in plan.running}
-    diverged = tuple(
-        str(sum(r.status == "diverged" for r in every[arm.name])) for arm in plan.running
-    )
-    rows = [
-        LedgerRow(
-            "Failures", "Diverged, of all runs", diverged, "in no mean", len(set(diverged)) > 1
-        )
-    ]
-    for stage, label in (
-        ("final", "Collapsed, of the final runs"),
-        ("replica", f"Collapsed, of those at {plan.replica.shown}"),
-    ):
-        if stage == "replica" and not any(arm.in_report for arm in plan.running):
-            continue
-        cells = tuple(
-            str(sum(collapsed(plan, r) for r in of_stage(records, arm.name, stage)))
-            if of_stage(records, arm.name, stage)
-            else "not run"
-            for arm in plan.running
-        )
-        numbers = {cell for cell in cells if cell != "not run"}
-        rows.append(
-            LedgerRow(
-                "Failures",
-                label,
-                cells,
-                "equal"
-                if len(numbers) < 2
-                else "replica only"
-                if stage == "replica"
-                else "differs",
-                len(numbers) > 1 and stage == "final",
+        rows.append(equal_row("Fixed", item, cells))
+    for field in plan.words.fixed:
+        if all(field.name in config for config in configs):
+            title = plan.words.title(field.name).capitalize()
+            rows.append(
+                equal_row("Fixed", title, (fixed_cell(plan, field.name, c) for c in configs))
             )
-        )
     return rows
+
+
+def fixed_cell(plan: Plan, name: str, config: dict[str, Any]) -> str:
+    """A field of an arm; a dash where its training does not read it."""
+    if not plan.words.reads(name, config):
+        return DASH
+    return f"{config[name]:,}" if isinstance(config[name], int) else str(config[name])
+
+
+def failure_rows(results: ArmRecords) -> list[LedgerRow]:
+    """Diverged and collapsed runs."""
+    plan = results.plan
+    diverged = [
+        sum(run.status == "diverged" for run in results.by_arm if run.arm == arm.name)
+        for arm in plan.running
+    ]
+    cells = tuple(map(str, diverged))
+    rows = [
+        LedgerRow("Failures", "Diverged, of all runs", cells, "in no mean", len(set(cells)) > 1)
+    ]
+    if plan.space.collapse is None:
+        return rows
+    rows.append(collapse_row(results, "final", "Collapsed, of the final runs"))
+    if any(arm.in_report for arm in plan.running) and plan.sizes.replica_seeds:
+        shown = plan.space.replica.shown
+        rows.append(collapse_row(results, "replica", f"Collapsed, of those at {shown}"))
+    return rows
+
+
+def collapse_row(results: ArmRecords, stage: str, item: str) -> LedgerRow:
+    """How many runs of a stage collapsed."""
+    by_arm = [results.runs(arm.name, stage) for arm in results.plan.running]
+    cells = tuple(
+        str(sum(is_collapsed(results.plan, run) for run in runs)) if runs else "not run"
+        for runs in by_arm
+    )
+    differs = len(set(cells) - {"not run"}) > 1
+    unequal = "replica only" if stage == "replica" else "differs"
+    verdict = unequal if differs else "equal"
+    return LedgerRow("Failures", item, cells, verdict, differs and stage == "final")

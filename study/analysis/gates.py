@@ -1,25 +1,29 @@
-"""Gates: what must hold before a number may decide a claim. Each is counted from the records, not from the plan."""
+"""Gates: what must hold before a number may decide a claim. Each is counted from the records."""
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from enum import StrEnum
+from typing import NamedTuple
 
-from study.design.plan import Plan, absent_words, tuned
+from study.analysis.arm_records import ArmRecords
+from study.design.make_plan import absent_sentences
+from study.design.plan import Plan
 from study.design.record import Record
 from study.design.space import Claim
-from study.design.stages import EDGE, Records, chosen_point, to_explore
-from study.text import joined
+from study.design.stages import EDGE, remaining_search_trials
+from study.text import join_words
 
 MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
+SELECTING = ("search", "added", "confirm")  # stages in which points are chosen
 
 
-def least_seeds(plan: Plan, stage: str) -> int:
-    """Seeds below which the sign-flip p, 2 / 2^n at least, cannot reach the error rate of a test."""
-    return next(
-        n
-        for n in range(MIN_SEEDS, 64)
-        if 2 / 2**n <= 0.05 / (plan.looks if stage == "final" else 1)
-    )
+class Cause(StrEnum):
+    """What a gate asks for that is more than its name says."""
+
+    NONE = ""
+    ABSENT = "absent"  # an arm cannot be run here
+    UNFINISHED = "unfinished"  # the study has not ended
+    COLLAPSED = "collapsed"  # runs collapsed and are kept
 
 
 class Gate(NamedTuple):
@@ -28,315 +32,268 @@ class Gate(NamedTuple):
     name: str
     state: str  # passed, failed, or unknown: the source does not say
     reason: str
+    cause: Cause = Cause.NONE
+    detail: str = ""  # the part of the reason that names the cause
 
 
-def of_stage(records: Records, arm: str, stage: str) -> list[Record]:
-    """An arm's final records of a stage, by seed."""
-    return sorted(
-        (record for record in records.values() if record.arm == arm and record.stage == stage),
-        key=lambda record: record.seed,
-    )
+def passed(name: str, reason: str, cause: Cause = Cause.NONE, detail: str = "") -> Gate:
+    """A gate that holds."""
+    return Gate(name, "passed", reason, cause, detail)
 
 
-def gates_of(plan: Plan, claim: Claim, records: Records) -> list[Gate]:
+def failed(name: str, reason: str, cause: Cause = Cause.NONE) -> Gate:
+    """A gate that does not hold."""
+    return Gate(name, "failed", reason, cause)
+
+
+def min_seeds(plan: Plan, stage: str) -> int:
+    """Seeds below which the sign-flip p, 2 / 2^n at least, cannot reach a test's error rate."""
+    alpha = 0.05 / (plan.interim_analyses if stage == "final" else 1)
+    return next(n for n in range(MIN_SEEDS, 64) if 2 / 2**n <= alpha)
+
+
+def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:
     """The gates of a claim, in the order in which a reader asks."""
-    if lacking := {
-        name: why.partition(":")[0]
-        for name in (claim.better, claim.than)
-        if (why := plan.why_absent(name))
-    }:
-        return [
-            Gate(
-                "Needs",
-                "failed",
-                "; ".join(line.removesuffix(".") for line in absent_words(plan, lacking)),
-            )
-        ]
+    plan, pair = results.plan, (claim.better, claim.than)
+    reasons = {name: why for name in pair if (why := plan.why_absent(name))}
+    if reasons:
+        short = {name: why.partition(":")[0] for name, why in reasons.items()}
+        lines = (line.removesuffix(".") for line in absent_sentences(plan.space, short))
+        return [failed("Needs", "; ".join(lines), Cause.ABSENT)]
     if claim.role == "published":
         return published_gates(plan, claim)
-    seeds, task, stability = (
-        seeds_gate(plan, claim, records),
-        task_gate(plan, claim, records),
-        stability_gate(plan, claim, records),
-    )
+    seeds, task = seeds_gate(results, claim), task_gate(results, claim)
+    stability = stability_gate(results, claim)
     if claim.stage == "replica":
         return [seeds, task, stability]
-    if plan.explore:
-        return [search_gate(plan, records), seeds, splits_gate(plan, records), stability, task]
-    if not any(plan.arm(name).search for name in (claim.better, claim.than)):
-        return [seeds, splits_gate(plan, records), stability, task]
-    return [
-        budget_gate(plan, records),
-        range_gate(plan, claim, records),
-        seeds,
-        splits_gate(plan, records),
-        stability,
-        task,
-    ]
+    splits = splits_gate(results)
+    if plan.space.explore:
+        return [search_gate(results), seeds, splits, stability, task]
+    if not any(plan.space.arm(name).search for name in pair):
+        return [seeds, splits, stability, task]
+    return [budget_gate(results), range_gate(results, claim), seeds, splits, stability, task]
 
 
 def published_gates(plan: Plan, claim: Claim) -> list[Gate]:
     """What the published evidence lacks, whatever our runs of it give."""
-    first, second = (plan.arm(name).title for name in (claim.better, claim.than))
-    metric, primary = plan.metric(claim.metric), claim.metric == plan.metrics[0].name
+    first, second = plan.title(claim.better), plan.title(claim.than)
+    metric = plan.space.metric(claim.metric)
+    if metric.name == plan.space.primary.name:
+        measured = passed("Metric", f"the {metric.title}")
+    else:
+        measured = failed("Metric", f"the {metric.title}; no accuracy was measured")
     return [
-        Gate("Seeds", "failed", f"one run each; at least {MIN_SEEDS} are needed"),
-        Gate(
+        failed("Seeds", f"one run each; at least {MIN_SEEDS} are needed"),
+        failed(
             "Budget",
-            "failed",
-            f"nothing was tuned; {first} and {second} share {plan.replica.shown}",
+            f"nothing was tuned; {first} and {second} share {plan.space.replica.shown}",
         ),
-        Gate(
-            "Metric",
-            "passed" if primary else "failed",
-            f"the {metric.title}{'' if primary else '; no accuracy was measured'}",
-        ),
-        Gate("Task", "unknown", plan.replica.unstated),
+        measured,
+        Gate("Task", "unknown", plan.space.replica.unstated),
     ]
 
 
-def search_gate(plan: Plan, records: Records) -> Gate:
-    """The adaptive search had its whole budget, and its best points were run again on new seeds before one was chosen."""
-    left, sizes = to_explore(plan, records), plan.sizes
-    chosen = (
-        plan.explore is not None
-        and chosen_point(plan, plan.arm(plan.explore.arm), records) is not None
+def search_gate(results: ArmRecords) -> Gate:
+    """Check that the adaptive search had its whole budget and a confirmed choice."""
+    plan = results.plan
+    left, sizes, explore = (
+        remaining_search_trials(plan, results.current),
+        plan.sizes,
+        plan.space.explore,
     )
-    told = f"{sizes.search_trials - left} of {sizes.search_trials} trials searched"
-    if left or not chosen:
-        return Gate("Search", "failed", f"{told}, nothing chosen yet")
-    return Gate(
+    searched = f"{sizes.search_trials - left} of {sizes.search_trials} trials searched"
+    if left or explore is None or results.chosen_point(plan.space.arm(explore.arm)) is None:
+        return failed("Search", f"{searched}, nothing chosen yet")
+    return passed(
         "Search",
-        "passed",
-        f"{told}, the best {sizes.confirm_points} run again on {sizes.confirm_seeds} new seeds; the recipe is fixed and was not tuned",
+        f"{searched}, the best {sizes.confirm_points} run again on {sizes.confirm_seeds} new "
+        "seeds; the recipe is fixed and was not tuned",
     )
 
 
-def budget_gate(plan: Plan, records: Records) -> Gate:
-    """Every arm that is tuned had the same number of search trials, confirm runs and final seeds."""
+def budget_gate(results: ArmRecords) -> Gate:
+    """Check that every tuned arm had as many search trials, confirm runs and final seeds."""
+    plan = results.plan
     arms = [arm for arm in plan.running if arm.search]
-    counts = {
-        stage: {len(of_stage(records, arm.name, stage)) for arm in arms}
-        for stage in ("search", "confirm", "final")
-    }
-    told = ", ".join(
-        f"{'/'.join(map(str, sorted(numbers)))} {what}"
-        for what, numbers in zip(
-            ("search trials", "confirm runs", "final seeds"), counts.values(), strict=True
-        )
+    titles = {"search": "search trials", "confirm": "confirm runs", "final": "final seeds"}
+    counts = {s: {len(results.runs(arm.name, s)) for arm in arms} for s in titles}
+    words = ", ".join(
+        f"{'/'.join(map(str, sorted(counts[stage])))} {title}" for stage, title in titles.items()
     )
-    equal = all(len(numbers) == 1 and 0 not in numbers for numbers in counts.values())
-    return Gate(
-        "Budget",
-        "passed" if equal else "failed",
-        f"{told} for every {plan.scientific}" if equal else f"not equal over the arms: {told}",
-    )
+    if all(len(numbers) == 1 and 0 not in numbers for numbers in counts.values()):
+        return passed("Budget", f"{words} for every {plan.space.scientific}")
+    return failed("Budget", f"not equal over the arms: {words}")
 
 
-def edge_distance(plan: Plan, name: str, records: Records) -> tuple[float, bool] | None:
-    """Decades from the arm's chosen point to the nearest edge of what was explored, and whether the point is outermost of all tried.
+class EdgeDistance(NamedTuple):
+    """How far an arm's chosen point lies from the edges of what was explored."""
 
-    The smallest over its parameters; None while nothing is chosen.
-    """
-    arm = plan.arm(name)
-    point = chosen_point(plan, arm, records)
+    decades: float  # to the nearest edge
+    outermost: bool  # no point beyond it was tried
+
+
+def edge_distance(results: ArmRecords, name: str) -> EdgeDistance | None:
+    """The smallest over the arm's parameters; None while nothing is chosen."""
+    arm = results.plan.space.arm(name)
+    point = results.chosen_point(arm)
     if point is None:
         return None
-    tried = [record for stage in ("search", "added") for record in of_stage(records, name, stage)]
-    worst = (math.inf, False)
+    tried = [record for stage in ("search", "added") for record in results.runs(name, stage)]
+    nearest = EdgeDistance(math.inf, False)
     for key, span in arm.search.items():
         values = [record.point[key] for record in tried]
         low, high = min(span.low, *values), max(span.high, *values)
-        distance = min(math.log10(point[key] / low), math.log10(high / point[key]))
-        worst = min(worst, (distance, point[key] in (min(values), max(values))))
-    return worst
+        decades = min(math.log10(point[key] / low), math.log10(high / point[key]))
+        outermost = point[key] in (min(values), max(values))
+        nearest = min(nearest, EdgeDistance(decades, outermost))
+    return nearest
 
 
-def range_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
-    """Both chosen points lie off the edges of what was explored."""
-    said, wrong = [], []
+def range_gate(results: ArmRecords, claim: Claim) -> Gate:
+    """Check that both chosen points lie off the edges of what was explored."""
+    inside, wrong = [], []
     for name in (claim.better, claim.than):
-        arm, found = plan.arm(name), edge_distance(plan, name, records)
-        if found is None:
-            return Gate("Range", "failed", f"{arm.title} has no chosen point")
-        distance, outermost = found
+        arm, edge = results.plan.space.arm(name), edge_distance(results, name)
+        if edge is None:
+            return failed("Range", f"{arm.title} has no chosen point")
         least = EDGE * min((span.decades for span in arm.search.values()), default=0.0)
-        inside = distance >= least and not outermost
-        if inside:
-            said.append(f"{arm.title}’s best lies {distance:.1f} decades off the edge")
+        off = f"{edge.decades:.1f} decades off the edge"
+        if edge.decades < least:
+            wrong.append(f"{arm.title}’s best is only {off} of its range, {least:.1g} are needed")
+        elif edge.outermost:
+            wrong.append(f"{arm.title}’s best is outermost of all tried")
         else:
-            near = (
-                f"only {distance:.1f} decades off the edge of its range, {least:.1g} are needed"
-                if distance < least
-                else "outermost of all tried"
-            )
-            wrong.append(f"{arm.title}’s best is {near}")
-    return (
-        Gate("Range", "failed", "; ".join(wrong))
-        if wrong
-        else Gate("Range", "passed", "; ".join(said))
-    )
+            inside.append(f"{arm.title}’s best lies {off}")
+    return failed("Range", "; ".join(wrong)) if wrong else passed("Range", "; ".join(inside))
 
 
-def seeds_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
-    """At least six seeds, the same in both arms, none used for a choice."""
-    ours, theirs = (
-        {r.seed for r in of_stage(records, name, claim.stage) if r.status == "finished"}
-        for name in (claim.better, claim.than)
-    )
-    used = {
-        record.seed for record in records.values() if record.stage in ("search", "added", "confirm")
-    }
-    count = len(ours & theirs)
-    if (
-        claim.stage == "final"
-        and max(len(of_stage(records, name, "final")) for name in (claim.better, claim.than))
-        < plan.sizes.final_seeds
-    ):
-        return Gate(
-            "Seeds",
-            "failed",
-            f"the study has not ended: {count} of {plan.sizes.final_seeds} seeds finished in both arms so far",
+def seeds_gate(results: ArmRecords, claim: Claim) -> Gate:
+    """Check for at least six seeds, the same in both arms, none used for a choice."""
+    plan, pair = results.plan, (claim.better, claim.than)
+    runs = [results.runs(name, claim.stage) for name in pair]
+    ours, theirs = ({run.seed for run in own if run.status == "finished"} for own in runs)
+    used = {record.seed for record in results.by_arm if record.stage in SELECTING}
+    count, is_final = len(ours & theirs), claim.stage == "final"
+    if is_final and max(map(len, runs)) < plan.sizes.final_seeds:
+        reason = (
+            f"the study has not ended: {count} of {plan.sizes.final_seeds} seeds finished in both "
+            "arms so far"
         )
+        return failed("Seeds", reason, Cause.UNFINISHED)
+    words = f"{count} seed{'' if count == 1 else 's'}"
     if ours != theirs:
-        return Gate(
-            "Seeds",
-            "failed",
-            f"{seeds_words(count)} finished in both arms, {len(ours ^ theirs)} in one only",
-        )
-    if claim.stage == "final" and ours & used:
-        return Gate("Seeds", "failed", f"seeds {sorted(ours & used)} were used to choose")
-    fresh = ", none seen in the search" if claim.stage == "final" and used else ""
-    least = least_seeds(plan, claim.stage)
+        return failed("Seeds", f"{words} finished in both arms, {len(ours ^ theirs)} in one only")
+    if is_final and ours & used:
+        return failed("Seeds", f"seeds {sorted(ours & used)} were used to choose")
+    least = min_seeds(plan, claim.stage)
     if count < least:
-        return Gate(
-            "Seeds", "failed", f"{seeds_words(count)} in both arms, at least {least} are needed"
-        )
-    return Gate(
-        "Seeds", "passed", f"{count}, at least {least} needed; the same in both arms{fresh}"
-    )
+        return failed("Seeds", f"{words} in both arms, at least {least} are needed")
+    fresh = ", none seen in the search" if is_final and used else ""
+    return passed("Seeds", f"{count}, at least {least} needed; the same in both arms{fresh}")
 
 
-def seeds_words(count: int) -> str:
-    """So many seeds."""
-    return f"{count} seed{'' if count == 1 else 's'}"
+def splits_gate(results: ArmRecords) -> Gate:
+    """Check that choices and the result are scored on different splits.
 
-
-def splits_gate(plan: Plan, records: Records) -> Gate:
-    """Choices and the result are scored on different splits: some field that every stage sets differs between all their runs."""
+    Some field that every stage sets must differ between all their runs.
+    """
+    plan = results.plan
 
     def values(stages: tuple[str, ...], key: str) -> set[str]:
-        return {
-            str(record.config.get(key)) for record in records.values() if record.stage in stages
-        }
+        return {str(run.config.get(key)) for run in results.by_arm if run.stage in stages}
 
-    keys = set.intersection(*(set(fields) for fields in plan.stages.values()))
+    keys = set.intersection(*(set(fields) for fields in plan.space.stages.values()))
     for key in sorted(keys):
-        chosen, scored = values(("search", "added", "confirm"), key), values(("final",), key)
+        chosen, scored = values(SELECTING, key), values(("final",), key)
         if chosen and scored and not chosen & scored:
-            return Gate(
-                "Splits",
-                "passed",
-                f"chosen on {', '.join(sorted(chosen))}, scored once on {', '.join(sorted(scored))}",
-            )
-    if not any(arm.search for arm in plan.running) and plan.explore is None:
-        return Gate("Splits", "passed", "no run was chosen among others; each was scored once")
-    if not {"search", "added", "confirm"} & {
-        record.stage for record in records.values()
-    } or not any(r.stage == "final" for r in records.values()):
-        return Gate("Splits", "failed", "nothing was chosen or scored yet")
-    return Gate("Splits", "failed", "chosen and scored on the same split")
+            first, second = (", ".join(sorted(names)) for names in (chosen, scored))
+            return passed("Splits", f"chosen on {first}, scored once on {second}")
+    if not plan.tunes and plan.space.explore is None:
+        return passed("Splits", "no run was chosen among others; each was scored once")
+    stages = {record.stage for record in results.by_arm}
+    if not stages & set(SELECTING) or "final" not in stages:
+        return failed("Splits", "nothing was chosen or scored yet")
+    return failed("Splits", "chosen and scored on the same split")
 
 
-def collapsed(plan: Plan, record: Record) -> bool:
-    """Whether the run's features fell into a few dimensions."""
-    key, least = plan.collapse
+def is_collapsed(plan: Plan, record: Record) -> bool:
+    """Whether the run's number of `Space.collapse` lies below its bound."""
+    if plan.space.collapse is None:
+        return False
+    key, least = plan.space.collapse
     return record.metric(key) < least
 
 
-def stability_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
-    """No run of either arm diverged: a mean over the survivors would flatter the arm that lost some."""
+def stability_gate(results: ArmRecords, claim: Claim) -> Gate:
+    """Check that no run diverged: a mean over the survivors would flatter the arm."""
+    plan = results.plan
     pair = [
-        (plan.arm(name).title, of_stage(records, name, claim.stage))
-        for name in (claim.better, claim.than)
+        (plan.title(name), results.runs(name, claim.stage)) for name in (claim.better, claim.than)
     ]
 
-    def counted(what: str, holds: Callable[[Record], bool]) -> list[str]:
+    def counts(what: str, holds: Callable[[Record], bool]) -> list[str]:
         return [
             f"{count} of {len(runs)} runs of {title} {what}"
             for title, runs in pair
             if (count := sum(map(holds, runs)))
         ]
 
-    fell = counted("collapsed and are kept", lambda run: collapsed(plan, run))
-    noted = counted("drew a remark, see the threats", lambda run: bool(run.result.get("remarks")))
-    if lost := counted("diverged", lambda run: run.status == "diverged"):
-        return Gate(
-            "Stability", "failed", "; ".join(lost) + "; a mean over the survivors would flatter"
+    collapsed = counts("collapsed and are kept", lambda run: is_collapsed(plan, run))
+    remarks = counts("drew a remark, see the threats", lambda run: bool(run.result.get("remarks")))
+    if diverged := counts("diverged", lambda run: run.status == "diverged"):
+        return failed(
+            "Stability", "; ".join(diverged) + "; a mean over the survivors would flatter"
         )
-    return Gate(
-        "Stability",
-        "passed",
-        f"none of the {sum(len(runs) for _, runs in pair)} runs diverged; "
-        + ("; ".join([*fell, *noted]) or "none collapsed"),
-    )
+    total = sum(len(runs) for _, runs in pair)
+    others = "; ".join([*collapsed, *remarks]) or "none collapsed"
+    cause = Cause.COLLAPSED if collapsed else Cause.NONE
+    reason = f"none of the {total} runs diverged; {others}"
+    return passed("Stability", reason, cause, "; ".join(collapsed))
 
 
-def apart_in(plan: Plan, claim: Claim) -> list[str]:
+def differing_fields(plan: Plan, claim: Claim) -> list[str]:
     """The fields in which the two arms of a claim differ by themselves, in words."""
+    arms = [plan.space.arm(name) for name in (claim.better, claim.than)]
     first, second = (
-        {**plan.base, **plan.arm(plan.arm(name).of or name).values}
-        for name in (claim.better, claim.than)
+        {**plan.base, **(plan.space.arm(arm.of) if arm.of else arm).values} for arm in arms
     )
-    return sorted(
-        key.replace("_", " ")
-        for key in {*first, *second} - {"pictures"}
-        if first.get(key) != second.get(key)
-    )
+    keys = {*first, *second} - set(plan.words.not_compared)
+    return sorted(plan.words.title(key) for key in keys if first.get(key) != second.get(key))
 
 
-def task_gate(plan: Plan, claim: Claim, records: Records) -> Gate:
-    """The two arms' configurations differ in nothing but what makes and tunes an arm."""
+def task_gate(results: ArmRecords, claim: Claim) -> Gate:
+    """Check that the arms' runs differ in nothing but what makes and tunes an arm."""
+    plan = results.plan
     own: set[str] = {"seed"}
-    configs: list[dict[str, Any]] = []
+    runs: list[Record] = []
     for name in (claim.better, claim.than):
-        arm = plan.arm(name)
-        own |= {
-            *arm.values,
-            *arm.default,
-            *tuned(plan, arm),
-            *(plan.arm(arm.of).values if arm.of else ()),
-            *plan.found.get(arm.name, ()),
-        }
-        configs += [record.config for record in of_stage(records, name, claim.stage)]
+        arm = plan.space.arm(name)
+        source = plan.space.arm(arm.of).values if arm.of else {}
+        own |= {*arm.values, *arm.default, *plan.tuned(arm), *source, *plan.found.get(name, ())}
+        runs += results.runs(name, claim.stage)
+    if mixed := mixed_results(plan, runs):
+        return failed("Task", f"the runs differ in {join_words(mixed)}")
+    configs = [run.config for run in runs]
     differing = sorted(
-        {
-            key
-            for config in configs
-            for key in config
-            if key not in own and config[key] != configs[0].get(key)
-        }
+        {k for c in configs for k in c if k not in own and c[k] != configs[0].get(k)}
     )
     if differing:
-        return Gate("Task", "failed", f"the runs also differ in {', '.join(differing)}")
-    if plan.explore:
-        return Gate(
-            "Task",
-            "passed",
-            "data, encoder, epochs and evaluation are the same; they differ in what was searched",
-        )
-    rate = (
-        " and its own rate"
-        if any(plan.arm(name).search for name in (claim.better, claim.than))
-        else ""
-    )
-    if len(apart := apart_in(plan, claim)) > 1:
-        return Gate(
-            "Task", "passed", f"the arms differ in {joined(apart)}{rate}; all else is the same"
-        )
-    shared = (
-        "one shared setting, as reported"
-        if claim.stage == "replica"
-        else f"all but the {plan.scientific}{rate} is the same"
-    )
-    return Gate("Task", "passed", shared)
+        return failed("Task", f"the runs also differ in {', '.join(differing)}")
+    if plan.space.explore:
+        return passed("Task", f"{plan.words.same} are the same; they differ in what was searched")
+    tunes = any(plan.space.arm(name).search for name in (claim.better, claim.than))
+    rate = " and its own rate" if tunes else ""
+    if len(apart := differing_fields(plan, claim)) > 1:
+        return passed("Task", f"the arms differ in {join_words(apart)}{rate}; all else is the same")
+    if claim.stage == "replica":
+        return passed("Task", "one shared setting, as reported")
+    return passed("Task", f"all but the {plan.space.scientific}{rate} is the same")
+
+
+def mixed_results(plan: Plan, runs: list[Record]) -> list[str]:
+    """What of `Words.alike` is not the same in all finished runs, each with its values."""
+    mixed = []
+    for key, title in plan.words.alike.items():
+        values = {str(run.result[key]) for run in runs if run.result.get(key) is not None}
+        mixed += [f"{title} ({', '.join(sorted(values))})"] if len(values) > 1 else []
+    return mixed

@@ -1,24 +1,26 @@
-"""Tables of a study: flat frames of its records, and the numbers that figures and sentences are made of."""
+"""Numbers that figures and tables are made of: arms in the final stage, searches, loss against score."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from study.analysis.gates import of_stage
+from study.analysis.arm_records import ArmRecords
 from study.analysis.statistics import expected_best, interquartile_mean, t_interval
-from study.analysis.verdict import delta_of, values_of
-from study.design.plan import Plan
+from study.design.plan import Point
+from study.design.record import Record
 from study.design.space import Arm, Metric
-from study.design.stages import Records, chosen_point, score
+from study.design.stages import selection_score
+
+TRIED = ("search", "added")  # kinds of trials among which a point is chosen
 
 
 class ArmResult(NamedTuple):
-    """An arm's final stage in one metric, in its unit."""
+    """An arm's final stage in the primary metric, in its unit."""
 
     arm: Arm
-    point: dict[str, Any]
+    point: Point
     by_seed: dict[int, float]
     mean: float
     sd: float
@@ -26,80 +28,79 @@ class ArmResult(NamedTuple):
     high: float
     iqm: float
     others: dict[str, float]  # means of the other metrics on the same runs
-    default: (
-        float  # the primary metric at the library's default, validation, one seed; NaN if not run
-    )
+    default: float  # at the library's default, validation, one seed; NaN: not run
     best: float  # the best search trial, likewise
 
 
-def arm_results(plan: Plan, records: Records) -> list[ArmResult]:
+def summarize_arms(results: ArmRecords) -> list[ArmResult]:
     """The final stage of every arm that has one, best mean first."""
-    metric = plan.metrics[0]
-    found = []
-    for arm in plan.arms:
-        by_seed, point = (
-            values_of(plan, records, arm.name, "final", metric),
-            chosen_point(plan, arm, records),
-        )
+    space, metric = results.plan.space, results.plan.space.primary
+    arms = []
+    for arm in space.arms:
+        by_seed, point = results.values(arm.name, "final", metric), results.chosen_point(arm)
         if not by_seed or point is None:
             continue
         values = list(by_seed.values())
-        low, high = interval_of(metric, values)
+        low, high = mean_interval(metric, values)
         others = {
-            m.name: mean_of(list(values_of(plan, records, arm.name, "final", m).values()))
-            for m in plan.metrics[1:]
+            other.name: mean_or_nan(list(results.values(arm.name, "final", other).values()))
+            for other in space.metrics[1:]
         }
-        sd = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-        found.append(
-            ArmResult(arm, point, by_seed, mean_of(values), sd, low, high, interquartile_mean(values), others,
-                      beside(plan, records, arm, "default"), best_search(plan, records, arm))
-        )  # fmt: skip
-    return sorted(
-        found, key=lambda result: -result.mean if metric.higher_is_better else result.mean
-    )
+        arms.append(
+            ArmResult(
+                arm=arm,
+                point=point,
+                by_seed=by_seed,
+                mean=mean_or_nan(values),
+                sd=float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+                low=low,
+                high=high,
+                iqm=interquartile_mean(values),
+                others=others,
+                default=default_score(results, arm),
+                best=best_search_score(results, arm),
+            )
+        )
+    sign = -1 if metric.higher_is_better else 1
+    return sorted(arms, key=lambda one: sign * one.mean)
 
 
-def interval_of(metric: Metric, values: list[float]) -> tuple[float, float]:
-    """The 95 % t interval of a mean, of a share of images cut to what a share can be; NaN for fewer than two values."""
+def mean_interval(metric: Metric, values: list[float]) -> tuple[float, float]:
+    """The 95 % t interval of a mean; NaN for fewer than two values.
+
+    That of a share of images is cut to what a share can be.
+    """
     low, high = t_interval(values)
-    return (
-        (max(low, 0.0), min(high, metric.scale))
-        if metric.share_of_images and not math.isnan(low)
-        else (low, high)
-    )
+    if metric.share_of_images and not math.isnan(low):
+        return max(low, 0.0), min(high, metric.scale)
+    return low, high
 
 
-def mean_of(values: list[float]) -> float:
+def mean_or_nan(values: list[float]) -> float:
     """The mean; NaN of nothing."""
     return float(np.mean(values)) if values else math.nan
 
 
-def beside(plan: Plan, records: Records, arm: Arm, why: str) -> float:
-    """The primary metric, in its unit, of the point beside the search; NaN if it did not finish."""
-    metric = plan.metrics[0]
-    point = (
-        arm.default
-        if why == "default"
-        else {name: plan.replica.values[name] for name in arm.search}
-    )
-    found = [
-        r
-        for stage in ("beside", "search")
-        for r in of_stage(records, arm.name, stage)
-        if r.point == point
-    ]
-    return found[0].metric(metric.name) * metric.scale if found else math.nan
+def score_in_unit(results: ArmRecords, record: Record) -> float:
+    """The primary metric of a record in its unit; NaN where it did not finish."""
+    metric = results.plan.space.primary
+    return record.metric(metric.name) * metric.scale
 
 
-def best_search(plan: Plan, records: Records, arm: Arm) -> float:
-    """The primary metric, in its unit, of the arm's best search trial."""
-    metric = plan.metrics[0]
-    runs = of_stage(records, arm.name, "search")
-    return (
-        max(runs, key=lambda r: score(plan, r)).metric(metric.name) * metric.scale
-        if runs
-        else math.nan
-    )
+def default_score(results: ArmRecords, arm: Arm) -> float:
+    """The primary metric at the library's default point; NaN if that did not finish."""
+    runs = [run for stage in ("beside", "search") for run in results.runs(arm.name, stage)]
+    at_default = [run for run in runs if run.point == arm.default]
+    return score_in_unit(results, at_default[0]) if at_default else math.nan
+
+
+def best_search_score(results: ArmRecords, arm: Arm) -> float:
+    """The primary metric of the arm's best search trial."""
+    runs = results.runs(arm.name, "search")
+    if not runs:
+        return math.nan
+    best = max(runs, key=lambda run: selection_score(results.plan, run))
+    return score_in_unit(results, best)
 
 
 class RatePoint(NamedTuple):
@@ -109,6 +110,11 @@ class RatePoint(NamedTuple):
     score: float  # primary metric in its unit, validation; NaN: diverged
     kind: str  # search, added, default, as reported
     chosen: bool
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether a point could be chosen by it."""
+        return self.kind in TRIED
 
 
 class RateCurve(NamedTuple):
@@ -123,46 +129,48 @@ class RateCurve(NamedTuple):
     chosen: float  # NaN while nothing is chosen
 
 
-def rate_curves(plan: Plan, records: Records) -> list[RateCurve]:
+def rate_curves(results: ArmRecords) -> list[RateCurve]:
     """The search of every arm along its first tuned parameter."""
-    metric = plan.metrics[0]
-    delta = delta_of(plan, records, metric)
+    delta = results.delta(results.plan.space.primary)
     curves = []
-    for arm in plan.arms:
+    for arm in results.plan.space.arms:
         if not arm.search:
             continue
         name, span = next(iter(arm.search.items()))
-        chosen = (chosen_point(plan, arm, records) or {}).get(name, math.nan)
-        runs = [
-            r for stage in ("search", "added", "beside") for r in of_stage(records, arm.name, stage)
-        ]
+        chosen = (results.chosen_point(arm) or {}).get(name, math.nan)
+        stages = ("search", "added", "beside")
+        runs = [run for stage in stages for run in results.runs(arm.name, stage)]
         points = sorted(
             RatePoint(
-                r.point[name],
-                r.metric(metric.name) * metric.scale,
-                r.why or r.stage,
-                r.point[name] == chosen and r.stage != "beside",
+                value=run.point[name],
+                score=score_in_unit(results, run),
+                kind=run.why or run.stage,
+                chosen=run.point[name] == chosen and run.stage != "beside",
             )
-            for r in runs
+            for run in runs
         )
-        tried = [p for p in points if p.kind in ("search", "added")]
-        finished = [p for p in tried if not math.isnan(p.score)]
+        tried = [point for point in points if point.is_tried]
+        finished = [point for point in tried if not math.isnan(point.score)]
         if not finished:
             continue
-        best = max(p.score for p in finished)
-        near = [p.value for p in finished if p.score >= best - delta]
-        low, high = (
-            min([span.low, *(p.value for p in tried)]),
-            max([span.high, *(p.value for p in tried)]),
-        )
+        best = max(point.score for point in finished)
+        near = [point.value for point in finished if point.score >= best - delta]
         curves.append(
-            RateCurve(arm, name, low, high, tuple(points), (min(near), max(near)), chosen)
+            RateCurve(
+                arm=arm,
+                name=name,
+                low=min([span.low, *(point.value for point in tried)]),
+                high=max([span.high, *(point.value for point in tried)]),
+                points=tuple(points),
+                good=(min(near), max(near)),
+                chosen=chosen,
+            )
         )
     return curves
 
 
-class Runs(NamedTuple):
-    """Loss and primary metric of an arm's runs in a stage."""
+class LossAndScore(NamedTuple):
+    """Loss and primary metric, in its unit, of an arm's runs in a stage."""
 
     arm: Arm
     stage: str
@@ -170,67 +178,53 @@ class Runs(NamedTuple):
     score: tuple[float, ...]
 
 
-def loss_and_score(plan: Plan, records: Records) -> list[Runs]:
+def loss_and_score(results: ArmRecords) -> list[LossAndScore]:
     """Finished replica and final runs: their loss against the primary metric."""
-    metric = plan.metrics[0]
-    found = []
+    pairs = []
     for stage in ("replica", "final"):
-        for arm in plan.arms:
-            runs = [
-                r
-                for r in of_stage(records, arm.name, stage)
-                if r.status == "finished" and not math.isnan(r.metric("loss"))
-            ]
+        for arm in results.plan.space.arms:
+            runs = [run for run in results.runs(arm.name, stage) if run.status == "finished"]
+            runs = [run for run in runs if not math.isnan(run.metric("loss"))]
             if runs and not arm.of:
-                found.append(
-                    Runs(
-                        arm,
-                        stage,
-                        tuple(r.metric("loss") for r in runs),
-                        tuple(r.metric(metric.name) * metric.scale for r in runs),
-                    )
-                )
-    return found
+                loss = tuple(run.metric("loss") for run in runs)
+                score = tuple(score_in_unit(results, run) for run in runs)
+                pairs.append(LossAndScore(arm, stage, loss, score))
+    return pairs
 
 
-def rank_correlation(runs: list[Runs]) -> float:
-    """Spearman's correlation of a lower loss with a higher score over these runs; NaN for fewer than three."""
-    loss = [-value for run in runs for value in run.loss]
-    scores = [value for run in runs for value in run.score]
+def rank_correlation(groups: list[LossAndScore]) -> float:
+    """Spearman's correlation of a lower loss with a higher score; NaN for fewer than three runs."""
+    loss = [-value for group in groups for value in group.loss]
+    scores = [value for group in groups for value in group.score]
     if len(loss) < 3 or len(set(loss)) < 2 or len(set(scores)) < 2:
         return math.nan
     return float(stats.spearmanr(loss, scores).statistic)
 
 
-def curves_of(
-    plan: Plan, records: Records, arm: str, stage: str, key: str = "loss", scale: float = 1.0
+def epoch_curves(
+    results: ArmRecords, arm: str, stage: str, *, key: str = "loss", scale: float = 1.0
 ) -> dict[int, list[float]]:
-    """An epoch's number, times the scale, by seed, of the runs of a stage that finished."""
-    runs = [
-        r
-        for r in of_stage(records, arm, stage)
-        if r.status == "finished" and r.curve and all(row.get(key) is not None for row in r.curve)
-    ]
-    return {r.seed: [float(row[key]) * scale for row in r.curve] for r in runs}
+    """A number of each epoch, times the scale, by seed, of the finished runs of a stage."""
+    runs = [run for run in results.runs(arm, stage) if run.status == "finished" and run.curve]
+    complete = [run for run in runs if all(row.get(key) is not None for row in run.curve)]
+    return {run.seed: [float(row[key]) * scale for row in run.curve] for run in complete}
 
 
-def budget_curves(plan: Plan, records: Records) -> dict[str, list[float]]:
-    """Expected best primary metric, in its unit, after k search trials, by arm; a trial without a result counts as the worst of all."""
-    metric = plan.metrics[0]
-    searched = {arm.name: of_stage(records, arm.name, "search") for arm in plan.arms}
-    finished = [
-        r.metric(metric.name) * metric.scale
-        for runs in searched.values()
-        for r in runs
-        if r.status == "finished"
-    ]
+def budget_curves(results: ArmRecords) -> dict[str, list[float]]:
+    """Expected best primary metric, in its unit, after k search trials, by arm.
+
+    A trial without a result counts as the worst of all.
+    """
+    searched = {arm.name: results.runs(arm.name, "search") for arm in results.plan.space.arms}
+    scores = {
+        name: [score_in_unit(results, run) for run in runs] for name, runs in searched.items()
+    }
+    finished = [score for found in scores.values() for score in found if not math.isnan(score)]
     if not finished:
         return {}
-    floor = min(finished)
-    values = {
-        name: [
-            r.metric(metric.name) * metric.scale if r.status == "finished" else floor for r in runs
-        ]
-        for name, runs in searched.items()
+    worst = min(finished)
+    return {
+        name: expected_best([worst if math.isnan(score) else score for score in found])
+        for name, found in scores.items()
+        if found
     }
-    return {name: expected_best(found) for name, found in values.items() if found}

@@ -1,8 +1,4 @@
-"""The words in which a question is put: arms that are compared, what is tuned for each, what stays fixed, and what is claimed.
-
-Scientific parameters tell the arms apart, nuisance parameters are tuned for each arm alone, fixed ones are caveats on the result
-(the terms are those of the Deep Learning Tuning Playbook, Godbole et al. 2023).
-"""
+"""Ranges of nuisance parameters."""
 
 import math
 from dataclasses import dataclass, field
@@ -28,7 +24,7 @@ class LogRange:
 
 @dataclass(frozen=True)
 class OneMinus:
-    """A parameter near 1, as a moving average's momentum: its distance from 1 is searched evenly in the logarithm."""
+    """A parameter near 1: its distance from 1 is searched evenly in the logarithm."""
 
     low: float  # of the distance
     high: float
@@ -68,7 +64,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class By:
-    """A parameter whose range depends on what another one is: to a search these are different parameters that share a field."""
+    """A parameter whose range depends on another one.
+
+    To a search these are different parameters that share a field.
+    """
 
     parameter: str  # a Choice
     spans: dict[str, LogRange]  # by its value
@@ -81,12 +80,9 @@ SPANS: dict[str, Any] = {"one minus": OneMinus, "power": Powers, "choice": Choic
 
 def span_of(values: dict[str, Any]) -> Span:
     """The span that `dataclasses.asdict` and JSON made these values of."""
-    kind, rest = (
-        values.get("kind", ""),
-        {name: value for name, value in values.items() if name != "kind"},
-    )
+    rest = {name: value for name, value in values.items() if name != "kind"}
+    kind = values.get("kind", "")
     if kind == "by":
-        return By(
-            rest["parameter"], {name: LogRange(**span) for name, span in rest["spans"].items()}
-        )
+        spans = {name: LogRange(**span) for name, span in rest["spans"].items()}
+        return By(rest["parameter"], spans)
     return Choice(tuple(rest["among"])) if kind == "choice" else SPANS.get(kind, LogRange)(**rest)

@@ -1,25 +1,22 @@
-"""The records of a study: one line of records.jsonl for every trial that ended. They are the truth about what is done."""
+"""Records: how trials ended. They are the truth about what is done."""
 
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from study.errors import StudyError
 
-KINDS = {
-    **dict.fromkeys(
-        ("trial", "stage", "arm", "status", "error", "why", "device", "commit", "started", "ended"),
-        str,
-    ),
-    **dict.fromkeys(("config", "point", "result", "versions"), dict),
+TEXTS = ("trial", "stage", "arm", "status", "error", "why", "device", "commit", "started", "ended")
+OBJECTS = ("config", "point", "result", "versions")
+TYPES: dict[str, Any] = {
+    **dict.fromkeys(TEXTS, str),
+    **dict.fromkeys(OBJECTS, dict),
     "seed": int,
     "curve": list,
     "seconds": int | float,
 }
-
-
 STATUSES = ("finished", "diverged", "stopped", "failed")
 
 
@@ -31,7 +28,8 @@ class Record:
     stage: str
     arm: str
     seed: int
-    status: str  # finished; diverged: its loss left the finite numbers; stopped: by a rule; failed: by an error
+    # finished; diverged: its loss left the finite numbers; stopped: by a rule; failed: by an error
+    status: str
     config: dict[str, Any]
     point: dict[str, Any]  # its nuisance parameters
     why: str  # "default" or "as reported" beside the search
@@ -44,9 +42,7 @@ class Record:
     commit: str
     started: str  # ISO 8601, UTC
     ended: str
-    extra: dict[str, Any] = field(
-        default_factory=dict
-    )  # fields of a later version, kept as they came
+    extra: dict[str, Any] = field(default_factory=dict)  # fields of a later version, as they came
 
     @property
     def is_final(self) -> bool:
@@ -56,48 +52,54 @@ class Record:
     def metric(self, name: str) -> float:
         """A number of the result; NaN where the trial did not finish or has none."""
         value = self.result.get(name)
-        return (
-            float(value)
-            if self.status == "finished" and isinstance(value, int | float)
-            else math.nan
-        )
+        is_number = self.status == "finished" and isinstance(value, int | float)
+        return float(value) if is_number else math.nan  # type: ignore[arg-type]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as a line of records.jsonl has them."""
+        values = asdict(self)
+        extra = values.pop("extra")
+        return {**values, **extra}
 
 
-def record_of(line: bytes, names: set[str], place: str) -> Record:
+FIELDS = tuple(name for name in Record.__dataclass_fields__ if name != "extra")
+
+
+def parse_record(line: str | bytes, place: str) -> Record:
     """The record that a line holds.
 
     Raises:
-        StudyError: it holds none.
+        StudyError: it holds none; `place` says where it stands.
     """
     try:
         values = json.loads(line)
-        known = {name: values[name] for name in names}
-        if not all(isinstance(values[name], kind) for name, kind in KINDS.items()):
+        known = {name: values[name] for name in FIELDS}
+        if not all(isinstance(known[name], kind) for name, kind in TYPES.items()):
             raise TypeError("a field has the wrong type")
-        if values["status"] not in STATUSES or not 0 <= values["seconds"] < math.inf:
-            raise ValueError(f"status {values['status']!r}, seconds {values['seconds']!r}")
-        if not all(
-            isinstance(row, dict)
-            and isinstance(row["epoch"], int)
-            and isinstance(row["loss"], int | float)
-            for row in values["curve"]
-        ):
+        if known["status"] not in STATUSES or not 0 <= known["seconds"] < math.inf:
+            raise ValueError(f"status {known['status']!r}, seconds {known['seconds']!r}")
+        if not all(is_epoch(row) for row in known["curve"]):
             raise TypeError("an epoch of the curve")
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(
-            f"{place} must be a trial's record; it is not ({error!r}). Delete that line, and its trial runs again"
+            f"{place} must be a trial's record; it is not ({error!r}). Delete that line, and its "
+            "trial runs again"
         ) from None
-    return Record(
-        **known, extra={name: value for name, value in values.items() if name not in names}
-    )
+    return Record(**known, extra={k: v for k, v in values.items() if k not in FIELDS})
+
+
+def is_epoch(row: Any) -> bool:
+    """Whether a value is an epoch of a curve."""
+    is_object = isinstance(row, dict) and isinstance(row["epoch"], int)
+    return is_object and isinstance(row["loss"], int | float)
 
 
 def final_records(records: Iterable[Record]) -> dict[str, Record]:
-    """The one record that counts of each trial: the final one, by trial."""
+    """The final record of each trial, by trial."""
     return {record.trial: record for record in records if record.is_final}
 
 
 def last_line(error: str) -> str:
-    """What an error says."""
+    """The last line of an error's text."""
     lines = error.strip().splitlines()
     return lines[-1].rstrip(".") if lines else "no message"

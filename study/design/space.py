@@ -1,39 +1,44 @@
-"""The words in which a question is put: arms that are compared, what is tuned for each, what stays fixed, and what is claimed.
+"""A search space: arms that are compared, what is tuned for each, what stays fixed, and what is claimed.
 
-Scientific parameters tell the arms apart, nuisance parameters are tuned for each arm alone, fixed ones are caveats on the result
-(the terms are those of the Deep Learning Tuning Playbook, Godbole et al. 2023).
+Scientific parameters tell the arms apart, nuisance parameters are tuned for each arm alone, fixed
+ones are caveats on the result (terms of the Deep Learning Tuning Playbook, Godbole et al. 2023).
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from study.design.ranges import LogRange, Span
+from study.design.trainer import Trainer
 
 ROLES = ("primary", "published", "replica", "secondary", "family")
+DECIMALS = {"points": 1, "nats": 2}  # by unit; others have 2
 
 
 @dataclass(frozen=True)
 class Explore:
-    """How one arm's parameters are searched together: adaptively, so for finding a good point and not for comparing arms."""
+    """How one arm's parameters are searched together: adaptively, to find a good point."""
 
     arm: str
     search: dict[str, Span]
-    objectives: tuple[
-        tuple[str, bool], ...
-    ]  # a metric, or "seconds", and whether higher is better; the first is the plan's primary metric
+    # metrics, or "seconds", and whether higher is better; the first is the primary metric
+    objectives: tuple[tuple[str, bool], ...]
     known: tuple[dict[str, Any], ...] = ()  # points that are tried first
     random: int = 10  # trials before the search adapts
-    judge: str = (
-        ""  # the epoch's number by which a run is stopped early, higher is better; empty: none is
-    )
+    judge: str = ""  # number of an epoch by which lagging runs are stopped; higher is better
     grace: float = 0.25  # share of the epochs before the first such decision
     reduction: int = 3  # one of so many goes on
 
     def __post_init__(self) -> None:
         if not self.objectives or self.reduction < 2 or not 0 < self.grace < 1:
-            raise ValueError(
-                f"a search needs an objective, a grace between 0 and 1 and a reduction of 2 or more; got {self}"
-            )
+            needs = "an objective, a grace between 0 and 1 and a reduction of 2 or more"
+            raise ValueError(f"a search needs {needs}; got {self}")
+
+
+class ResultCurve(NamedTuple):
+    """A list inside a result that an arm shows as its curve by epoch."""
+
+    metric: str
+    path: tuple[str, ...]  # keys that lead to the list
 
 
 @dataclass(frozen=True)
@@ -43,20 +48,18 @@ class Arm:
     name: str  # short, lower case
     title: str  # for people
     values: dict[str, Any]  # the fields that make this arm
-    search: dict[str, LogRange]  # its nuisance parameters; none: it is run at its default point
+    search: dict[str, LogRange]  # its nuisance parameters; none: it runs at its default point
     default: dict[str, Any]  # its library's default point, shown beside the search
     in_report: bool = True  # whether the replica includes it
-    ledger: dict[str, str] = field(
-        default_factory=dict
-    )  # ledger rows in which arms differ by nature; {field} is filled in
+    # rows of the fairness ledger in which arms differ by nature; {field} is filled in
+    ledger: dict[str, str] = field(default_factory=dict)
     optional: bool = False  # only run where the command names it
     group: str = ""  # arms of a group are joined by a line over `at`
     at: float | None = None  # its place on the space's axis, above 0
     of: str = ""  # it makes no trials but reads those of this arm
-    reads: dict[str, str] = field(
-        default_factory=dict
-    )  # metrics that it reads from other keys of a result; an empty key: it has none
-    curve: str = ""  # "metric = key/entry": its epochs are that list of a result
+    # metrics that it reads from other keys of a result; an empty key: it has none
+    reads: dict[str, str] = field(default_factory=dict)
+    curve: ResultCurve | None = None  # its epochs, where they are a list of a result
     caveat: str = ""  # what a result with this arm is not; {field} is filled in
 
 
@@ -66,11 +69,21 @@ class Metric:
 
     name: str  # a key of a trial's result
     title: str  # "probe accuracy"
-    unit: str  # "points" or "nats"
+    unit: str  # of differences: "points" or "nats"
     scale: float  # what a result is multiplied by to be read in the unit; percentages: 100
     higher_is_better: bool
     delta: float  # smallest difference that matters, in the unit
-    share_of_images: bool = False  # a share of test images: delta is not below their binomial sd
+    share_of_images: bool = False  # a share of test images: delta is at least their binomial sd
+
+    @property
+    def level_unit(self) -> str:
+        """The unit of a value, not of a difference."""
+        return "%" if self.unit == "points" else self.unit
+
+    @property
+    def decimals(self) -> int:
+        """Decimals that the unit is read with."""
+        return DECIMALS.get(self.unit, 2)
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class Claim:
     than: str
     metric: str
     stage: str  # "final" or "replica"
-    role: str  # one of ROLES; the claims of role "family" share one error rate (Holm 1979)
+    role: str  # one of ROLES; claims of role "family" share one error rate (Holm 1979)
     words: str  # the claim as a sentence without its full stop
     seeds: int = 0  # use only the first so many seeds; 0: all
 
@@ -93,17 +106,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Replica:
-    """The published setting that is run again as it was."""
+    """The published setting that is run again as it was; by default there is none."""
 
-    row: str  # of the report's list of experiments
-    quote: str
-    values: dict[str, Any]
-    shown: str  # "lr 0.03"
-    unknown: tuple[str, ...]  # what the report leaves open
+    row: str = ""  # of the report's list of experiments
+    quote: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    shown: str = ""  # "lr 0.03"
+    unknown: tuple[str, ...] = ()  # what the report leaves open
     unstated: str = ""  # of that, what keeps the published claim from being checked
-    drawn: str = (
-        "loss"  # the number whose curve by epoch the report draws; none: it has no such figure
-    )
+    drawn: str = "loss"  # the number whose curve by epoch the report draws; empty: none
 
 
 @dataclass(frozen=True)
@@ -134,9 +145,8 @@ class Profile:
     final_seeds: int = 8
     replica_seeds: int = 0
     note: str = ""  # what this profile is
-    arms: dict[str, dict[str, Any]] = field(
-        default_factory=dict
-    )  # fields of arms, by their name or group, that go with the sizes
+    # fields of arms, by their name or group, that go with the sizes
+    arms: dict[str, dict[str, Any]] = field(default_factory=dict)
     final: dict[str, Any] = field(default_factory=dict)  # fields of the final stage that do
 
 
@@ -147,19 +157,19 @@ class Space:
     name: str
     question: str
     scientific: str  # what the arms are: "optimizer"
-    rows: str  # the experiments of the report that it repeats
     reference: str  # the arm that others are compared with
     arms: tuple[Arm, ...]
     fixed: dict[str, Any]
     stages: dict[str, dict[str, Any]]  # fields that a stage sets: replica, search, confirm, final
-    replica: Replica
     metrics: tuple[Metric, ...]  # the first selects and is the primary one
-    collapse: tuple[
-        str, float
-    ]  # a run has collapsed when this key of its result lies below this value
     claims: tuple[Claim, ...]
     profiles: dict[str, Profile]
-    threats: tuple[str, ...]  # what a result of this space is not; {field} is filled in
+    trainer: Trainer = field(compare=False)  # runs the trials; no part of a plan's file
+    threats: tuple[str, ...] = ()  # what a result of this space is not; {field} is filled in
+    rows: str = ""  # the experiments of the report that it repeats
+    replica: Replica = field(default_factory=Replica)
+    # a run has collapsed when this key of its result lies below this value
+    collapse: tuple[str, float] | None = None
     explore: Explore | None = None  # one arm is searched adaptively; None: all are, evenly
     reported: tuple[Reported, ...] = ()
     axis: str = ""  # what the arms' `at` is
@@ -167,3 +177,12 @@ class Space:
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
         return next(arm for arm in self.arms if arm.name == name)
+
+    def metric(self, name: str) -> Metric:
+        """The metric of that name."""
+        return next(metric for metric in self.metrics if metric.name == name)
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that selects points and decides the primary claim."""
+        return self.metrics[0]

@@ -20,11 +20,11 @@ class Trial:
 
 
 def trial_id(config: dict[str, Any], fingerprint: str, seed: int) -> str:
-    """Ten hexadecimal digits: the same for the same configuration, data and seed on every machine."""
+    """Ten hexadecimal digits: the same for the same config, data and seed on every machine."""
     text = json.dumps([config, fingerprint, seed], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def title(space: str, trial: Trial) -> str:
+def trial_title(space: str, trial: Trial) -> str:
     """A trial's name for people."""
     return f"{space} {trial.arm} {trial.stage} seed {trial.seed} {trial.id}"

@@ -1,4 +1,4 @@
-"""Stopping in order: the first signal lets running trials reach the end of their epoch, the second ends at once; time can run out too."""
+"""An orderly stop: the first signal, or the end of the time, lets running epochs end first."""
 
 import os
 import signal
@@ -8,40 +8,41 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, preemption, a closed terminal
-TOLD = (
-    "\nstopping: running trials reach the end of their epoch and are kept; again to stop at once\n"
+MESSAGE = (
+    "\nStopping: running trials reach the end of their epoch first; send the signal again to stop "
+    "at once.\n"
 )
 
 
 class Stop:
-    """Whether nothing new may begin."""
+    """Whether no new trial may begin, and running ones should stop after their epoch."""
 
     def __init__(self, hours: float = 0.0) -> None:
         self.deadline = time.monotonic() + 3600 * hours if hours else float("inf")
         self.signalled = False
-        self.spoiled = ""  # why going on would be of no use
+        self.hopeless_reason = ""  # why further trials would fail as well
 
     @property
-    def wanted(self) -> bool:
-        """True from a signal on, when the time is over, or when every trial fails."""
-        return self.signalled or bool(self.spoiled) or time.monotonic() >= self.deadline
+    def requested(self) -> bool:
+        """True after a signal, after the deadline, or when every trial fails."""
+        return self.signalled or bool(self.hopeless_reason) or time.monotonic() >= self.deadline
 
-    def _signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.signalled:
             raise KeyboardInterrupt
         self.signalled = True
-        with suppress(OSError):  # a closed terminal; and print is not safe here
-            os.write(2, TOLD.encode())
+        with suppress(OSError):  # the terminal may be closed; print is not safe in a handler
+            os.write(2, MESSAGE.encode())
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Signals are for this object; one that the caller ignores, under nohup say, stays ignored."""
+    def signal_handlers(self) -> Iterator[None]:
+        """Handle signals meanwhile; one that the caller ignores, under nohup say, stays ignored."""
         numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
         before = {number: signal.getsignal(number) for number in numbers}
         try:
             for number, handler in before.items():
                 if handler is not signal.SIG_IGN:
-                    signal.signal(number, self._signal)
+                    signal.signal(number, self._on_signal)
             yield
         finally:
             for number, handler in before.items():

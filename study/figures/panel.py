@@ -1,10 +1,20 @@
-"""A figure's panel as data: axes and marks. Two renderers read it: `study.svg` for paper and browsers without scripts, `study.figures` for Plotly."""
+"""A figure's panel as data: axes and marks.
+
+Two renderers read it: `svg` for paper and browsers without scripts, `plotly` for the others.
+"""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from study.text import number, short
+from study.text import format_number, format_short
+
+
+class Tick(NamedTuple):
+    """A labelled value of an axis."""
+
+    value: float
+    label: str
 
 
 class Axis(NamedTuple):
@@ -12,7 +22,7 @@ class Axis(NamedTuple):
 
     low: float
     high: float
-    ticks: tuple[tuple[float, str], ...]
+    ticks: tuple[Tick, ...] = ()
     title: str = ""
     log: bool = False
     grid: bool = True  # of a vertical axis
@@ -44,17 +54,21 @@ class Band(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Marks of an arm's shape. kind: dot (one seed), solid, hollow (as reported or untuned), mean, cross (diverged), ring (chosen)."""
+    """Marks of an arm's shape.
+
+    kind: dot (one seed), solid, hollow (as reported or untuned), mean, cross (diverged), ring
+    (chosen).
+    """
 
     arm: str
     kind: str
     x: tuple[float, ...]
     y: tuple[float, ...]
-    told: tuple[str, ...] = ()  # what Plotly shows on hovering
+    hover: tuple[str, ...] = ()  # what Plotly shows when the pointer is on a mark
 
 
 class Bar(NamedTuple):
-    """A horizontal bar from low to high: an interval (kind ci) or a tie between two marks (kind tie)."""
+    """A horizontal bar from low to high: an interval (kind ci) or a tie of two marks (kind tie)."""
 
     arm: str
     kind: str
@@ -93,6 +107,13 @@ class Text(NamedTuple):
 Mark = Line | Band | Points | Bar | Rule | Zone | Text
 
 
+class Row(NamedTuple):
+    """An arm's row: its name stands left of the axis."""
+
+    arm: str
+    y: float  # in data units
+
+
 class Panel(NamedTuple):
     """One plot."""
 
@@ -104,83 +125,102 @@ class Panel(NamedTuple):
     y: Axis
     marks: tuple[Mark, ...]
     height: int  # pixels of the plot area
-    rows: tuple[
-        tuple[str, float], ...
-    ] = ()  # arm and y in data units of each row's name, left of the axis
+    rows: tuple[Row, ...] = ()
     left: int = 44  # margins in pixels
     right: int = 16
     top: int = 32
     bottom: int = 44
 
 
-def ticks(
-    low: float, high: float, count: int = 5, signed: bool = False
-) -> tuple[tuple[float, str], ...]:
+def value_axis(
+    low: float, high: float, title: str = "", *, count: int = 5, signed: bool = False
+) -> Axis:
+    """A linear axis with about so many round ticks."""
+    return Axis(low=low, high=high, ticks=ticks(low, high, count, signed=signed), title=title)
+
+
+def decade_axis(low: float, high: float, title: str = "") -> Axis:
+    """A logarithmic axis with a tick at each power of ten."""
+    return Axis(low=low, high=high, ticks=decade_ticks(low, high), title=title, log=True)
+
+
+def row_axis(height: float) -> Axis:
+    """The vertical axis of a panel of rows: pixels from the top."""
+    return Axis(low=height, high=0, grid=False)
+
+
+def arm_rows(arms: Sequence[str], height: float) -> tuple[Row, ...]:
+    """A row of that height for each arm, from the top."""
+    return tuple(Row(arm, height * (i + 0.5)) for i, arm in enumerate(arms))
+
+
+def ticks(low: float, high: float, count: int = 5, *, signed: bool = False) -> tuple[Tick, ...]:
     """Round values between two numbers, about so many, with their labels."""
     span = high - low
     step = 10 ** math.floor(math.log10(span / count)) if span > 0 else 1.0
     step = next((step * m for m in (1, 2, 5, 10) if span / (step * m) <= count), step * 10)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    first = math.ceil(low / step - 1e-9)
-    values = [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
-    return tuple((value, number(value, digits, signed)) for value in values)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    values = [round(k * step, 10) for k in range(first, last + 1)]
+    return tuple(Tick(value, format_number(value, digits, signed)) for value in values)
 
 
-def decade_ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:
+def decade_ticks(low: float, high: float) -> tuple[Tick, ...]:
     """The powers of ten in a range."""
-    return tuple(
-        (10.0**k, short(10.0**k))
-        for k in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
-    )
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    return tuple(Tick(10.0**k, format_short(10.0**k)) for k in range(first, last + 1))
 
 
-def padded(
+def pad_range(
     values: Sequence[float], share: float = 0.08, least: float = 1e-6
 ) -> tuple[float, float]:
-    """A range that holds the values with some room."""
+    """A range that holds the values with some room on both sides."""
     low, high = min(values), max(values)
     room = max((high - low) * share, least, 1e-6 * max(abs(low), abs(high)))
     return low - room, high + room
 
 
-def stacked(values: Sequence[float], width: float, base: float, step: float) -> tuple[float, ...]:
-    """Heights in pixels from the top for dots side by side: one that would touch its neighbour stands above it."""
+def stack_dots(
+    values: Sequence[float], width: float, base: float, step: float
+) -> tuple[float, ...]:
+    """Heights of dots in pixels from the top; one that would touch another stands above it."""
     heights: dict[int, float] = {}
-    placed: list[tuple[float, int]] = []
+    levels: list[list[float]] = []  # the values at each level, from the lowest
     for i in sorted(range(len(values)), key=lambda i: values[i]):
-        level = 0
-        while any(
-            level == other_level and abs(values[i] - other) < width for other, other_level in placed
-        ):
-            level += 1
-        placed.append((values[i], level))
+        free = (k for k, row in enumerate(levels) if all(abs(values[i] - v) >= width for v in row))
+        level = next(free, len(levels))
+        if level == len(levels):
+            levels.append([])
+        levels[level].append(values[i])
         heights[i] = base - level * step
     return tuple(heights[i] for i in range(len(values)))
 
 
 def spread_labels(wanted: Sequence[float], gap: float = 15.0) -> list[float]:
-    """Positions near the wanted ones, at least `gap` apart, in the same order (ends of lines whose names would overlap)."""
+    """Positions near the wanted ones, in the same order and at least `gap` apart.
+
+    Labels that would overlap are spread around the mean of the positions that they want.
+    """
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
-    groups: list[list[float]] = []  # sum of wanted positions, count
+    groups: list[list[float]] = []  # the positions wanted by neighbours that touch
     for i in order:
-        groups.append([wanted[i], 1])
-        while (
-            len(groups) > 1
-            and centre(groups[-1]) - centre(groups[-2]) < gap * (groups[-1][1] + groups[-2][1]) / 2
-        ):
+        groups.append([wanted[i]])
+        while len(groups) > 1 and overlap(*groups[-2:], gap=gap):
             last = groups.pop()
-            groups[-1] = [groups[-1][0] + last[0], groups[-1][1] + last[1]]
+            groups[-1] += last
     places = [
-        centre(group) + gap * (k - (group[1] - 1) / 2)
+        mean(group) + gap * (k - (len(group) - 1) / 2)
         for group in groups
-        for k in range(int(group[1]))
+        for k in range(len(group))
     ]
-    found = [0.0] * len(wanted)
-    for i, place in zip(order, places, strict=True):
-        found[i] = place
-    return found
+    return [place for _, place in sorted(zip(order, places, strict=True))]
 
 
-def centre(group: list[float]) -> float:
-    """The mean wanted position of a group of labels."""
-    return group[0] / group[1]
+def overlap(first: list[float], second: list[float], *, gap: float) -> bool:
+    """Whether two groups of labels, each spread around its mean, come closer than the gap."""
+    return mean(second) - mean(first) < gap * (len(first) + len(second)) / 2
+
+
+def mean(values: list[float]) -> float:
+    """The mean."""
+    return sum(values) / len(values)

@@ -1,12 +1,12 @@
-"""How arms look: one colour, shape and dash each, the same in every figure, given out in the order of the arms (Okabe & Ito 2008)."""
+"""How arms look: one colour, shape and dash each, the same in every figure (Okabe & Ito 2008)."""
 
 from typing import NamedTuple
 
 from study.design.plan import Plan
-from study.figures.plotly import Look
+from study.figures.plotly import PlotlyStyle
 
 
-class Style(NamedTuple):
+class ArmStyle(NamedTuple):
     """One arm's marks."""
 
     light: str
@@ -21,24 +21,94 @@ class Style(NamedTuple):
 
 
 STYLES = (
-    Style("#000000", "#000000", "#f4f4f2", "#f4f4f2", "none", '<circle {} r="4.5"/>', '<circle {} r="7"/>', "circle", "●"),
-    Style("#0072b2", "#0072b2", "#56b4e9", "#56b4e9", "7 4", '<path {} d="M-4-4H4V4H-4Z"/>', '<path {} d="M-6.3-6.3H6.3V6.3H-6.3Z"/>', "square", "■"),
-    Style("#cc79a7", "#a3507c", "#cc79a7", "#d98fb8", "2 3", '<path {} d="M-5.2-4H5.2L0 5.2Z"/>', '<path {} d="M-8-6H8L0 8Z"/>', "triangle-down", "▼"),
-    Style("#009e73", "#007a59", "#009e73", "#2fbd94", "9 3 2 3", '<path {} d="M-5.2 4H5.2L0-5.2Z"/>', '<path {} d="M-8 6H8L0-8Z"/>', "triangle-up", "▲"),
-    Style("#d55e00", "#b84f00", "#d55e00", "#f0843a", "15 4", '<path {} d="M0-5.8L5.8 0 0 5.8-5.8 0Z"/>', '<path {} d="M0-8.8L8.8 0 0 8.8-8.8 0Z"/>', "diamond", "◆"),
-    Style("#e69f00", "#8a5f00", "#e69f00", "#e69f00", "5 2 2 2", '<path {} d="M-4.5 0H4.5M0-4.5V4.5" stroke="currentColor"/>', '<path {} d="M-7-2H-2V-7H2V-2H7V2H2V7H-2V2H-7Z"/>', "cross", "✚"),
-    Style("#56b4e9", "#2a7aa8", "#a6d8f5", "#a6d8f5", "1 2", '<path {} d="M-4.9-1.6H4.9L-3 4.2 0-5.2 3 4.2Z"/>', '<path {} d="M-7.5-2.4H7.5L-4.6 6.4 0-7.9 4.6 6.4Z"/>', "star", "★"),
-)  # fmt: skip
+    ArmStyle(
+        light="#000000",
+        light_text="#000000",
+        dark="#f4f4f2",
+        dark_text="#f4f4f2",
+        dash="none",
+        small='<circle {} r="4.5"/>',
+        large='<circle {} r="7"/>',
+        symbol="circle",
+        glyph="●",
+    ),
+    ArmStyle(
+        light="#0072b2",
+        light_text="#0072b2",
+        dark="#56b4e9",
+        dark_text="#56b4e9",
+        dash="7 4",
+        small='<path {} d="M-4-4H4V4H-4Z"/>',
+        large='<path {} d="M-6.3-6.3H6.3V6.3H-6.3Z"/>',
+        symbol="square",
+        glyph="■",
+    ),
+    ArmStyle(
+        light="#cc79a7",
+        light_text="#a3507c",
+        dark="#cc79a7",
+        dark_text="#d98fb8",
+        dash="2 3",
+        small='<path {} d="M-5.2-4H5.2L0 5.2Z"/>',
+        large='<path {} d="M-8-6H8L0 8Z"/>',
+        symbol="triangle-down",
+        glyph="▼",
+    ),
+    ArmStyle(
+        light="#009e73",
+        light_text="#007a59",
+        dark="#009e73",
+        dark_text="#2fbd94",
+        dash="9 3 2 3",
+        small='<path {} d="M-5.2 4H5.2L0-5.2Z"/>',
+        large='<path {} d="M-8 6H8L0-8Z"/>',
+        symbol="triangle-up",
+        glyph="▲",
+    ),
+    ArmStyle(
+        light="#d55e00",
+        light_text="#b84f00",
+        dark="#d55e00",
+        dark_text="#f0843a",
+        dash="15 4",
+        small='<path {} d="M0-5.8L5.8 0 0 5.8-5.8 0Z"/>',
+        large='<path {} d="M0-8.8L8.8 0 0 8.8-8.8 0Z"/>',
+        symbol="diamond",
+        glyph="◆",
+    ),
+    ArmStyle(
+        light="#e69f00",
+        light_text="#8a5f00",
+        dark="#e69f00",
+        dark_text="#e69f00",
+        dash="5 2 2 2",
+        small='<path {} d="M-4.5 0H4.5M0-4.5V4.5" stroke="currentColor"/>',
+        large='<path {} d="M-7-2H-2V-7H2V-2H7V2H2V7H-2V2H-7Z"/>',
+        symbol="cross",
+        glyph="✚",
+    ),
+    ArmStyle(
+        light="#56b4e9",
+        light_text="#2a7aa8",
+        dark="#a6d8f5",
+        dark_text="#a6d8f5",
+        dash="1 2",
+        small='<path {} d="M-4.9-1.6H4.9L-3 4.2 0-5.2 3 4.2Z"/>',
+        large='<path {} d="M-7.5-2.4H7.5L-4.6 6.4 0-7.9 4.6 6.4Z"/>',
+        symbol="star",
+        glyph="★",
+    ),
+)
 
 
-def styles(plan: Plan) -> dict[str, Style]:
-    """Each arm's style; the reference arm has the first one, which is black."""
-    order = sorted(plan.arms, key=lambda arm: arm.name != plan.reference)
-    return {arm.name: style(i) for i, arm in enumerate(order)}
+def arm_styles(plan: Plan) -> dict[str, ArmStyle]:
+    """Each arm's style, in the order of the arms; the reference has the first one, black."""
+    order = sorted(plan.space.arms, key=lambda arm: arm.name != plan.space.reference)
+    return {arm.name: arm_style(i) for i, arm in enumerate(order)}
 
 
-def style(i: int) -> Style:
-    """The look of the i-th arm; from the eighth on colours return, each time with another shape and dash."""
+def arm_style(i: int) -> ArmStyle:
+    """The i-th style; from the eighth on colours return, each time with another shape and dash."""
     colour, shape = STYLES[i % len(STYLES)], STYLES[(i + i // len(STYLES)) % len(STYLES)]
     return colour._replace(
         dash=shape.dash,
@@ -49,43 +119,50 @@ def style(i: int) -> Style:
     )
 
 
-def plotly_look(plan: Plan) -> Look:
+def plotly_style(plan: Plan) -> PlotlyStyle:
     """The styles as Plotly takes them, in light colours."""
-    of = styles(plan)
-    dashes = {
-        name: "solid" if style.dash == "none" else ",".join(f"{n}px" for n in style.dash.split())
-        for name, style in of.items()
-    }
-    colours, symbols, glyphs = (
-        {name: getattr(style, part) for name, style in of.items()}
-        for part in ("light", "symbol", "glyph")
+    styles = arm_styles(plan).items()
+    return PlotlyStyle(
+        colours={name: style.light for name, style in styles},
+        symbols={name: style.symbol for name, style in styles},
+        glyphs={name: style.glyph for name, style in styles},
+        dashes={name: plotly_dash(style.dash) for name, style in styles},
     )
-    return Look(colours, symbols, glyphs, dashes)
 
 
-def css(plan: Plan) -> str:
+def plotly_dash(dash: str) -> str:
+    """A dash as Plotly takes it."""
+    return "solid" if dash == "none" else ",".join(f"{pixels}px" for pixels in dash.split())
+
+
+def arms_css(plan: Plan) -> str:
     """The arms' tokens, light and dark, and a class for each."""
-    of = styles(plan)
-    light = " ".join(
-        f"--{name}: {style.light}; --{name}-text: {style.light_text};" for name, style in of.items()
-    )
-    dark = " ".join(
-        f"--{name}: {style.dark}; --{name}-text: {style.dark_text};" for name, style in of.items()
-    )
-    classes = "\n".join(
+    styles = arm_styles(plan).items()
+    light = " ".join(color_tokens(name, s.light, s.light_text) for name, s in styles)
+    dark = " ".join(color_tokens(name, s.dark, s.dark_text) for name, s in styles)
+    classes = (
         f".{name} {{ --c: var(--{name}); --ct: var(--{name}-text); --dash: {style.dash}; }}"
-        for name, style in of.items()
+        for name, style in styles
     )
-    return (
-        f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {dark} }} }}\n"
-        f"@media screen {{ :root[data-theme=dark] {{ {dark} }} }}\n{classes}"
+    return "\n".join(
+        [
+            f":root {{ {light} }}",
+            "@media screen and (prefers-color-scheme: dark) "
+            f"{{ :root:not([data-theme=light]) {{ {dark} }} }}",
+            f"@media screen {{ :root[data-theme=dark] {{ {dark} }} }}",
+            *classes,
+        ]
     )
 
 
-def marks(plan: Plan) -> str:
+def color_tokens(name: str, mark: str, text: str) -> str:
+    """An arm's colours of marks and of text."""
+    return f"--{name}: {mark}; --{name}-text: {text};"
+
+
+def marks_svg(plan: Plan) -> str:
     """The SVG definitions of every arm's small (m-) and large (mb-) mark."""
-    of = styles(plan).items()
     return "".join(
         style.small.format(f'id="m-{name}"') + style.large.format(f'id="mb-{name}"')
-        for name, style in of
+        for name, style in arm_styles(plan).items()
     )

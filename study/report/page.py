@@ -1,130 +1,124 @@
-"""One offline page from a study's folder. The same records give the same page, byte for byte; neither torch nor Ray is needed."""
+"""One offline page from a study's folder, drawn without torch, Ray or a GPU.
 
-import base64
-import gzip
-import json
+The same records give the same page, byte for byte.
+"""
+
 import os
 import shlex
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from study.analysis.derived_arms import judged
-from study.analysis.verdict import LABELS, Verdict, verdicts
-from study.design.plan import Plan, absent_words, plan_of
-from study.design.record import Record
-from study.design.stages import Records
+from study.analysis.results import Results
+from study.analysis.verdict import LABELS
+from study.design.make_plan import absent_sentences
+from study.design.plan import Plan
 from study.errors import StudyError
-from study.figures import style, svg
 from study.figures.panel import Panel
-from study.figures.plotly import figure
-from study.report.sections import (
-    adaptive_search,
-    fairness,
-    final_result,
-    learning_rate,
-    loss_accuracy,
-    ordered_parameter,
-    pictures,
-    provenance,
-    reproduction,
-    threats,
-    tuning_budget,
-)
-from study.report.sections.claims import card_groups, cards, ways
-from study.report.wording import answer, published_sentence, replica_sentence
+from study.figures.style import arms_css, marks_svg
+from study.report.answer import answer, published_sentence, replica_sentence
+from study.report.drawing import draw_panels, packed_plotly, plotly_json
+from study.report.section import Section
+from study.report.sections.adaptive_search import search_section
+from study.report.sections.claims import card_groups, claim_cards
+from study.report.sections.deviations import deviation_lines
+from study.report.sections.fairness import fairness_section
+from study.report.sections.final_result import final_section
+from study.report.sections.four_analyses import four_analyses
+from study.report.sections.learning_rate import rate_section
+from study.report.sections.loss_accuracy import loss_section
+from study.report.sections.ordered_parameter import ordered_section
+from study.report.sections.pictures import pictures_section
+from study.report.sections.provenance import head_facts, provenance_rows, toy_words
+from study.report.sections.published_numbers import published_numbers
+from study.report.sections.reproduction import reproduction_section
+from study.report.sections.runs import runs_table
+from study.report.sections.threats import threat_lines
+from study.report.sections.tuning_budget import budget_section
+from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
-from study.store.flat_files import write_flat
+from study.store.flat_files import write_flat_files
 from study.store.ledger import read_records
-from study.store.study_file import read_study
+from study.store.study_file import StudyFile, read_study
 
 HERE = Path(__file__).parent
-TITLES = {
+TITLES = {  # of the sections, by the id of each
     "verdict": "Verdicts",
-    "four": "Four ways to ask",
-    "then": "Then and now",
+    "four": "One claim, four analyses",
+    "then": "Reproduction of the 2020 report",
     "final": "Final result",
-    "along": "Result by value",
+    "along": "Results by parameter value",
     "search": "The search",
     "rate": "Learning rate",
     "fair": "Fairness ledger",
     "loss": "Loss and accuracy",
     "budget": "Tuning budget",
-    "maps": "Attention maps",
+    "maps": "Pictures",
     "threats": "Threats and deviations",
     "provenance": "Provenance",
     "runs": "All runs",
 }
-SIGNS = (  # of the labels: the interval's bar and its mean; the long line is zero, the short ones are −δ and +δ
-    ("supported", "M19 6H32", 25.5), ("small", "M17.5 6H25", 21), ("contradicted", "M0 6H13", 6.5), ("equivalent", "M10.5 6H21.5", 16),
-    ("nogain", "M1 6H20.5", 11), ("undecided", "M8 6H30", 19),
-)  # fmt: skip
 
 
-class Written(NamedTuple):
+class Sign(NamedTuple):
+    """The sign of a label: an interval's bar and its mean, over zero and ±δ."""
+
+    label: str
+    bar: str  # path
+    mean: float  # its place
+
+
+SIGNS = (
+    Sign("supported", "M19 6H32", 25.5),
+    Sign("small", "M17.5 6H25", 21),
+    Sign("contradicted", "M0 6H13", 6.5),
+    Sign("equivalent", "M10.5 6H21.5", 16),
+    Sign("nogain", "M1 6H20.5", 11),
+    Sign("undecided", "M8 6H30", 19),
+)
+
+
+class Report(NamedTuple):
     """A report that was written."""
 
     page: Path
     answer: str  # the page's answer in a line
 
 
-def write_report(folder: Path) -> Written:
-    """Writes report.html, trials.csv and epochs.csv into the study's folder.
+def write_report(folder: Path) -> Report:
+    """Write report.html, trials.csv and epochs.csv into the study's folder.
 
     Raises:
-        StudyError: the folder holds no study, its records are damaged, or the page cannot be written.
+        StudyError: the folder holds no study, its records are damaged, or the page cannot be
+            written.
     """
-    study = read_study(folder)
-    plan, records = plan_of(study["plan"]), read_records(folder)
+    study = read_study(folder, sobol_points)
+    results = Results(study.plan, read_records(folder))
     page = folder / "report.html"
     try:
-        found = verdicts(plan, judged(plan, records))
-        text = render(plan, study, records, found, folder)
-    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as problem:
-        if plan.hash == study["hash"]:
+        text = render_page(results, study, folder)
+    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        if study.plan.hash == study.hash:
             raise  # our own mistake
-        told = "it was edited, or is of another version"
         raise StudyError(
-            f"{folder / 'study.json'} must be the plan of a study of this version; {told}: no page can be drawn ({problem!r})"
-        ) from None
+            f"{folder / 'study.json'} must be the plan of a study of this version; it was edited, "
+            "or is of another version, and no page can be drawn of it"
+        ) from error
     try:
-        write_flat(folder, records)
+        write_flat_files(folder, results.records)
         write_atomically(page, text)
     except OSError as error:
         raise StudyError(
             f"{folder} must be a folder that can be written; the report cannot be ({error})"
         ) from None
-    return Written(page, " ".join(answer(plan, primary_of(found))))
+    return Report(page, " ".join(answer(results.plan, results.verdict("primary"))))
 
 
-def primary_of(found: list[Verdict]) -> Verdict | None:
-    """The primary claim's verdict."""
-    return next((verdict for verdict in found if verdict.claim.role == "primary"), None)
-
-
-def render(
-    plan: Plan, study: dict[str, Any], records: list[Record], found: list[Verdict], folder: Path
-) -> str:
+def render_page(results: Results, study: StudyFile, folder: Path) -> str:
     """The page as text."""
-    final = judged(plan, records)
-    by_role = {verdict.claim.role: verdict for verdict in found}
-    shown = {role: with_markup(group) for role, group in cards(plan, found).items()}
-    sections = sections_of(plan, final, found, folder)
-    absent = absent_sections(plan, sections)
-    titles = {id: title for id, title in TITLES.items() if id not in absent}
-    drawn = draw_panels(
-        plan,
-        [
-            part
-            for id, part in sections.items()
-            if isinstance(part, dict) and "panels" in part and id not in absent
-        ],
-    )
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -132,115 +126,104 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html").render(
-        plan=plan,
-        labels=LABELS,
-        signs=SIGNS,
-        titles=titles,
-        contents=list(titles.items()),
-        numbers={id: i + 1 for i, id in enumerate(titles)},
-        css=Markup(
-            (HERE / "page.css").read_text(encoding="utf-8").replace("</style", "") + style.css(plan)
-        ),
-        js=Markup((HERE / "page.js").read_text(encoding="utf-8")),
-        marks=Markup(style.marks(plan)),
-        plotly=Markup(packed_plotly()),
-        panels_json=Markup(drawn),
-        answer=answer(plan, primary_of(found)),
-        replica_sentence=replica_sentence(plan, by_role.get("replica")),
-        published_sentence=published_sentence(plan, by_role.get("published")),
-        meta=provenance.meta(plan, records),
-        ribbon=provenance.ribbon(plan),
-        cards=shown,
-        card_groups=card_groups(plan, shown),
-        threats=threats.threats(plan, records, found),
-        deviations=threats.deviations(plan, study, records),
-        provenance=provenance.provenance(plan, study, records),
-        runs=provenance.runs(plan, records),
-        absent=absent_words(plan, plan.absent),
-        command=shlex.join(study.get("command", [])),
-        folder=shlex.quote(study.get("folder", "FOLDER")),
-        **marked(sections),
+    template = environment.get_template("page.html")
+    sections = make_sections(results, folder)
+    return template.render(
+        **frame_values(results.plan, sections),
+        **sections,
+        **head_values(results),
+        **foot_values(results, study),
     )
 
 
-def sections_of(plan: Plan, records: Records, found: list[Verdict], folder: Path) -> dict[str, Any]:
-    """What the template needs of each part that is made of results; None where there is nothing to show."""
+def make_sections(results: Results, folder: Path) -> dict[str, Any]:
+    """What the template needs of each section that may be left out; None where it is empty."""
     return {
-        "ways": ways(plan, found), "then": reproduction.then(plan, records, found), "final": final_result.final(plan, records, found),
-        "rate": learning_rate.rate(plan, records), "ledger": fairness.ledger(plan, records), "loss": loss_accuracy.loss(plan, records),
-        "budget": tuning_budget.budget(plan, records), "search": adaptive_search.search(plan, records),
-        "along": ordered_parameter.along(plan, records), "reported": reproduction.reported(plan, records),
-        "maps": pictures.maps(plan, records, folder),
-    }  # fmt: skip
+        "four": four_analyses(results),
+        "reported": published_numbers(results),
+        "then": reproduction_section(results),
+        "final": final_section(results),
+        "along": ordered_section(results),
+        "search": search_section(results),
+        "rate": rate_section(results),
+        "fair": fairness_section(results),
+        "loss": loss_section(results),
+        "budget": budget_section(results),
+        "maps": pictures_section(results, folder),
+    }
 
 
-def absent_sections(plan: Plan, sections: dict[str, Any]) -> set[str]:
-    """The parts that this study has no use for: of a fair comparison or of an adaptive search, of a replica or of none."""
-    absent = {"search"} if plan.explore is None else {"rate", "fair", "loss", "budget"}
-    if not any(arm.search for arm in plan.running):
-        absent |= {"rate", "budget"}
-    if all(metric.name != "loss" for metric in plan.metrics):
-        absent.add("loss")
-    absent |= {id for id in ("along", "maps") if not sections[id]}
-    if not sections["ways"]:
-        absent.add("four")
-    return (
-        absent
-        if sections["reported"] or any(arm.in_report for arm in plan.arms)
-        else absent | {"then"}
-    )
+def unused_sections(plan: Plan, sections: dict[str, Any]) -> set[str]:
+    """The sections that this study has no use for.
+
+    A section that is used and empty says so on the page.
+    """
+    unused = {id for id in ("four", "along", "maps") if sections[id] is None}
+    unused |= {"search"} if plan.space.explore is None else {"rate", "fair", "loss", "budget"}
+    if not plan.tunes:
+        unused |= {"rate", "budget"}
+    if all(metric.name != "loss" for metric in plan.space.metrics[1:]):
+        unused.add("loss")
+    if sections["then"] is None and sections["reported"] is None:
+        unused.add("then")
+    return unused
 
 
-def with_markup(found: list[Any]) -> list[Any]:
-    """Cards whose drawing is not escaped: svg.draw escapes the words in it."""
-    return [card._replace(svg=Markup(card.svg)) for card in found]
+def frame_values(plan: Plan, sections: dict[str, Any]) -> dict[str, Any]:
+    """Styles, scripts, contents and the panels of all sections that are shown."""
+    unused = unused_sections(plan, sections)
+    titles = {**TITLES, "maps": plan.words.pictures_title}
+    titles = {id: title for id, title in titles.items() if id not in unused}
+    panels = list_panels(section for id, section in sections.items() if id not in unused)
+    css = (HERE / "page.css").read_text(encoding="utf-8").replace("</style", "")
+    return {
+        "plan": plan,
+        "titles": titles,
+        "numbers": {id: number for number, id in enumerate(titles, start=1)},
+        "labels": LABELS,
+        "signs": SIGNS,
+        "css": Markup(css + arms_css(plan)),
+        "js": Markup((HERE / "page.js").read_text(encoding="utf-8")),
+        "marks": Markup(marks_svg(plan)),
+        "drawn": draw_panels(plan, panels),
+        "panels_json": plotly_json(plan, panels),
+        "plotly": packed_plotly(),
+    }
 
 
-def marked(sections: dict[str, Any]) -> dict[str, Any]:
-    """The drawings of the four ways likewise."""
-    for row in (sections["ways"] or {}).get("rows", []):
-        row["svg"], row["axis"] = Markup(row["svg"]), Markup(row["axis"])
-    return sections
+def list_panels(sections: Any) -> list[Panel]:
+    """The panels of the sections that have some."""
+    return [
+        panel for section in sections if isinstance(section, Section) for panel in section.panels
+    ]
 
 
-def draw_panels(plan: Plan, sections: list[dict[str, Any]]) -> str:
-    """Draws each section's panels, as static SVG in their place and as Plotly in one JSON block, which is returned."""
-    names, look = {arm.name: arm.title for arm in plan.arms}, style.plotly_look(plan)
-    arms = {f"rate-{arm.name}": arm for arm in plan.arms}
-    charts = {}
-    for section in sections:
-        panels: list[Panel] = section["panels"]
-        charts.update({panel.id: figure(panel, names, look) for panel in panels})
-        section["panels"] = [
-            {
-                "id": p.id,
-                "title": p.title,
-                "note": p.note,
-                "finding": p.finding,
-                "svg": Markup(svg.draw(p, names)),
-                "arm": arms.get(p.id),
-            }
-            for p in panels
-        ]
-    return json.dumps(rounded(charts), separators=(",", ":")).replace("<", "\\u003c")
+def head_values(results: Results) -> dict[str, Any]:
+    """The answer, facts and verdicts."""
+    plan, cards = results.plan, claim_cards(results)
+    return {
+        "ribbon": toy_words(plan),
+        "answer": answer(plan, results.verdict("primary")),
+        "replica_sentence": replica_sentence(plan, results.verdict("replica")),
+        "published_sentence": published_sentence(plan, results.verdict("published")),
+        "facts": head_facts(results),
+        "primary_cards": cards.get("primary", []),
+        "card_groups": card_groups(plan, cards),
+    }
 
 
-def rounded(value: Any) -> Any:
-    """Numbers to six digits; what is not a number becomes null, as JSON wants it."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if value == value and abs(value) != float("inf") else None
-    return value
-
-
-@cache
-def packed_plotly() -> str:
-    """plotly.js, gzipped and in base64: 2 MB in place of 5; the page's script inflates it."""
-    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode()
+def foot_values(results: Results, study: StudyFile) -> dict[str, Any]:
+    """Threats, deviations, provenance, all runs, and how to do it again."""
+    plan = results.plan
+    return {
+        "absent": absent_sentences(plan.space, plan.absent),
+        "threats": threat_lines(results),
+        "deviations": deviation_lines(results, study.about),
+        "provenance": provenance_rows(results, study),
+        "runs": runs_table(results),
+        "command": shlex.join(study.about.command),
+        "folder": shlex.quote(study.about.folder),
+    }
 
 
 if __name__ == "__main__":

@@ -1,36 +1,78 @@
-"""The page's figures with their frames: title, subtitle, panels, caption and the table behind each."""
+"""What a section of the page is made of: a figure with its frame, panels, and tables."""
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from study.design.plan import Plan
-from study.design.space import Metric
-from study.text import number
+from study.figures.panel import Axis, Mark, Panel, Row, row_axis
+from study.text import format_number
 
-Section = dict[str, Any]
+ROW = 50  # pixels of one arm's row
+DASH = "–"  # in place of a number that there is not
 
 
-def frame(
-    id: str, title: str, sub: str, caption: str, table: dict[str, Any] | None = None
-) -> Section:
+class Table(NamedTuple):
+    """A table of text."""
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+class Figure(NamedTuple):
     """What every figure has around it."""
-    return {"id": id, "title": title, "sub": sub, "caption": caption, "table": table}
+
+    id: str
+    title: str  # the finding
+    sub: str  # n and the kind of interval
+    caption: str  # how it was computed
+    table: Table | None = None  # the data, folded below the figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the page; those that show more than panels extend it by what they show."""
+
+    figure: Figure
+    panels: tuple[Panel, ...] = ()
 
 
 def fmt(value: float, places: int) -> str:
     """A number, or a dash where there is none."""
-    return "–" if math.isnan(value) else number(value, places)
+    return DASH if math.isnan(value) else format_number(value, places)
 
 
-DIGITS = {"points": 1, "nats": 2}
-ROW = 50  # pixels of one arm's row
-
-
-def digits(metric: Metric) -> int:
-    """Decimals that a metric's unit is read with."""
-    return DIGITS.get(metric.unit, 2)
-
-
-def names_width(plan: Plan, rows: tuple[tuple[str, float], ...]) -> int:
+def names_width(plan: Plan, rows: tuple[Row, ...]) -> int:
     """Pixels of the longest arm's name beside a row, at 12 px."""
-    return max(92, 30 + 7 * max(len(plan.arm(name).title) for name, _ in rows))
+    return max(92, 30 + 7 * max(len(plan.title(row.arm)) for row in rows))
+
+
+def row_panel(
+    plan: Plan,
+    rows: tuple[Row, ...],
+    *,
+    id: str,
+    title: str,
+    note: str,
+    finding: str,
+    x: Axis,
+    marks: list[Mark],
+    right: int = 16,
+) -> Panel:
+    """A panel of arms below each other, their names on the left."""
+    height = ROW * len(rows)
+    return Panel(
+        id=id,
+        title=title,
+        note=note,
+        finding=finding,
+        x=x,
+        y=row_axis(height),
+        marks=tuple(marks),
+        height=height,
+        rows=rows,
+        left=names_width(plan, rows),
+        right=right,
+        top=26,
+    )

@@ -1,4 +1,4 @@
-"""Where trials run: a Ray of this machine alone, or a cluster that stands; and how many of them fit."""
+"""Where trials run: a Ray of this machine or an existing cluster, and how many of them fit."""
 
 import logging
 import math
@@ -14,10 +14,13 @@ import ray
 from ray import tune
 
 from study.errors import StudyError
-from study.runner.ray_settings import PASSED_ON
+from study.runner.ray_settings import NODE_SETTINGS
 from study.store.environment import cores
 
-LOOK_AGAIN = 2.0  # seconds between two looks at the nodes
+NODES_INTERVAL = 2.0  # seconds at least between two looks at the nodes
+# what Ray and its workers print; the records and the live table say it all
+OUTPUT: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
+NOUNS = (("CPU", "core"), ("GPU", "GPU"))  # Ray's resources in words
 
 
 class Cluster(NamedTuple):
@@ -26,70 +29,87 @@ class Cluster(NamedTuple):
     address: str = ""  # of an existing Ray cluster; empty: this machine
     cpus: int = 0  # of this machine to use; 0: all
     cores: int = 1  # of each worker
-    gpus: float | None = (
-        None  # of each worker: 0, a share of one, or 1; None: 1 where there are any
-    )
-    hours: float = 0.0  # wall time after which nothing new is begun and running trials stop after their epoch; 0: none
+    # of each worker: 0, a share of one, or 1; None: 1 where there are any
+    gpus: float | None = None
+    # wall time after which nothing begins and running trials stop after their epoch; 0: no limit
+    hours: float = 0.0
     code: tuple[Path, ...] = ()  # packages that nodes of a cluster are sent
+    modules: tuple[str, ...] = ()  # modules in sys.modules that workers are sent by value
     url: str = ""  # the study's folder where that is an address
     mlflow: str = ""  # a tracking URI
     wandb: str = ""  # a project
 
 
 def start_ray(cluster: Cluster) -> str:
-    """Starts Ray on this machine, or joins a cluster, quietly; the dashboard's address.
+    """Start Ray on this machine, or join a cluster, quietly; the dashboard's address.
 
     Raises:
-        StudyError: no cluster is there.
+        StudyError: Ray does not start, or no cluster answers.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
-    logging.getLogger("ray.tune").setLevel(
-        logging.CRITICAL
-    )  # what became of a trial its record says
+    # how a trial ended is in its record
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="ray")
-    quiet: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
-    if not cluster.address:
-        try:
-            context = ray.init(
-                address="local", num_cpus=cluster.cpus or cores(), include_dashboard=True, **quiet
-            )
-        except (
-            Exception
-        ) as error:  # on a machine under load its parts time out, with exceptions of their own
-            raise StudyError(
-                f"Ray must start on this machine; it did not ({first_line(error)}). The same command tries again"
-            ) from None
-        keep_token_private()
-        return f"http://{context.dashboard_url}" if context.dashboard_url else ""
-    check_address(cluster.address)
-    environment = {
-        "env_vars": {name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        "py_modules": [str(path) for path in cluster.code],
-    }
-    try:
-        context = ray.init(address=cluster.address, runtime_env=environment, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        told = f"{cluster.address} cannot be joined ({first_line(error)})"
-        raise StudyError(
-            f"--address must name a running Ray cluster of this Ray and Python; {told}"
-        ) from None
+    context = join_cluster(cluster) if cluster.address else start_local_ray(cluster.cpus)
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
 
+def start_local_ray(cpus: int) -> Any:
+    """Start Ray on this machine with so many cores, 0: all; its context.
+
+    Raises:
+        StudyError: it does not start.
+    """
+    try:
+        context = ray.init(
+            address="local",
+            num_cpus=cpus or cores(),
+            include_dashboard=True,
+            **OUTPUT,
+        )
+    except Exception as error:  # under load its parts time out, with exceptions of their own
+        raise StudyError(
+            f"Ray must start on this machine; it did not: {first_line(error)}. Run the same "
+            "command again"
+        ) from None
+    restrict_token()
+    return context
+
+
+def join_cluster(cluster: Cluster) -> Any:
+    """Join a cluster and send it the program; Ray's context.
+
+    Raises:
+        StudyError: it cannot be joined.
+    """
+    check_address(cluster.address)
+    environment = {
+        "env_vars": {name: os.environ[name] for name in NODE_SETTINGS if name in os.environ},
+        "py_modules": [str(path) for path in cluster.code],
+    }
+    try:
+        return ray.init(address=cluster.address, runtime_env=environment, **OUTPUT)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise StudyError(
+            "--address must name a running Ray cluster of this Ray and Python; "
+            f"{cluster.address} cannot be joined: {first_line(error)}"
+        ) from None
+
+
 def first_line(error: Exception) -> str:
-    """What an exception says, in short."""
+    """The first line of an exception's message."""
     return (str(error).strip().splitlines() or [repr(error)])[0]
 
 
-def keep_token_private() -> None:
-    """Ray leaves its token readable for all users of the machine."""
+def restrict_token() -> None:
+    """Make Ray's token readable for this user alone; Ray leaves it readable for all."""
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
     with suppress(OSError):
         path.chmod(0o600)
 
 
 def check_address(address: str) -> None:
-    """That something answers at HOST:PORT: Ray itself would try for minutes.
+    """Check that something answers at HOST:PORT; Ray itself would try for minutes.
 
     Raises:
         StudyError: nothing does.
@@ -101,79 +121,75 @@ def check_address(address: str) -> None:
     except (OSError, ValueError) as error:
         allowed = "HOST:PORT or ray://HOST:PORT of a running Ray cluster, or auto"
         raise StudyError(
-            f"--address must be {allowed}; {address} does not answer ({error})"
+            f"--address must be {allowed}; {address} does not answer: {first_line(error)}"
         ) from None
 
 
-class Places:
+class TrialSlots:
     """How many trials fit at once into the nodes that are there; nodes may come and go."""
 
     def __init__(self, cluster: Cluster, workers: int, nodes: Any = ray.nodes) -> None:
-        self.workers, self.nodes, self.looked = workers, nodes, -math.inf
-        self.cores = cluster.cores
-        self.gpus = (
-            cluster.gpus
-            if cluster.gpus is not None
-            else float(any(has.get("GPU", 0) for has in self.resources()))
-        )
-        self.count = 0
+        self.workers, self.nodes, self.cores = workers, nodes, cluster.cores
+        has_gpus = any(resources.get("GPU", 0) for resources in self.resources())
+        self.gpus = float(has_gpus) if cluster.gpus is None else cluster.gpus
+        self.last_look, self.last_count = -math.inf, 0
 
     def resources(self) -> list[dict[str, float]]:
-        """Of each node that is up."""
+        """The resources of each node that is up."""
         return [node["Resources"] for node in self.nodes() if node["Alive"]]
 
-    def now(self) -> int:
-        """Trials that fit, after a look at the nodes every few seconds."""
-        if time.monotonic() - self.looked > LOOK_AGAIN:
-            self.looked = time.monotonic()
-            self.count = (
-                sum(fitting(has, self.cores, self.gpus) for has in self.resources()) // self.workers
-            )
-        return self.count
+    def count(self) -> int:
+        """Trials that fit; the nodes are looked at every few seconds."""
+        if time.monotonic() - self.last_look > NODES_INTERVAL:
+            self.last_look = time.monotonic()
+            workers = sum(workers_on_node(has, self.cores, self.gpus) for has in self.resources())
+            self.last_count = workers // self.workers
+        return self.last_count
 
     def check(self) -> None:
-        """That one trial fits.
+        """Check that one trial fits.
 
         Raises:
-            StudyError: it never would.
+            StudyError: none ever would.
         """
-        if self.now() >= 1:
+        if self.count() >= 1:
             return
-        has = (
-            "; ".join(
-                f"{counted(node.get('CPU', 0), 'core')} and {counted(node.get('GPU', 0), 'GPU')}"
-                for node in self.resources()
-            )
-            or "nothing"
-        )
-        asked = counted(self.cores, "core") + (
-            f" and {counted(self.gpus, 'GPU')}" if self.gpus else ""
-        )
-        one = (
-            f"a trial of {self.workers} workers asks for {asked} each"
+        nodes = [
+            " and ".join(format_count(has.get(kind, 0), noun) for kind, noun in NOUNS)
+            for has in self.resources()
+        ]
+        gpus = f" and {format_count(self.gpus, 'GPU')}" if self.gpus else ""
+        wish = format_count(self.cores, "core") + gpus
+        trial = (
+            f"a trial of {self.workers} workers asks for {wish} each"
             if self.workers > 1
-            else f"a trial asks for {asked} on one node"
+            else f"a trial asks for {wish} on one node"
         )
         raise StudyError(
-            f"{one}, and the nodes have {has}; lower --cores, --gpus or --workers, or add a node"
+            f"{trial}, and the nodes have {'; '.join(nodes) or 'nothing'}; lower --cores, --gpus "
+            "or --workers, or add a node"
         )
 
     @property
     def request(self) -> Any:
-        """What Tune reserves for a trial. The driver of several workers takes no core, else drivers could hold those that their workers wait for."""
+        """What Tune reserves for a trial.
+
+        The driver of several workers takes no core: else drivers could hold the cores that their
+        workers wait for.
+        """
         if self.workers > 1:
             return tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
         return {"cpu": self.cores, "gpu": self.gpus}
 
 
-def counted(count: float, what: str) -> str:
+def format_count(count: float, noun: str) -> str:
     """A number of things in words."""
-    return f"{count:g} {what}{'' if count == 1 else 's'}"
+    return f"{count:g} {noun}{'' if count == 1 else 's'}"
 
 
-def fitting(has: dict[str, float], cores: int, gpus: float) -> int:
+def workers_on_node(resources: dict[str, float], cores: int, gpus: float) -> int:
     """Workers that fit into one node; a share of a GPU never spans two."""
-    room = has.get("CPU", 0.0) // cores
+    room = resources.get("CPU", 0.0) // cores
     if gpus:
-        room = min(room, has.get("GPU", 0.0) // 1 * (1 // gpus))
+        room = min(room, resources.get("GPU", 0.0) // 1 * (1 // gpus))
     return int(room)

@@ -1,31 +1,35 @@
-"""Runs a study's trials on Ray: Tune schedules them, a trial of several workers is a Ray Train run.
+"""Run a study's trials on Ray: Tune schedules them, one of several workers is a Ray Train run.
 
-`study.runner_settings.settle` comes before the import of this module, since Ray reads the environment when it is imported.
+Call `ray_settings.configure_ray_environment` before importing this module: Ray reads the
+environment when it is imported.
 """
 
 import json
 import shutil
+import sys
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
-from ray import tune
-from ray.train._internal import storage
+from ray import cloudpickle, tune
 
 from study.design.plan import Plan
-from study.design.trial import Trial, title
+from study.design.trainer import Epochs
+from study.design.trial import Trial, trial_title
 from study.errors import StudyError
 from study.execution.stop import Stop
-from study.runner.callbacks import Redraw, watchers
-from study.runner.cluster import Cluster, Places, start_ray
-from study.runner.file_transfer import delivered, files_of, forget
+from study.runner.callbacks import PageRedraw, make_callbacks
+from study.runner.cluster import Cluster, TrialSlots, first_line, start_ray
+from study.runner.input_files import with_inputs
 from study.runner.progress import Progress
-from study.runner.ray_patches import survive_memory_kills
-from study.runner.scheduler import Schedule
+from study.runner.ray_patches import run_tune, survive_memory_kills
+from study.runner.scheduler import StudyScheduler
 from study.runner.searcher import StudySearch
-from study.runner.trainable import Job, run_here, run_train
+from study.runner.trainable import Job, run_data_parallel, run_single
+from study.runner.trial_files import TrialFiles, open_trial_files, remove_marker
 from study.search.database import SearchDatabase
 from study.store.ledger import Ledger
 
@@ -33,118 +37,128 @@ from study.store.ledger import Ledger
 class Work(NamedTuple):
     """What a study's trials do."""
 
-    task: Any  # a study.trial.Task, given `reads` as keyword arguments besides
-    reads: dict[str, Path]  # files and folders that nodes without them are sent
+    train: Callable[..., Epochs]  # a Trainer's `train`
+    inputs: dict[str, Path]  # its keyword arguments, sent to nodes without them
     commit: str
 
 
-def run_trials(plan: Plan, folder: Path, ledger: Ledger, work: Work, cluster: Cluster) -> bool:
-    """Runs what the plan still lacks; whether nothing is left that could be run.
+def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster: Cluster) -> bool:
+    """Run what the plan still lacks; whether nothing is left that could be run.
 
-    Blocks. The first SIGINT, SIGTERM or SIGHUP, or the end of the time, lets running trials reach the end of their epoch.
+    Blocks. The first SIGINT, SIGTERM or SIGHUP, or the end of the time, lets running trials reach
+    the end of their epoch.
 
     Raises:
-        StudyError: the cluster cannot hold one trial, the folder no more records, or all trials fail.
-        KeyboardInterrupt: a second signal came; what is done is kept.
+        StudyError: Ray does not start, the cluster cannot hold one trial, the folder takes no
+            more records, or all trials fail.
+        KeyboardInterrupt: a second signal came; finished trials are saved.
     """
     stop = Stop(cluster.hours)
-    scratch = folder.resolve() / ".tune"  # of this run, or left by one that was killed
+    scratch = scratch_folder(folder)  # of this run, or left by one that was killed
     try:
         dashboard = start_ray(cluster)
-        with stop.listening():  # after Ray's start, which takes SIGTERM for itself
-            places = Places(cluster, plan.workers)
-            places.check()
-            print(
-                f"Ray dashboard: {dashboard} (its token: ray get-auth-token)"
-                if dashboard
-                else "Ray without a dashboard",
-                flush=True,
-            )
+        with stop.signal_handlers():  # after Ray's start, which takes SIGTERM for itself
+            slots = TrialSlots(cluster, plan.workers)
+            slots.check()
+            print(describe_dashboard(dashboard), flush=True)
             shutil.rmtree(scratch, ignore_errors=True)
             with closing(SearchDatabase(folder, plan)) as database:
                 database.add(ledger.records)  # a kill may have come between record and database
-                search = StudySearch(plan, ledger, database, places, stop, work.commit)
-                conduct(search, folder, work, cluster)
-            check(search, folder)
+                search = StudySearch(
+                    plan, ledger, database, slots=slots, stop=stop, commit=work.commit
+                )
+                run_experiment(search, folder, work=work, cluster=cluster)
+            raise_for_failures(search, folder)
             return search.finished
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def conduct(search: StudySearch, folder: Path, work: Work, cluster: Cluster) -> None:
-    """Runs the trials, with all who look on."""
-    files = files_of(folder.resolve() / "trials", cluster.address, cluster.url)
-    task = delivered(work.task, work.reads, pack=bool(cluster.address))
-    places = search.places
-    job = Job(
-        search.plan.space,
-        task,
-        files,
-        work.commit,
-        places.workers,
-        places.cores,
-        places.gpus,
-        not cluster.address,
-    )
-    with closing(Progress(search)) as progress, closing(Redraw(folder)) as redraw:
-        try:
-            experiment(
-                search,
-                job,
-                folder.resolve() / ".tune",
-                [progress, redraw, *watchers(folder, cluster, files, search)],
-            )
-        finally:
-            forget(files)
+def scratch_folder(folder: Path) -> Path:
+    """Tune's files of one run; nothing there is needed later."""
+    return folder.resolve() / ".tune"
 
 
-def experiment(
-    search: StudySearch, job: Job, scratch: Path, callbacks: list[tune.Callback]
-) -> None:
-    """One Tune experiment over all that is due, its loop in this process even where Ray's client would move it into the cluster."""
+def describe_dashboard(address: str) -> str:
+    """A line for the user."""
+    if not address:
+        return "Ray without a dashboard"
+    return f"Ray dashboard: {address} (its token: ray get-auth-token)"
+
+
+def run_experiment(search: StudySearch, folder: Path, *, work: Work, cluster: Cluster) -> None:
+    """Run all that is due as one Tune experiment, with everything that follows it."""
+    for name in cluster.modules:  # a space's own file, which workers cannot import
+        cloudpickle.register_pickle_by_value(sys.modules[name])
     survive_memory_kills()
-    if ray.util.client.ray.is_connected():
-        vars(storage)["_get_ray_train_session_dir"] = lambda: str(
-            scratch
-        )  # a client has no session folder of its own
-    tune.run(
-        tune.with_resources(
-            tune.with_parameters(run_train if job.workers > 1 else run_here, job=job),
-            search.places.request,
-        ),
-        name=search.plan.space,
+    url, trials = cluster.url, folder.resolve() / "trials"
+    files = open_trial_files(trials, address=cluster.address, url=url)
+    job = make_job(search, files, work, is_local=not cluster.address)
+    with closing(Progress(search)) as progress, closing(PageRedraw(folder)) as redraw:
+        try:
+            others = make_callbacks(folder, cluster, files=files, search=search)
+            start_tune(search, job, scratch_folder(folder), callbacks=[progress, redraw, *others])
+        finally:
+            remove_marker(files)
+
+
+def make_job(search: StudySearch, files: TrialFiles, work: Work, *, is_local: bool) -> Job:
+    """What all trials have in common."""
+    plan, slots = search.plan, search.slots
+    return Job(
+        space=plan.space.name,
+        words=plan.words,
+        train=with_inputs(work.train, work.inputs, pack=not is_local),
+        files=files,
+        commit=work.commit,
+        workers=slots.workers,
+        cores=slots.cores,
+        gpus=slots.gpus,
+        is_local=is_local,
+    )
+
+
+def start_tune(
+    search: StudySearch, job: Job, scratch: Path, *, callbacks: list[tune.Callback]
+) -> None:
+    """Run the Tune experiment until the search has nothing more to suggest."""
+    trainable = run_data_parallel if job.workers > 1 else run_single
+    run_tune(
+        tune.with_resources(tune.with_parameters(trainable, job=job), search.slots.request),
+        scratch,
+        name=job.space,
         search_alg=search,
-        scheduler=Schedule(search, job.files.folder),
+        scheduler=StudyScheduler(search, job.files.folder),
         num_samples=-1,
         reuse_actors=job.workers == 1,
-        storage_path=str(scratch),
-        trial_name_creator=partial(named, search.plan.space),
+        trial_name_creator=partial(trial_name, job.space),
         trial_dirname_creator=lambda trial: trial.trial_id,
         callbacks=callbacks,
         raise_on_failed_trial=False,
         verbose=0,
-        _remote=False,
     )
 
 
-def named(space: str, trial: Any) -> str:
+def trial_name(space: str, trial: Any) -> str:
     """A Tune trial's name for people."""
-    return title(space, Trial(**json.loads(trial.config["trial"])))
+    return trial_title(space, Trial(**json.loads(trial.config["trial"])))
 
 
-def check(search: StudySearch, folder: Path) -> None:
-    """That the study ended for no bad reason.
+def raise_for_failures(search: StudySearch, folder: Path) -> None:
+    """Raise what ended the study before its end.
 
     Raises:
         StudyError: a record could not be written, or all trials fail.
     """
-    if search.broken:
-        told = "a trial ended, but its record could not be written"
+    if search.write_error:
         raise StudyError(
-            f"{folder} must take the records; {told} ({search.broken}). The same command goes on"
-        ) from search.broken
-    if search.stop.spoiled:
+            f"{folder} must take the records; a trial ended, but its record could not be written: "
+            f"{first_line(search.write_error)}. Finished trials are saved; run the same command "
+            "to continue"
+        ) from search.write_error
+    if search.stop.hopeless_reason:
         raise StudyError(
-            f"the study is stopped, since {search.stop.spoiled}. What is done is kept; when the cause is gone the same command goes on"
+            f"the study is stopped, since {search.stop.hopeless_reason}. Finished trials are "
+            "saved; when the cause is gone, run the same command to continue"
         )

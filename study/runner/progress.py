@@ -1,4 +1,4 @@
-"""What a study shows while it runs: a live table on a terminal, one plain line a trial elsewhere."""
+"""What a study shows while it runs: a live table on a terminal, else one plain line a trial."""
 
 import io
 import time
@@ -11,163 +11,148 @@ from rich.live import Live
 from rich.table import Table
 
 from study.design.plan import Plan
-from study.design.record import Record
+from study.design.record import Record, last_line
 from study.design.stages import expected_trials
+from study.design.words import EpochNumber, Words
+from study.runner.ray_patches import DriverOnly
 from study.runner.searcher import StudySearch
-from study.text import short
+from study.text import format_short
+
+LOSS = EpochNumber("loss", "loss")
 
 
-class Progress(tune.Callback):
-    """Follows Tune's loop; draws what runs, what ended last, and when all of it will have ended."""
+class Progress(DriverOnly, tune.Callback):
+    """Shows what runs, what ended last, and when all of it will have ended."""
 
     def __init__(self, search: StudySearch) -> None:
         self.plan, self.ledger, self.search = search.plan, search.ledger, search
+        self.numbers = epoch_numbers(search.plan.words)
         self.console = Console()
         self.live: Live | None = None
-        self.told = len(self.ledger.records)
+        self.printed = len(self.ledger.records)
         self.started = time.monotonic()
-        self.epochs: dict[
-            str, dict[str, Any]
-        ] = {}  # the last epoch of each running trial, by Tune's id
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune pickles callbacks when it is set up; this one draws where it was made
+        self.last_epochs: dict[str, dict[str, Any]] = {}  # of running trials, by Tune's id
 
     def setup(self, *info: Any, **more: Any) -> None:
-        """Begins the live table."""
+        """Begin the live table."""
         if self.console.is_terminal:
-            self.live = Live(self.table(), console=self.console, refresh_per_second=4)
+            self.live = Live(self.make_table(), console=self.console, refresh_per_second=4)
             self.live.start()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        """Keeps the epoch."""
+        """Keep the epoch."""
         if "epoch" in result:
-            self.epochs[trial.trial_id] = result
+            self.last_epochs[trial.trial_id] = result
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Redraws, or tells of each trial that ended; where no one listens any more the study goes on unheard."""
+        """Show what is new; after the terminal is closed the study runs without output."""
         try:
-            self.tell()
+            self.show_news()
         except OSError:
             self.console, self.live = Console(file=io.StringIO()), None
 
-    def tell(self) -> None:
-        """Says what is new."""
-        for record in self.ledger.records[self.told :]:
-            self.told += 1
+    def show_news(self) -> None:
+        """Print a line for each trial that ended, or draw the table again; print messages."""
+        for record in self.ledger.records[self.printed :]:
+            self.printed += 1
             if self.live is None:
-                left = f"  [{self.eta()} left]" if self.told % 10 == 0 else ""
-                self.console.print(
-                    f"{self.told:4d}/{self.total()}  {line(record, self.plan)}{left}",
-                    highlight=False,
-                    soft_wrap=True,
-                    markup=False,
-                )
-        while self.search.notes:
-            self.console.print(
-                self.search.notes.pop(0), highlight=False, soft_wrap=True, markup=False
-            )
+                left = f"  [{self.time_left()} left]" if self.printed % 10 == 0 else ""
+                line = summary_line(record, self.plan)
+                self.print(f"{self.printed:4d}/{self.total()}  {line}{left}")
+        while self.search.messages:
+            self.print(self.search.messages.pop(0))
         if self.live is not None:
-            self.live.update(self.table())
+            self.live.update(self.make_table())
+
+    def print(self, line: str) -> None:
+        """Print a line as it is."""
+        self.console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
-        """Ends the live table."""
+        """End the live table."""
         self.close()
 
     def close(self) -> None:
-        """Leaves the terminal as it was, also after an error."""
+        """Leave the terminal as it was, also after an error."""
         if self.live is not None:
-            self.live.update(self.table())
+            self.live.update(self.make_table())
             self.live.stop()
             self.live = None
 
     def total(self) -> int:
-        """The trials of the whole study, the allowance for added ones left out."""
+        """The trials of the whole study, without the allowance for added ones."""
         counts = Counter(record.stage for record in self.ledger.records if record.is_final)
-        expected = expected_trials(self.plan)
-        return sum(
-            max(count if stage != "added" else 0, counts[stage])
-            for stage, count in expected.items()
-        )
+        expected = {**expected_trials(self.plan), "added": 0}
+        return sum(max(count, counts[stage]) for stage, count in expected.items())
 
-    def eta(self) -> str:
-        """Minutes left, from the trials that ended in this run of the command."""
+    def time_left(self) -> str:
+        """The time until the end in words, by the mean of the trials that have ended."""
         seconds = [record.seconds for record in self.ledger.records if record.seconds]
         left = max(0, self.total() - len(self.ledger.records))
         if not left:
             return "nothing"
         if not seconds:
             return "an unknown time"
-        minutes = sum(seconds) / len(seconds) * left / max(1, self.search.places.now()) / 60
+        at_once = max(1, self.search.slots.count())
+        minutes = sum(seconds) / len(seconds) * left / at_once / 60
         return f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute"
 
-    def table(self) -> Group:
+    def make_table(self) -> Group:
         """The running trials and the last that ended."""
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for name in (
-            "trial",
-            "stage",
-            self.plan.scientific,
-            "seed",
-            "epoch",
-            "loss",
-            "kNN, %",
-            "status",
-        ):
-            table.add_column(
-                name,
-                justify="left"
-                if name in ("trial", "stage", self.plan.scientific, "status")
-                else "right",
-            )
+        for name in ("trial", "stage", self.plan.space.scientific):
+            table.add_column(name)
+        for name in ("seed", "epoch", *(number.title for number in self.numbers)):
+            table.add_column(name, justify="right")
+        table.add_column("status")
         for record in self.ledger.records[-5:]:
-            last = record.curve[-1] if record.curve else {}
-            table.add_row(
-                *cells(
-                    record.trial, record.stage, self.plan.arm(record.arm).title, record.seed, last
-                ),
-                record.status,
-                style="dim",
-            )
+            row = record.curve[-1] if record.curve else {}
+            about = (record.trial, record.stage, self.plan.title(record.arm), str(record.seed))
+            table.add_row(*about, *self.cells(row), record.status, style="dim")
         for tune_id, trial in self.search.running.items():
-            row = self.epochs.get(tune_id, {})
-            table.add_row(
-                *cells(trial.id, trial.stage, self.plan.arm(trial.arm).title, trial.seed, row),
-                "running",
-            )
+            row = self.last_epochs.get(tune_id, {})
+            about = (trial.id, trial.stage, self.plan.title(trial.arm), str(trial.seed))
+            table.add_row(*about, *self.cells(row), "running")
+        return Group(self.headline(), table)
+
+    def headline(self) -> str:
+        """How far the study is."""
+        stopping = "Stopping after the running epochs. " if self.search.stop.requested else ""
         minutes = (time.monotonic() - self.started) / 60
-        stopping = "Stopping after the running epochs. " if self.search.stop.wanted else ""
-        head = f"{stopping}{len(self.ledger.records)} of {self.total()} trials ended, {minutes:.1f} min so far, {self.eta()} left"
-        return Group(head, table)
-
-
-def cells(trial: str, stage: str, arm: str, seed: int, row: dict[str, Any]) -> tuple[str, ...]:
-    """A table row without its status."""
-    knn = row.get("knn_accuracy")
-    return (
-        trial,
-        stage,
-        arm,
-        str(seed),
-        str(row.get("epoch", "-")),
-        f"{row['loss']:.3f}" if "loss" in row else "-",
-        f"{100 * knn:.1f}" if knn else "-",
-    )
-
-
-def line(record: Record, plan: Plan) -> str:
-    """One ended trial in words."""
-    metric = plan.metrics[0]
-    point = ", ".join(f"{name} {short(value)}" for name, value in record.point.items())
-    told = (
-        f"{metric.title} {record.metric(metric.name) * metric.scale:.1f}"
-        if record.status == "finished"
-        else record.status
-    )
-    if record.status == "failed":
-        told += (
-            f": {record.error.strip().splitlines()[-1] if record.error.strip() else 'no message'}"
+        return (
+            f"{stopping}{len(self.ledger.records)} of {self.total()} trials ended, "
+            f"{minutes:.1f} min so far, {self.time_left()} left"
         )
-    return f"{record.trial}  {record.stage:8}{plan.arm(record.arm).title:10} {point:13} seed {record.seed:<4d}{told}  ({record.seconds:.1f} s)"
+
+    def cells(self, row: dict[str, Any]) -> list[str]:
+        """The numbers of an epoch as the table shows them."""
+        cells = [str(row.get("epoch", "-"))]
+        for number in self.numbers:
+            value: Any = row.get(number.name)
+            is_number = isinstance(value, int | float)
+            cells.append(f"{value * number.scale:.{number.digits}f}" if is_number else "-")
+        return cells
+
+
+def epoch_numbers(words: Words) -> tuple[EpochNumber, ...]:
+    """The numbers of an epoch that are shown: the trainer's, and the loss in any case."""
+    has_loss = any(number.name == LOSS.name for number in words.live)
+    return words.live if has_loss else (LOSS, *words.live)
+
+
+def summary_line(record: Record, plan: Plan) -> str:
+    """An ended trial in a line."""
+    metric = plan.space.primary
+    outcome = record.status
+    if record.status == "finished":
+        value = record.metric(metric.name) * metric.scale
+        outcome = f"{metric.title} {value:.{metric.decimals}f}"
+    if record.status == "failed":
+        outcome += f": {last_line(record.error)}"
+    point = ", ".join(f"{name} {format_short(value)}" for name, value in record.point.items())
+    return (
+        f"{record.trial}  {record.stage:8}{plan.title(record.arm):10} {point:13} "
+        f"seed {record.seed:<4d}{outcome}  ({record.seconds:.1f} s)"
+    )

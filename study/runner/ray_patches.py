@@ -1,74 +1,90 @@
-"""Runs a study's trials on Ray: Tune schedules them, a trial of several workers is a Ray Train run.
+"""Everything private of Ray that this program touches, each with its reason.
 
-`study.runner_settings.settle` comes before the import of this module, since Ray reads the environment when it is imported.
+All of it was seen with Ray 2.60.0. Each function looks for the private name first; where another
+version lacks it, nothing is patched, and the docstring says what is then lost.
 """
 
-import tempfile
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import ray
-import torch.distributed as dist
-from ray.air.execution._internal import RayActorManager
+from ray import tune
 from ray.exceptions import OutOfMemoryError, RayActorError
-from ray.train.torch import TorchConfig
-from ray.train.torch.config import _TorchBackend
+
+
+class DriverOnly:
+    """A callback, search or scheduler that stays in the driver's process.
+
+    Tune pickles all three when an experiment is set up and whenever it saves its state
+    (`tune/impl/tuner_internal.py`, `tune/execution/experiment_state.py`), although it uses the
+    originals. They hold locks, files and a terminal, which cannot be pickled, and nothing of them
+    is ever restored: records.jsonl is the state.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
 
 
 def survive_memory_kills() -> None:
-    """Where Ray kills a process for want of memory, Tune 2.60 ends the whole experiment; to it that is now a death like any other."""
-    original = RayActorManager._actor_task_failed
+    """Let a trial whose process Ray kills for want of memory be lost like any other.
 
-    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
+    Tune knows `RayActorError` alone (`air/execution/_internal/actor_manager.py`); an
+    `OutOfMemoryError` ends the whole experiment. Without the patch it still does.
+    """
+    try:
+        from ray.air.execution._internal import RayActorManager
+    except ImportError:
+        return
+    original = getattr(RayActorManager, "_actor_task_failed", None)
+    if original is None or getattr(original, "is_patched", False):
+        return
+
+    def report_failure(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
         if isinstance(exception, OutOfMemoryError):
             exception = RayActorError(error_msg=str(exception))
         original(self, tracked_actor_task, exception)
 
-    if original.__name__ != "failed":
-        setattr(RayActorManager, "_actor_task_failed", failed)  # noqa: B010
+    report_failure.is_patched = True  # type: ignore[attr-defined]
+    RayActorManager._actor_task_failed = report_failure  # type: ignore[method-assign]
 
 
-@dataclass
-class MeetInFile(TorchConfig):
-    """A process group without a port of its own."""
-
-    @property
-    def backend_cls(self) -> Any:
-        """What Ray Train calls on the worker group."""
-        return FileBackend
+def is_ray_client() -> bool:
+    """Whether this process is connected by `ray://`; other versions may have no such client."""
+    client = getattr(ray.util, "client", None)
+    return client is not None and bool(client.ray.is_connected())
 
 
-class FileBackend(_TorchBackend):
-    """Ray's backend for torch but for the meeting point."""
+def run_tune(trainable: Any, scratch: Path, **options: Any) -> None:
+    """Run a Tune experiment whose loop stays in this process, also under Ray's client.
 
-    def on_start(self, worker_group: Any, backend_config: Any) -> None:
-        """Lets all workers join."""
-        meeting, count = Path(tempfile.mkdtemp(prefix="study-group-")) / "store", len(worker_group)
-        joined = [
-            worker_group.execute_single_async(
-                rank, join, backend_config.backend, meeting, rank, count, backend_config.timeout_s
-            )
-            for rank in range(count)
-        ]
-        ray.get(joined)
-        meeting.unlink(missing_ok=True)
-        meeting.parent.rmdir()
+    Tune would move its loop into the cluster (`_remote`, `tune/tune.py`), where callbacks and
+    records are not. In this process it then asks for the node's session folder, which a client
+    does not have (`train/_internal/storage.py`): `scratch` takes its place.
+    """
+    if is_ray_client():
+        from ray.train._internal import storage
+
+        if hasattr(storage, "_get_ray_train_session_dir"):
+            storage._get_ray_train_session_dir = lambda: str(scratch)
+    tune.run(trainable, storage_path=str(scratch), _remote=False, **options)
 
 
-def join(backend: str, meeting: Path, rank: int, count: int, seconds: int) -> None:
-    """Runs in each worker."""
-    dist.init_process_group(
-        backend,
-        init_method=meeting.as_uri(),
-        rank=rank,
-        world_size=count,
-        timeout=timedelta(seconds=seconds),
-    )
+def set_process_title(title: str) -> None:
+    """Show a title in the list of processes, of top and of the dashboard's cluster page.
+
+    Ray owns the title of its workers (`_raylet.setproctitle`, `_private/worker.py`), so another
+    library's change would not last. Without it, workers keep Ray's titles.
+    """
+    if rename := getattr(getattr(ray, "_raylet", None), "setproctitle", None):
+        rename(f"ray::{title}")
 
 
-def show(name: str) -> None:
-    """Puts the name into the list of processes, of top and of the dashboard's cluster page: Ray's own means, since it owns that place."""
-    if rename := getattr(ray._raylet, "setproctitle", None):
-        rename(f"ray::{name}")
+def torch_backend_class() -> Any:
+    """Ray Train's base class of torch backends (`train/torch/config.py`), or None.
+
+    A subclass lets workers meet in a file. Without it they meet at torch's own meeting point,
+    which listens on all interfaces. Imports torch.
+    """
+    from ray.train.torch import config
+
+    return getattr(config, "_TorchBackend", None)

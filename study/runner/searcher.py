@@ -1,4 +1,4 @@
-"""Hands a study's due trials to Ray Tune, one after the other, and writes each one's record when it ends."""
+"""Hands a study's due trials to Ray Tune and writes each one's record when it ends."""
 
 import json
 import time
@@ -9,27 +9,40 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from study.design.plan import SEARCH_SEED, Plan
-from study.design.record import Record, final_records, last_line
-from study.design.stages import Records, due, is_explored, make_trial, to_explore
+from study.design.record import Record, final_records, last_line, parse_record
+from study.design.stages import (
+    Records,
+    due_trials,
+    is_adaptive,
+    make_trial,
+    remaining_search_trials,
+)
 from study.design.trial import Trial
-from study.execution.run_trial import record_of_run
+from study.errors import StudyError
+from study.execution.run_trial import make_record
 from study.execution.stop import Stop
-from study.runner.cluster import Places
+from study.runner.cluster import TrialSlots
+from study.runner.ray_patches import DriverOnly
 from study.search.database import SearchDatabase
 from study.store.ledger import Ledger
 
-ATTEMPTS = 2  # at one trial within one run of the command, where the trial itself fails
-LOSSES = 4  # processes or nodes that a trial may lose within one run of the command
-QUIET = 5.0  # seconds after a loss in which nothing is begun: Ray takes some to notice that a node is gone, and would begin trials there
-PROPOSALS = 100  # of an adaptive search in search of a point that is new
-ALIKE = 8  # failures one after the other, of several trials and none that ended otherwise: then all will fail
+# within one run of the command
+MAX_ATTEMPTS = 2  # at one trial, where the trial itself fails
+MAX_LOST_PROCESSES = 4  # processes or nodes that one trial may lose
+# failed attempts of several trials without another outcome between them: then all will fail
+MAX_CONSECUTIVE_FAILURES = 8
+# seconds after a loss in which nothing begins: Ray takes some to notice that a node is gone, and
+# would begin trials there
+PAUSE_AFTER_LOSS = 5.0
+MAX_PROPOSALS = 100  # of an adaptive search, until one is new
 
 
-class StudySearch(Searcher):
-    """A Tune search algorithm whose suggestions are the trials that `study.stages.due` names, and what an adaptive search asks for.
+class StudySearch(DriverOnly, Searcher):
+    """A Tune search algorithm that suggests the study's due trials.
 
-    All stages are one Tune experiment: a stage begins for an arm as soon as that arm's earlier ones have ended, and no worker process
-    is started twice. Nothing of it is saved by Tune; records.jsonl holds its state, and optuna.db that of an adaptive search.
+    All stages are one Tune experiment: a stage begins for an arm as soon as that arm's earlier
+    ones have ended, and worker processes are reused. Tune saves nothing of it: records.jsonl is
+    its state, and optuna.db that of an adaptive search.
     """
 
     def __init__(
@@ -37,163 +50,160 @@ class StudySearch(Searcher):
         plan: Plan,
         ledger: Ledger,
         database: SearchDatabase,
-        places: Places,
+        *,
+        slots: TrialSlots,
         stop: Stop,
         commit: str,
     ) -> None:
         super().__init__(metric="loss", mode="min")
-        self.plan, self.ledger, self.database, self.places, self.stop, self.commit = (
-            plan,
-            ledger,
-            database,
-            places,
-            stop,
-            commit,
-        )
+        self.plan, self.ledger, self.database = plan, ledger, database
+        self.slots, self.stop, self.commit = slots, stop, commit
         self.running: dict[str, Trial] = {}  # by Tune's id
         self.curves: dict[str, list[dict[str, Any]]] = {}  # of running trials
-        self.causes: dict[str, str] = {}  # why the process of a trial died, where it is known
+        self.loss_causes: dict[str, str] = {}  # why the process of a trial died, where known
         self.failures: Counter[str] = Counter()
         self.losses: Counter[str] = Counter()
-        self.quiet_until = 0.0  # after a loss, until when nothing is begun
-        self.lagging: set[str] = set()  # trials, by Tune's id, that the halving stopped
-        self.in_a_row: list[Record] = []  # failed ones since the last that ended otherwise
-        self.notes: list[str] = []  # what the user should hear beside the records
+        self.paused_until = 0.0
+        self.stopped_early: set[str] = set()  # trials, by Tune's id, that the halving stopped
+        self.consecutive_failures: list[Record] = []
+        self.messages: list[str] = []  # for the user, beside the records
         self.finished = False  # nothing is left that could be run
-        self.broken: Exception | None = (
-            None  # what kept a record from being written; Tune itself would swallow it and go on
-        )
+        # what kept a record from being written; Tune would swallow it and continue
+        self.write_error: Exception | None = None
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
-        """The next trial; None while no place is free or later ones wait for running ones; FINISHED at the end, or when nothing may begin."""
-        if self.broken or self.stop.wanted:
+        """The next trial.
+
+        None while no slot is free or later trials wait for running ones; FINISHED at the end, or
+        when nothing may begin.
+        """
+        if self.write_error or self.stop.requested:
             return Searcher.FINISHED
-        if len(self.running) >= self.places.now() or time.monotonic() < self.quiet_until:
+        if len(self.running) >= self.slots.count() or time.monotonic() < self.paused_until:
             return None
         trial = self.next_trial()
         if trial is not None:
             self.running[trial_id], self.curves[trial_id] = trial, []
-            return {
-                "trial": json.dumps(asdict(trial)),
-                "stage": trial.stage,
-                "arm": trial.arm,
-                "seed": trial.seed,
-                **trial.point,
-            }
+            about = {"stage": trial.stage, "arm": trial.arm, "seed": trial.seed}
+            return {"trial": json.dumps(asdict(trial)), **about, **trial.point}
         if self.running:
             return None
         self.finished = True
         return Searcher.FINISHED
 
     def next_trial(self) -> Trial | None:
-        """An adaptive search's next point, since all else waits for it, or the first due trial that is neither done nor running."""
+        """An adaptive search's next point, since all else waits for it, or the first due trial."""
         done = final_records(self.ledger.records)
-        busy = {trial.id for trial in self.running.values()}
-        if (asked := self.asked(done, busy)) is not None:
-            return asked
-        for trial in due(self.plan, done):
-            if trial.id not in done and trial.id not in busy and self.failures[trial.id] < ATTEMPTS:
-                return trial
-        return None
+        if (trial := self.ask_sampler(done)) is not None:
+            return trial
+        return next((one for one in due_trials(self.plan, done) if self.may_run(one, done)), None)
 
-    def asked(self, done: Records, busy: set[str]) -> Trial | None:
-        """The adaptive search's next point; None where there is no such search, or its budget is in use."""
-        explorer, explore = self.database.explorer, self.plan.explore
-        if explorer is None or explore is None:
+    def may_run(self, trial: Trial, done: Records) -> bool:
+        """Whether the trial is neither done nor running and has not failed too often."""
+        is_running = any(trial.id == other.id for other in self.running.values())
+        return not (trial.id in done or is_running or self.failures[trial.id] >= MAX_ATTEMPTS)
+
+    def ask_sampler(self, done: Records) -> Trial | None:
+        """The adaptive search's next point; None without one, or while its budget is in use."""
+        adaptive, explore = self.database.adaptive, self.plan.space.explore
+        if adaptive is None or explore is None:
             return None
-        arm = self.plan.arm(explore.arm)
-        under_way = sum(self.is_asked(trial) for trial in self.running.values())
-        for _ in range(PROPOSALS if under_way < to_explore(self.plan, done) else 0):
-            trial = make_trial(
-                self.plan,
-                "search",
-                arm,
-                SEARCH_SEED,
-                explorer.propose(),
-                self.plan.stages["search"],
-            )
-            if trial.id not in done and trial.id not in busy and self.failures[trial.id] < ATTEMPTS:
+        arm = self.plan.space.arm(explore.arm)
+        running = sum(self.is_adaptive_trial(trial) for trial in self.running.values())
+        for _ in range(MAX_PROPOSALS if running < remaining_search_trials(self.plan, done) else 0):
+            point = adaptive.propose()
+            trial = make_trial(self.plan, "search", arm, SEARCH_SEED, point=point)
+            if self.may_run(trial, done):
                 return trial
-            explorer.discard(trial.point)
+            adaptive.discard(point)
         return None
 
-    def is_asked(self, trial: Trial) -> bool:
+    def is_adaptive_trial(self, trial: Trial) -> bool:
         """Whether the trial is one of the adaptive search."""
-        return trial.stage == "search" and is_explored(self.plan, self.plan.arm(trial.arm))
+        return trial.stage == "search" and is_adaptive(self.plan, self.plan.space.arm(trial.arm))
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing: `heard` keeps what is told, also with the report that stops a trial, of which Tune tells its search nothing."""
+        """Nothing: Tune leaves out the report that stops a trial, `on_epoch` gets all of them."""
 
-    def heard(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Keeps an epoch's numbers."""
+    def on_epoch(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Keep an epoch's numbers; the scheduler calls it."""
         if trial_id in self.running and "row" in result:
             self.curves[trial_id].append(json.loads(result["row"]))
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Records how the trial ended; one that was interrupted leaves no record and is due again."""
+        """Record how the trial ended; an interrupted one leaves no record and is due again."""
         trial = self.running.pop(trial_id, None)
         if trial is None:
             return
         curve = self.curves.pop(trial_id)
         if outcome := (result or {}).get("outcome"):
-            self.ended(trial, Record(**json.loads(outcome)))
+            self.record_end(trial, self.parse_outcome(trial, outcome))
         elif error:
-            self.lost(trial, self.causes.pop(trial_id, "its process or node is gone"))
-        elif trial_id in self.lagging:
-            seconds = sum(row.get("seconds", 0.0) for row in curve)
-            self.ended(
-                trial,
-                record_of_run(
-                    trial, "stopped", self.commit, curve=curve, seconds=round(seconds, 3)
-                ),
-            )
-        elif not self.stop.wanted:
-            self.lost(trial, "it ended without a record")
+            cause = self.loss_causes.pop(trial_id, "its process or node is gone")
+            self.on_process_lost(trial, cause)
+        elif trial_id in self.stopped_early:
+            seconds = round(sum(row.get("seconds", 0.0) for row in curve), 3)
+            record = make_record(trial, "stopped", self.commit, curve=curve, seconds=seconds)
+            self.record_end(trial, record)
+        elif not self.stop.requested:
+            self.on_process_lost(trial, "it ended without a record")
 
-    def lost(self, trial: Trial, cause: str) -> None:
-        """A process died: that is no fault of the trial, which goes on from its checkpoint, but not for ever."""
+    def parse_outcome(self, trial: Trial, outcome: str) -> Record:
+        """The record of a last report; one that cannot be read back is a failure of the trial."""
+        try:
+            return parse_record(outcome, f"what trial {trial.id} reported")
+        except StudyError as problem:
+            return make_record(trial, "failed", self.commit, error=str(problem))
+
+    def on_process_lost(self, trial: Trial, cause: str) -> None:
+        """Let a trial whose process died continue from its checkpoint, but not forever."""
         self.losses[trial.id] += 1
         count = self.losses[trial.id]
-        self.quiet_until = time.monotonic() + QUIET
-        if count < LOSSES:
-            self.notes.append(
+        self.paused_until = time.monotonic() + PAUSE_AFTER_LOSS
+        if count < MAX_LOST_PROCESSES:
+            self.messages.append(
                 f"{trial.id} lost its process and goes on from its last epoch ({cause})"
             )
-            if self.is_asked(trial) and self.database.explorer:
-                self.database.explorer.again(trial.point)
+            self.retry_point(trial)
             return
-        self.failures[trial.id] = ATTEMPTS
-        told = f"the trial's process died {count} times, the last time since {cause}. If the machine has too little memory, run fewer trials at once"
-        self.ended(trial, record_of_run(trial, "failed", self.commit, error=told))
+        self.failures[trial.id] = MAX_ATTEMPTS
+        error = (
+            f"the trial's process died {count} times, the last time since {cause}. If the machine "
+            "has too little memory, run fewer trials at once"
+        )
+        self.record_end(trial, make_record(trial, "failed", self.commit, error=error))
 
-    def ended(self, trial: Trial, record: Record) -> None:
-        """Writes the record, and draws the conclusions."""
-        failed = record.status == "failed"
-        self.failures[trial.id] += failed
-        self.in_a_row = [*self.in_a_row, record] if failed else []
+    def retry_point(self, trial: Trial) -> None:
+        """Let an adaptive search propose the trial's point once more."""
+        if self.is_adaptive_trial(trial) and self.database.adaptive:
+            self.database.adaptive.retry(trial.point)
+
+    def record_end(self, trial: Trial, record: Record) -> None:
+        """Write the record, tell the searches, and stop the study where every trial fails."""
+        is_failed = record.status == "failed"
+        self.failures[trial.id] += is_failed
+        self.consecutive_failures = [*self.consecutive_failures, record] if is_failed else []
+        is_retried = is_failed and self.failures[trial.id] < MAX_ATTEMPTS
         try:
             self.ledger.append(record)
-            if (
-                failed
-                and self.failures[trial.id] < ATTEMPTS
-                and self.is_asked(trial)
-                and self.database.explorer
-            ):
-                self.database.explorer.again(trial.point)
+            if is_retried and self.is_adaptive_trial(trial):
+                self.retry_point(trial)
             else:
                 self.database.add([record])
         except Exception as problem:
-            self.broken = self.broken or problem
-        if len(self.in_a_row) >= ALIKE and len({record.trial for record in self.in_a_row}) > 2:
-            self.stop.spoiled = f"the last {len(self.in_a_row)} attempts failed; the last: {last_line(record.error)}"
+            self.write_error = self.write_error or problem
+        failures = self.consecutive_failures
+        several = len({failure.trial for failure in failures}) > 2
+        if several and len(failures) >= MAX_CONSECUTIVE_FAILURES:
+            reason = (
+                f"the last {len(failures)} attempts failed; the last: {last_line(record.error)}"
+            )
+            self.stop.hopeless_reason = reason
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the records are the state."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: the records are the state."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}

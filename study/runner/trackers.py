@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,83 +11,79 @@ from ray import tune
 
 from study.errors import StudyError
 from study.runner.cluster import Cluster, first_line
-
-HOOKS = (
-    "setup",
-    "on_trial_start",
-    "on_trial_result",
-    "on_trial_complete",
-    "on_trial_error",
-    "on_experiment_end",
-)
+from study.runner.ray_patches import DriverOnly
 
 
-class Guarded(tune.Callback):
-    """A tracker that falls silent when it fails: Tune would end the study."""
+def forward(hook: str) -> Callable[..., None]:
+    """A method that passes one of Tune's calls on to the tracker inside."""
 
-    def __init__(self, name: str, inner: Any) -> None:
-        self.name, self.inner = name, inner
-
-    def call(self, hook: str, *values: Any, **named: Any) -> None:
-        """What Tune tells, told on."""
-        if self.inner is None:
-            return
-        try:
-            getattr(self.inner, hook)(*values, **named)
-        except Exception as problem:  # whatever a tracker raises
-            self.inner = None
-            print(
-                f"{self.name} is told no more, since it failed: {first_line(problem)}",
-                file=sys.stderr,
-            )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-def hooked(hook: str) -> Any:
-    """A method of Guarded that passes one of Tune's calls on."""
-
-    def method(self: Guarded, *values: Any, **named: Any) -> None:
+    def method(self: "GuardedTracker", *values: Any, **named: Any) -> None:
         self.call(hook, *values, **named)
 
     return method
 
 
-for _hook in HOOKS:
-    setattr(Guarded, _hook, hooked(_hook))
+class GuardedTracker(DriverOnly, tune.Callback):
+    """A tracker that is dropped when it fails: Tune would end the study."""
+
+    def __init__(self, name: str, tracker: Any) -> None:
+        self.name, self.tracker = name, tracker
+
+    def call(self, hook: str, *values: Any, **named: Any) -> None:
+        """Call a method of the tracker."""
+        if self.tracker is None:
+            return
+        try:
+            getattr(self.tracker, hook)(*values, **named)
+        except Exception as problem:  # whatever a tracker raises
+            self.tracker = None
+            print(
+                f"{self.name} failed and gets nothing more: {first_line(problem)}",
+                file=sys.stderr,
+            )
+
+    setup = forward("setup")
+    on_trial_start = forward("on_trial_start")
+    on_trial_result = forward("on_trial_result")
+    on_trial_complete = forward("on_trial_complete")
+    on_trial_error = forward("on_trial_error")
+    on_experiment_end = forward("on_experiment_end")
 
 
-def trackers(cluster: Cluster, space: str, folder: Path) -> list[tune.Callback]:
-    """Those that the command names; what they leave on this machine lies in the study's folder.
+def make_trackers(cluster: Cluster, space: str, folder: Path) -> list[tune.Callback]:
+    """The trackers that the command names; their files on this machine are in the study's folder.
 
     Raises:
         StudyError: one is not installed.
     """
-    for option, package in (("mlflow", "mlflow"), ("wandb", "wandb")):
-        if getattr(cluster, option) and importlib.util.find_spec(package) is None:
+    for name in ("mlflow", "wandb"):
+        if getattr(cluster, name) and importlib.util.find_spec(name) is None:
             raise StudyError(
-                f'--{option} needs {package}, which is not installed: pip install "moco-study[{package}]"'
+                f'--{name} needs {name}, which is not installed: pip install "moco-study[{name}]"'
             )
-    found: list[tune.Callback] = []
+    trackers: list[tune.Callback] = []
     if cluster.mlflow:
-        from ray.air.integrations.mlflow import MLflowLoggerCallback
-
-        if cluster.mlflow.startswith("file:"):
-            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-        found.append(
-            Guarded(
-                "MLflow", MLflowLoggerCallback(tracking_uri=cluster.mlflow, experiment_name=space)
-            )
-        )
+        trackers.append(GuardedTracker("MLflow", make_mlflow(cluster.mlflow, space)))
     if cluster.wandb:
-        from ray.air.integrations.wandb import WandbLoggerCallback
+        wandb = make_wandb(cluster.wandb, space, folder)
+        trackers.append(GuardedTracker("Weights & Biases", wandb))
+    return trackers
 
-        told: dict[str, Any] = {
-            "project": cluster.wandb,
-            "group": space,
-            "excludes": ["outcome", "row", "trial"],
-            "dir": str(folder),
-        }
-        found.append(Guarded("Weights & Biases", WandbLoggerCallback(**told)))
-    return found
+
+def make_mlflow(uri: str, space: str) -> Any:
+    """Ray's callback for MLflow."""
+    from ray.air.integrations.mlflow import MLflowLoggerCallback
+
+    if uri.startswith("file:"):
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    return MLflowLoggerCallback(tracking_uri=uri, experiment_name=space)
+
+
+def make_wandb(project: str, space: str, folder: Path) -> Any:
+    """Ray's callback for Weights & Biases."""
+    from ray.air.integrations.wandb import WandbLoggerCallback
+
+    hidden: Any = {"dir": str(folder)}  # goes on to wandb.init
+    return WandbLoggerCallback(
+        project=project, group=space, excludes=["outcome", "row", "trial"], **hidden
+    )

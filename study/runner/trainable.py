@@ -1,182 +1,200 @@
-"""What runs in a Ray actor: one attempt at a trial, in this process or under Ray Train."""
+"""What runs in a Ray actor: one attempt at a trial, in its process or under Ray Train."""
 
 import json
 import os
-from collections.abc import Generator
-from dataclasses import asdict
+from collections.abc import Generator, Iterable
 from typing import Any, NamedTuple
 
 from ray import tune
 from ray.util.metrics import Gauge
 
 from study.design.record import Record
-from study.design.trainer import Task
-from study.design.trial import Trial, title
-from study.execution.run_trial import attempt, record_of_run
-from study.runner.file_transfer import Files
-from study.runner.ray_patches import show
+from study.design.trial import Trial, trial_title
+from study.design.words import Words
+from study.execution.run_trial import Train, make_record, run_trial
+from study.runner.ray_patches import set_process_title
+from study.runner.trial_files import TrialFiles
 
-GAUGES = (
-    "epoch",
-    "loss",
-    "knn_accuracy",
-    "images_per_second",
-)  # of an epoch's numbers, as ray_study_<name>
-TAGS = ("space", "arm", "stage", "seed", "trial")
+TAGS = ("space", "arm", "stage", "seed", "trial")  # of each gauge
+ERROR_LENGTH = 2000  # characters of a failure's last lines
+
+Fields = dict[str, Any]
 
 
 class Job(NamedTuple):
     """What all trials of a study have in common."""
 
     space: str
-    task: Task
-    files: Files
+    words: Words  # the trainer's: which numbers of an epoch are shown
+    train: Train
+    files: TrialFiles
     commit: str
     workers: int
     cores: int
     gpus: float
-    alone: bool  # on this machine: workers then meet in a file, since torch's meeting point listens on all interfaces
+    is_local: bool  # all processes run on this machine
 
 
 class TrialFailed(RuntimeError):
     """The trial itself failed, and would again; its process did not."""
 
 
-def run_here(config: dict[str, Any], job: Job) -> None:
-    """A Tune trainable: the trial in this process, an epoch a report, the record with the last."""
-    trial = Trial(**json.loads(config["trial"]))
-    hide_gpus(job)
-    steps = attempted(job, trial)
+def run_single(config: Fields, job: Job) -> None:
+    """Run a trial in this process: a Tune trainable, a report an epoch, the record in the last."""
+    epochs = run_attempt(job, trial_of(config))
     while True:
         try:
-            tune.report(shown(next(steps)))
+            tune.report(epoch_report(next(epochs)))
         except StopIteration as end:
-            tune.report(closing(end.value))
+            tune.report(final_report(end.value))
             return
 
 
+def trial_of(config: Fields) -> Trial:
+    """The trial of a Tune config."""
+    return Trial(**json.loads(config["trial"]))
+
+
+def run_attempt(job: Job, trial: Trial, *, writes: bool = True) -> Generator[Fields, None, Record]:
+    """Yield the epochs of an attempt in the trial's folder on this node; return its record.
+
+    It is seen from outside: its title in the list of processes, its numbers among Ray's metrics.
+
+    Args:
+        writes: whether this process writes; of several workers only one does.
+    """
+    hide_gpus(job)
+    title = trial_title(job.space, trial)
+    set_process_title(title)
+    gauges = EpochGauges(job, trial) if writes else None
+    folder = job.files.open_folder(trial.id, writes=writes)
+    epochs = run_trial(job.train, trial, folder, job.commit, writes=writes)
+    while True:
+        try:
+            row = next(epochs)
+        except StopIteration as end:
+            if writes:
+                job.files.save(trial.id, folder)
+            return end.value
+        if gauges:
+            job.files.save(trial.id, folder)
+            gauges.set(row)
+        yield row
+        set_process_title(title)  # Ray sets its own with every call
+
+
 def hide_gpus(job: Job) -> None:
-    """A trial that asked for no GPU uses none: Ray would leave all of them visible."""
+    """Hide the GPUs from a trial that asked for none: Ray would leave all of them visible."""
     if not job.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
-def attempted(
-    job: Job, trial: Trial, writes: bool = True
-) -> Generator[dict[str, Any], None, Record]:
-    """An attempt in the trial's folder on this node, seen from outside: its name stands in the list of processes, its numbers among Ray's metrics."""
-    name = title(job.space, trial)
-    gauges = (
-        {key: Gauge(f"study_{key}", f"{key} of a running trial", tag_keys=TAGS) for key in GAUGES}
-        if writes
-        else {}
-    )
-    tags = dict(
-        zip(TAGS, (job.space, trial.arm, trial.stage, str(trial.seed), trial.id), strict=True)
-    )
-    show(name)
-    folder = job.files.open(trial.id, writes)
-    steps = attempt(job.task, trial, folder, job.commit, writes=writes)
-    while True:
-        try:
-            row = next(steps)
-        except StopIteration as end:
-            if writes:
-                job.files.keep(trial.id, folder)
-            return end.value
-        if writes:
-            job.files.keep(trial.id, folder)
-        for key, gauge in gauges.items():
-            if isinstance(row.get(key), int | float):
-                gauge.set(float(row[key]), tags)
-        yield row
-        show(name)  # Ray sets its own with every call
+class EpochGauges:
+    """Numbers of a running trial among Ray's metrics, for Prometheus, as ray_study_<name>."""
+
+    def __init__(self, job: Job, trial: Trial) -> None:
+        names = dict.fromkeys(("epoch", "loss", *(number.name for number in job.words.live)))
+        self.gauges = {
+            name: Gauge(f"study_{name}", f"{name} of a running trial", tag_keys=TAGS)
+            for name in names
+        }
+        values = (job.space, trial.arm, trial.stage, str(trial.seed), trial.id)
+        self.tags = dict(zip(TAGS, values, strict=True))
+
+    def set(self, row: Fields) -> None:
+        """Show an epoch's numbers."""
+        for name, gauge in self.gauges.items():
+            if isinstance(row.get(name), int | float):
+                gauge.set(float(row[name]), self.tags)
 
 
-def run_train(config: dict[str, Any], job: Job) -> None:
-    """A Tune trainable: the trial as a Ray Train run of several data-parallel workers.
+def run_data_parallel(config: Fields, job: Job) -> None:
+    """Run a trial as a Ray Train run of several data-parallel workers: a Tune trainable.
 
-    Train itself retries nothing, else its retries and the study's would multiply: a lost worker ends the attempt, and the study begins
-    another one, which goes on from the last epoch.
+    Train retries nothing, else its retries and the study's would multiply. A lost worker ends the
+    attempt, and the study begins another one, which continues from the last epoch.
     """
+    from ray import train
+
+    trainer = make_train_run(config, job)
+    try:
+        trainer.fit()
+    except train.WorkerGroupError as problem:
+        error = trial_failure(problem.worker_failures.values())
+        if not error:
+            raise
+        record = make_record(trial_of(config), "failed", job.commit, error=error)
+        tune.report(final_report(record))
+
+
+def make_train_run(config: Fields, job: Job) -> Any:
+    """The Ray Train run of a trial."""
     from ray import train
     from ray.train.torch import TorchTrainer
     from ray.tune.integration.ray_train import TuneReportCallback
 
-    from study.runner.process_group import group_of
+    from study.runner.process_group import make_torch_config
 
-    trial = Trial(**json.loads(config["trial"]))
-    asked = {"CPU": job.cores, **({"GPU": job.gpus} if job.gpus else {})}
-    trainer = TorchTrainer(
-        train_worker,
+    resources = {"CPU": job.cores, **({"GPU": job.gpus} if job.gpus else {})}
+    return TorchTrainer(
+        run_worker,
         train_loop_config={"trial": config["trial"], "job": job},
-        torch_config=group_of(job.gpus > 0, job.alone),
+        torch_config=make_torch_config(has_gpus=job.gpus > 0, is_local=job.is_local),
         scaling_config=train.ScalingConfig(
-            num_workers=job.workers, use_gpu=bool(job.gpus), resources_per_worker=asked
+            num_workers=job.workers, use_gpu=bool(job.gpus), resources_per_worker=resources
         ),
         run_config=train.RunConfig(
-            name=title(job.space, trial),
-            storage_path=str(job.files.scratch("train")),
+            name=trial_title(job.space, trial_of(config)),
+            storage_path=str(job.files.scratch_folder("train")),
             callbacks=[TuneReportCallback()],  # type: ignore[list-item]
             failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=2),  # type: ignore[call-arg]
             logging_config=train.LoggingConfig(log_level="ERROR"),
         ),
     )
-    try:
-        trainer.fit()
-    except train.WorkerGroupError as problem:
-        if said := failure_of(list(problem.worker_failures.values())):
-            tune.report(closing(record_of_run(trial, "failed", job.commit, error=said)))
-        else:
-            raise
 
 
-def failure_of(failures: list[Exception]) -> str:
-    """What the trial failed of; empty where a worker was lost, since the others then fail of that."""
-    own = [
-        failure
-        for failure in failures
-        if TrialFailed.__name__ in f"{type(failure).__name__} {failure}"
-    ]
-    return str(own[0])[-2000:] if own and len(own) == len(failures) else ""
+def trial_failure(failures: Iterable[Exception]) -> str:
+    """The error of a trial that failed by itself.
+
+    Empty where a worker was lost: the others then fail of that.
+    """
+    texts = [f"{type(failure).__name__} {failure}" for failure in failures]
+    if not texts or not all(TrialFailed.__name__ in text for text in texts):
+        return ""
+    return texts[0].partition(" ")[2][-ERROR_LENGTH:]
 
 
-def train_worker(config: dict[str, Any]) -> None:
-    """One data-parallel worker; the first one's numbers and record count."""
+def run_worker(config: Fields) -> None:
+    """Run one data-parallel worker; the first one's numbers and record count."""
     from ray import train
 
-    job: Job = config["job"]
-    hide_gpus(job)
-    first = train.get_context().get_world_rank() == 0
-    trial = Trial(**json.loads(config["trial"]))
-    steps = attempted(job, trial, writes=first)
+    is_first = train.get_context().get_world_rank() == 0
+    epochs = run_attempt(config["job"], trial_of(config), writes=is_first)
     while True:
         try:
-            train.report(shown(next(steps)))
+            train.report(epoch_report(next(epochs)))
         except StopIteration as end:
             if end.value.status == "failed":
                 raise TrialFailed(end.value.error) from None
-            train.report(closing(end.value))
+            train.report(final_report(end.value))
             return
 
 
-def shown(row: dict[str, Any]) -> dict[str, Any]:
-    """An epoch's numbers as Tune takes them, and all of them as JSON."""
+def epoch_report(row: Fields) -> Fields:
+    """An epoch's numbers as Tune takes them, and all of the row as JSON."""
+    return {"row": json.dumps(row), **only_numbers(row)}
+
+
+def final_report(record: Record) -> Fields:
+    """The last report: the result's numbers, and the record as JSON, else Tune would flatten it."""
+    loss = record.curve[-1]["loss"] if record.curve else float("nan")
     return {
-        "row": json.dumps(row),
-        **{name: value for name, value in row.items() if isinstance(value, int | float)},
+        "loss": loss,
+        **only_numbers(record.result),
+        "outcome": json.dumps(record.to_dict()),
     }
 
 
-def closing(record: Record) -> dict[str, Any]:
-    """The last report: the result's numbers, and the record as JSON, since Tune flattens anything else."""
-    values = asdict(record)
-    values.pop("extra")
-    numbers = {
-        name: value for name, value in record.result.items() if isinstance(value, int | float)
-    }
-    return {
-        "loss": record.curve[-1]["loss"] if record.curve else float("nan"),
-        **numbers,
-        "outcome": json.dumps(values),
-    }
+def only_numbers(values: Fields) -> Fields:
+    """The values that are numbers."""
+    return {name: value for name, value in values.items() if isinstance(value, int | float)}

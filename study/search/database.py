@@ -1,4 +1,4 @@
-"""Optuna proposes the points of an even search, and keeps what came of all searches in optuna.db."""
+"""optuna.db: every search as an Optuna study, and the state of an adaptive one."""
 
 import math
 import time
@@ -12,19 +12,19 @@ from optuna.trial import TrialState, create_trial
 from study.design.plan import Plan
 from study.design.record import Record
 from study.errors import StudyError
-from study.search.distributions import distributions
-from study.search.tpe import Explorer
+from study.search.distributions import log_distributions
+from study.search.tpe import AdaptiveSearch
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 STATES = {
     "finished": TrialState.COMPLETE,
     "stopped": TrialState.PRUNED,
     "diverged": TrialState.FAIL,
     "failed": TrialState.FAIL,
 }
+SEARCH_STAGES = ("search", "added", "beside")
 
 
-def opened(path: Path) -> optuna.storages.RDBStorage:
+def open_storage(path: Path) -> optuna.storages.RDBStorage:
     """The database; one that cannot be read is moved aside and made again from the records.
 
     Raises:
@@ -32,80 +32,78 @@ def opened(path: Path) -> optuna.storages.RDBStorage:
     """
     try:
         return optuna.storages.RDBStorage(f"sqlite:///{path}")
-    except Exception as problem:  # of SQLAlchemy, SQLite and Alembic
+    except Exception as error:  # of SQLAlchemy, SQLite and Alembic
         try:
             path.rename(path.with_name(f"optuna-damaged-{int(time.time())}.db"))
             return optuna.storages.RDBStorage(f"sqlite:///{path}")
         except Exception:
+            reason = str(error).splitlines()[0]
             raise StudyError(
-                f"{path} must be Optuna's database, or absent; it cannot be read ({str(problem).splitlines()[0]})"
+                f"{path} must be Optuna's database, or absent; it cannot be read ({reason})"
             ) from None
 
 
 class SearchDatabase:
-    """optuna.db: every search trial that ended, one Optuna study an arm, to be opened by optuna-dashboard while the study runs."""
+    """Every search trial that ended, one Optuna study an arm.
+
+    optuna-dashboard may open the file while the study runs.
+    """
 
     def __init__(self, folder: Path, plan: Plan) -> None:
-        metric = plan.metrics[0]
+        metric, explore = plan.space.primary, plan.space.explore
         self.metric = metric.name
-        self.spans = {arm.name: distributions(arm.search) for arm in plan.arms}
-        self.storage = opened(folder.resolve() / "optuna.db")
-        self.explorer = Explorer(self.storage, plan, plan.explore) if plan.explore else None
+        self.distributions = {arm.name: log_distributions(arm.search) for arm in plan.space.arms}
+        self.storage = open_storage(folder.resolve() / "optuna.db")
+        self.adaptive = AdaptiveSearch(self.storage, plan, explore) if explore else None
         direction = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
         self.studies = {
             arm.name: optuna.create_study(
                 storage=self.storage,
-                study_name=f"{plan.space} {arm.name}",
+                study_name=f"{plan.space.name} {arm.name}",
                 direction=direction,
                 load_if_exists=True,
             )
-            for arm in plan.arms
+            for arm in plan.space.arms
             if arm.search
         }
-        self.held = {
-            trial.user_attrs.get("record")
-            for study in self.studies.values()
-            for trial in study.get_trials(deepcopy=False)
-        }
+        trials = (t for study in self.studies.values() for t in study.get_trials(deepcopy=False))
+        self.recorded = {trial.user_attrs.get("record") for trial in trials}
 
     def add(self, records: list[Record]) -> None:
-        """Adds the records of the search that it lacks; tells an adaptive search what came of its points."""
+        """Add the search records that it lacks; tell an adaptive search its results."""
         for record in records:
-            if self.explorer and (record.arm, record.stage) == (
-                self.explorer.explore.arm,
-                "search",
-            ):
-                self.explorer.tell(record)
+            adaptive = self.adaptive
+            if adaptive and (record.arm, record.stage) == (adaptive.explore.arm, "search"):
+                adaptive.tell(record)
                 continue
             key = f"{record.trial} {record.ended}"
-            if (
-                record.stage in ("search", "added", "beside")
-                and record.arm in self.studies
-                and key not in self.held
-            ):
-                self.held.add(key)
-                self.studies[record.arm].add_trial(
-                    as_optuna(record, key, self.spans[record.arm], self.metric)
+            searched = record.stage in SEARCH_STAGES and record.arm in self.studies
+            if searched and key not in self.recorded:
+                self.recorded.add(key)
+                trial = to_optuna_trial(
+                    record, key, distributions=self.distributions[record.arm], metric=self.metric
                 )
+                self.studies[record.arm].add_trial(trial)
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the file."""
         self.storage.remove_session()
         self.storage.engine.dispose()
 
 
-def as_optuna(
-    record: Record, key: str, spans: dict[str, BaseDistribution], metric: str
+def to_optuna_trial(
+    record: Record, key: str, *, distributions: dict[str, BaseDistribution], metric: str
 ) -> optuna.trial.FrozenTrial:
-    """The record as an Optuna trial; a point outside the range carries a range of its own."""
-    point = {name: float(record.point[name]) for name in spans}
+    """The record as an Optuna trial; a point outside the range has a range of its own."""
+    point = {name: float(record.point[name]) for name in distributions}
     own = {
-        name: span
-        if span._contains(point[name])
+        name: distribution
+        if distribution._contains(point[name])
         else FloatDistribution(point[name], point[name], log=True)
-        for name, span in spans.items()
+        for name, distribution in distributions.items()
     }
     state = STATES[record.status]
+    losses = {row["epoch"]: row["loss"] for row in record.curve if math.isfinite(row["loss"])}
     return create_trial(
         state=state,
         value=record.metric(metric) if state == TrialState.COMPLETE else None,
@@ -118,7 +116,5 @@ def as_optuna(
             "status": record.status,
             "why": record.why,
         },
-        intermediate_values={
-            row["epoch"]: row["loss"] for row in record.curve if math.isfinite(row["loss"])
-        },
+        intermediate_values=losses,
     )

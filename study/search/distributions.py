@@ -1,6 +1,6 @@
-"""Optuna proposes the points of an even search, and keeps what came of all searches in optuna.db."""
+"""Ranges as Optuna has them, and points between a plan's fields and Optuna's parameters."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.distributions import (
@@ -10,19 +10,26 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from study.design.plan import Point
 from study.design.ranges import By, Choice, LogRange, OneMinus, Powers, Span
 
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-def distributions(search: dict[str, LogRange]) -> dict[str, BaseDistribution]:
-    """The ranges as Optuna has them."""
+
+class Parameters(NamedTuple):
+    """A point as Optuna has it, by Optuna's names."""
+
+    params: dict[str, Any]
+    distributions: dict[str, BaseDistribution]
+
+
+def log_distributions(search: dict[str, LogRange]) -> dict[str, BaseDistribution]:
+    """The distributions of an even search."""
     return {name: FloatDistribution(span.low, span.high, log=True) for name, span in search.items()}
 
 
-Point = dict[str, Any]
-
-
-def distribution(span: Span) -> BaseDistribution:
-    """A parameter as Optuna has it; not of one that depends on another."""
+def to_distribution(span: Span) -> BaseDistribution:
+    """A span's distribution; not that of one that depends on another parameter."""
     if isinstance(span, Choice):
         return CategoricalDistribution(span.among)
     if isinstance(span, Powers):
@@ -31,71 +38,64 @@ def distribution(span: Span) -> BaseDistribution:
     return FloatDistribution(span.low, span.high, log=True)
 
 
-def named(name: str, span: Span, point: Point) -> tuple[str, Span]:
-    """Optuna's name of a field and its span: of one that depends on another, those that apply."""
+def resolve_span(field: str, span: Span, point: Point) -> tuple[str, Span]:
+    """Optuna's name of a field, and the span that applies at a point."""
     if isinstance(span, By):
-        return f"{name} of {point[span.parameter]}", span.spans[point[span.parameter]]
-    return {OneMinus: f"1 - {name}", Powers: f"log2 {name}"}.get(type(span), name), span
+        value = point[span.parameter]
+        return f"{field} of {value}", span.spans[value]
+    return {OneMinus: f"1 - {field}", Powers: f"log2 {field}"}.get(type(span), field), span
 
 
-def value_of(span: Span, asked: Any) -> Any:
-    """A field's value: Optuna's, to four digits, and back from a distance or an exponent."""
+def to_field(span: Span, value: Any) -> Any:
+    """A field's value of Optuna's: to four digits, back from a distance or an exponent."""
     if isinstance(span, Choice):
-        return asked
+        return value
     if isinstance(span, Powers):
-        return 2**asked
-    return (
-        float(f"{asked:.4g}")
-        if isinstance(span, LogRange)
-        else float(f"{1 - float(f'{asked:.3g}'):.10g}")
-    )
+        return 2**value
+    if isinstance(span, OneMinus):
+        return float(f"{1 - float(f'{value:.3g}'):.10g}")
+    return float(f"{value:.4g}")
 
 
-def asked_of(span: Span, value: Any) -> Any:
-    """What Optuna would have asked for to give a field this value."""
-    return (
-        value.bit_length() - 1
-        if isinstance(span, Powers)
-        else float(f"{1 - value:.10g}")
-        if isinstance(span, OneMinus)
-        else value
-    )
+def to_parameter(span: Span, value: Any) -> Any:
+    """Optuna's value of a field's."""
+    if isinstance(span, Powers):
+        return value.bit_length() - 1
+    return float(f"{1 - value:.10g}") if isinstance(span, OneMinus) else value
 
 
-def params_of(
-    search: dict[str, Span], point: Point
-) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    """A point's parameters by Optuna's names, and their distributions, made wider where the point lies outside."""
-    params, spans = {}, {}
-    for field, span in search.items():
-        name, own = named(field, span, point)
-        params[name] = asked_of(own, point[field])
-        spans[name] = holding(distribution(own), params[name])
-    return params, spans
+def to_parameters(search: dict[str, Span], point: Point) -> Parameters:
+    """A point's parameters; distributions are made wider where the point lies outside."""
+    params, distributions = {}, {}
+    for field, whole in search.items():
+        name, span = resolve_span(field, whole, point)
+        params[name] = to_parameter(span, point[field])
+        distributions[name] = widen(to_distribution(span), params[name])
+    return Parameters(params, distributions)
 
 
-def holding(fits: BaseDistribution, value: Any) -> BaseDistribution:
+def widen(distribution: BaseDistribution, value: Any) -> BaseDistribution:
     """The distribution, made wider where it does not hold the value."""
-    if isinstance(fits, FloatDistribution):
-        return FloatDistribution(min(fits.low, value), max(fits.high, value), log=True)
-    return (
-        IntDistribution(min(fits.low, value), max(fits.high, value))
-        if isinstance(fits, IntDistribution)
-        else fits
-    )
+    if isinstance(distribution, FloatDistribution):
+        low, high = min(distribution.low, value), max(distribution.high, value)
+        return FloatDistribution(low, high, log=True)
+    if isinstance(distribution, IntDistribution):
+        return IntDistribution(min(distribution.low, value), max(distribution.high, value))
+    return distribution
 
 
-def suggested(search: dict[str, Span], trial: optuna.Trial) -> Point:
-    """The point that Optuna proposes, a parameter after the other."""
+def suggest_point(search: dict[str, Span], trial: optuna.Trial) -> Point:
+    """The point that Optuna proposes, one parameter after the other."""
     point: Point = {}
-    for field, span in search.items():
-        name, own = named(field, span, point)
-        fits = distribution(own)
-        if isinstance(fits, FloatDistribution):
-            asked: Any = trial.suggest_float(name, fits.low, fits.high, log=True)
-        elif isinstance(fits, IntDistribution):
-            asked = trial.suggest_int(name, fits.low, fits.high)
+    for field, whole in search.items():
+        name, span = resolve_span(field, whole, point)
+        distribution = to_distribution(span)
+        if isinstance(distribution, FloatDistribution):
+            low, high = distribution.low, distribution.high
+            value: Any = trial.suggest_float(name, low, high, log=True)
+        elif isinstance(distribution, IntDistribution):
+            value = trial.suggest_int(name, distribution.low, distribution.high)
         else:
-            asked = trial.suggest_categorical(name, own.among)  # type: ignore[union-attr]
-        point[field] = value_of(own, asked)
+            value = trial.suggest_categorical(name, span.among)  # type: ignore[union-attr]
+        point[field] = to_field(span, value)
     return point

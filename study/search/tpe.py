@@ -1,7 +1,8 @@
 """An adaptive search: Optuna's TPE over all parameters of one arm, its state in optuna.db.
 
-Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate and grouped by condition (Falkner et al. 2018; Optuna 5), one or
-several objectives (Ozaki et al. 2022). A proposal is a function of what was asked and told before and of the seed.
+Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate and grouped by condition
+(Falkner et al. 2018; Optuna 5), one or several objectives (Ozaki et al. 2022). A proposal is a
+function of earlier proposals, their results and the seed.
 """
 
 import warnings
@@ -11,12 +12,13 @@ import optuna
 from optuna.study import Study, StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from study.design.plan import SEARCH_SEED, Plan
+from study.design.plan import SEARCH_SEED, Plan, Point
 from study.design.record import Record
 from study.design.space import Explore
-from study.search.distributions import Point, params_of, suggested
+from study.search.distributions import suggest_point, to_parameters
 
-# a run that diverged ranks last, as one that was stopped does: as a failure the sampler would not learn from it
+# A run that diverged ranks last, as one that was stopped does: as a failure the sampler would not
+# learn from it.
 STATES = {
     "finished": TrialState.COMPLETE,
     "stopped": TrialState.PRUNED,
@@ -25,8 +27,11 @@ STATES = {
 }
 
 
-class Explorer:
-    """Asks for points and tells what came of them. Points that were asked for and have not ended are asked for again after a restart."""
+class AdaptiveSearch:
+    """Proposes points and learns from their results.
+
+    Points that were proposed and have not ended are proposed again after a restart.
+    """
 
     def __init__(self, storage: optuna.storages.BaseStorage, plan: Plan, explore: Explore) -> None:
         self.explore, self.metrics = explore, [name for name, _ in explore.objectives]
@@ -34,32 +39,30 @@ class Explorer:
             StudyDirection.MAXIMIZE if higher else StudyDirection.MINIMIZE
             for _, higher in explore.objectives
         ]
-        name = f"{plan.space} {explore.arm}"
         self.study: Study = optuna.create_study(
-            storage=storage, study_name=name, directions=directions, load_if_exists=True
+            storage=storage,
+            study_name=f"{plan.space.name} {explore.arm}",
+            directions=directions,
+            load_if_exists=True,
         )
-        self.open: dict[str, optuna.Trial] = {}  # asked for and not ended, by point
+        self.open: dict[str, optuna.Trial] = {}  # proposed and not ended, by point
         self.waiting: list[Point] = []  # of those the ones that are not running
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if point := trial.user_attrs.get("point"):
-                self.open[key_of(point)] = optuna.Trial(self.study, trial._trial_id)
+                self.open[point_key(point)] = optuna.Trial(self.study, trial._trial_id)
                 self.waiting.append(point)
             else:  # a kill came while it was being proposed
                 self.study.tell(trial.number, state=TrialState.FAIL)
-        self.held = {
-            trial.user_attrs["record"]
-            for trial in self.study.trials
-            if "record" in trial.user_attrs
-        }
+        attributes = [trial.user_attrs for trial in self.study.trials]
+        self.recorded = {one["record"] for one in attributes if "record" in one}
         for point in explore.known:
-            self._enqueue(params_of(explore.search, point)[0])
+            self._enqueue(to_parameters(explore.search, point).params)
 
     def _enqueue(self, params: dict[str, Any]) -> None:
-        """Asks for a known point first, once."""
+        """Propose a known point first, once."""
         for trial in self.study.trials:
-            if params == trial.system_attrs.get("fixed_params", trial.params) and (
-                trial.state != TrialState.FAIL or "record" in trial.user_attrs
-            ):
+            same = params == trial.system_attrs.get("fixed_params", trial.params)
+            if same and (trial.state != TrialState.FAIL or "record" in trial.user_attrs):
                 return
         self.study.enqueue_trial(params)
 
@@ -78,59 +81,60 @@ class Explorer:
                 constant_liar=True,
             )
         trial = self.study.ask()
-        point = suggested(self.explore.search, trial)
-        if key_of(point) in self.open:  # the same again while it runs
+        point = suggest_point(self.explore.search, trial)
+        if point_key(point) in self.open:  # the same again while it runs
             self.study.tell(trial, state=TrialState.FAIL)
             return self.propose()
         trial.set_user_attr("point", point)
-        self.open[key_of(point)] = trial
+        self.open[point_key(point)] = trial
         return point
 
     def discard(self, point: Point) -> None:
-        """The point is not run: it was before, or runs now."""
-        if asked := self.open.pop(key_of(point), None):
-            self.study.tell(asked, state=TrialState.FAIL)
+        """Drop a proposed point: it was run before, or runs now."""
+        if trial := self.open.pop(point_key(point), None):
+            self.study.tell(trial, state=TrialState.FAIL)
 
-    def again(self, point: Point) -> None:
-        """The point's run failed and is tried once more."""
+    def retry(self, point: Point) -> None:
+        """Propose a point once more: its run failed."""
         self.waiting.append(point)
 
     def tell(self, record: Record) -> None:
-        """How a point's run ended; one that was not asked for here, after a loss of the database say, is added."""
+        """Learn how a point's run ended.
+
+        One that was not proposed here, after a loss of the database say, is added.
+        """
         key = f"{record.trial} {record.ended}"
-        if key in self.held or not set(self.explore.search) <= set(record.point):
+        if key in self.recorded or not set(self.explore.search) <= set(record.point):
             return
-        self.held.add(key)
-        state, asked = STATES[record.status], self.open.pop(key_of(record.point), None)
-        values = (
-            [record.seconds if name == "seconds" else record.metric(name) for name in self.metrics]
-            if state == TrialState.COMPLETE
-            else None
-        )
-        about = {
+        self.recorded.add(key)
+        state, trial = STATES[record.status], self.open.pop(point_key(record.point), None)
+        values = self._objectives(record) if state == TrialState.COMPLETE else None
+        attributes = {
             "record": key,
             "trial": record.trial,
             "stage": record.stage,
             "status": record.status,
         }
-        if asked is None:
-            params, spans = params_of(self.explore.search, record.point)
-            attributes = {**about, "point": record.point}
+        if trial is None:
+            params, distributions = to_parameters(self.explore.search, record.point)
             self.study.add_trial(
                 create_trial(
                     state=state,
                     values=values,
                     params=params,
-                    distributions=spans,
-                    user_attrs=attributes,
+                    distributions=distributions,
+                    user_attrs={**attributes, "point": record.point},
                 )
             )
             return
-        for name, value in about.items():
-            asked.set_user_attr(name, value)
-        self.study.tell(asked, values, state)
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        self.study.tell(trial, values, state)
+
+    def _objectives(self, record: Record) -> list[float]:
+        return [record.seconds if n == "seconds" else record.metric(n) for n in self.metrics]
 
 
-def key_of(point: Point) -> str:
+def point_key(point: Point) -> str:
     """A point as a key."""
     return repr(sorted(point.items()))

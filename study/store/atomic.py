@@ -8,8 +8,8 @@ from typing import TextIO
 
 
 @contextmanager
-def written_atomically(path: Path) -> Iterator[TextIO]:
-    """A file to write into: it lies beside the target, is forced to the disk at the end, and only then moved there in one step."""
+def atomic_writer(path: Path) -> Iterator[TextIO]:
+    """A draft beside the target, forced to the disk at the end and then moved there in one step."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(draft, "w", encoding="utf-8", newline="") as file:
@@ -22,6 +22,6 @@ def written_atomically(path: Path) -> Iterator[TextIO]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes a whole text in one step."""
-    with written_atomically(path) as file:
+    """Write a whole text in one step."""
+    with atomic_writer(path) as file:
         file.write(text)

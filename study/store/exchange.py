@@ -1,41 +1,54 @@
-"""Trials as data: those that are due, for another machine to run, and the records that it brings back."""
+"""Trials as data: those that are due, for another machine to run, and the records it brings back."""
 
 import json
 import math
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from study.design.plan import Plan
-from study.design.record import Record, final_records, record_of
-from study.design.stages import Records, due
+from study.design.record import Record, final_records, parse_record
+from study.design.stages import Records, due_trials
+from study.design.trial import Trial
 from study.errors import StudyError
 from study.store.atomic import write_atomically
 from study.store.ledger import Ledger
-from study.store.pictures import pictures_of
+from study.store.pictures import read_pictures
 
-ENDS = ("finished", "diverged")  # of what ran elsewhere
+ADOPTABLE = ("finished", "diverged")  # ends of what ran elsewhere
+TYPES = {"stage": str, "arm": str, "seed": int, "point": dict, "config": dict, "why": str}
 
 
-def export(plan: Plan, records: Records, folder: Path) -> tuple[Path, int]:
-    """Writes trials.jsonl: every trial that is known by now and has not ended; the file and their number.
+class ExportedTrial(NamedTuple):
+    """A trial as a line of trials.jsonl has it."""
 
-    Later stages follow from the records of these. The points of an adaptive search are not among them, since each follows from the last.
+    trial: Trial
+    space: str  # whose trainer runs it
+    dataset: str  # name of the data
+    fingerprint: str  # of the data's content
+
+
+def export_trials(plan: Plan, records: Records, folder: Path) -> tuple[Path, int]:
+    """Write trials.jsonl: every trial that is known by now and has not ended; file and count.
+
+    Later stages follow from the records of these. The points of an adaptive search are not among
+    them, since each follows from the last.
 
     Raises:
         StudyError: the file cannot be written.
     """
     path = folder / "trials.jsonl"
+    about = {
+        "fingerprint": plan.data.fingerprint,
+        "space": plan.space.name,
+        "dataset": plan.data.name,
+    }
     lines = []
-    for trial in due(plan, records):
+    for trial in due_trials(plan, records):
         if trial.id not in records:
             values = asdict(trial)
-            lines.append(
-                json.dumps(
-                    {"trial": values.pop("id"), **values, "fingerprint": plan.data["fingerprint"]}
-                )
-                + "\n"
-            )
+            lines.append(json.dumps({"trial": values.pop("id"), **values, **about}) + "\n")
     try:
         write_atomically(path, "".join(lines))
     except OSError as error:
@@ -45,75 +58,120 @@ def export(plan: Plan, records: Records, folder: Path) -> tuple[Path, int]:
     return path, len(lines)
 
 
-class Adopted(NamedTuple):
+def read_trials(path: Path) -> list[ExportedTrial]:
+    """The trials of a file, each once.
+
+    Raises:
+        StudyError: it cannot be read, or a line is no trial.
+    """
+    rule = "--trials must be a file that run_study.py --plan --out wrote"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{rule}; {path} cannot be read ({error})") from None
+    trials: dict[str, ExportedTrial] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                one = parse_trial(line)
+            except (ValueError, KeyError, TypeError) as error:
+                raise StudyError(
+                    f"{rule}; line {number} of {path} is no trial ({error!r})"
+                ) from None
+            trials.setdefault(one.trial.id, one)
+    return list(trials.values())
+
+
+def parse_trial(line: str) -> ExportedTrial:
+    """The trial of a line.
+
+    Raises:
+        KeyError, TypeError, ValueError: it holds none.
+    """
+    values = json.loads(line)
+    if not all(isinstance(values[name], kind) for name, kind in TYPES.items()):
+        raise TypeError("a field has the wrong type")
+    if not re.fullmatch(r"\w{1,64}", values["trial"]):  # it names a folder
+        raise ValueError(f"trial {values['trial']!r}")
+    trial = Trial(id=values["trial"], **{name: values[name] for name in TYPES})
+    about = (str(values[name]) for name in ("space", "dataset", "fingerprint"))
+    return ExportedTrial(trial, *about)
+
+
+class Adoption(NamedTuple):
     """What became of foreign records."""
 
     taken: list[str]  # ids
-    pictured: int  # came with the pictures that their trials left
+    with_pictures: int  # whose pictures came along
     known: list[str]  # ended here already
     refused: dict[str, list[str]]  # ids, by the reason
 
-    def words(self, path: Path) -> str:
-        """For the user."""
-        pictured = f", pictures of {self.pictured} taken along" if self.pictured else ""
-        said = f"{path}: {len(self.taken)} records taken, {len(self.known)} known already{pictured}"
+    def summary(self, path: Path) -> str:
+        """A line for the user."""
+        pictures = f", pictures of {self.with_pictures} copied" if self.with_pictures else ""
+        line = f"{path}: {len(self.taken)} records taken, {len(self.known)} known already{pictures}"
+        if not self.refused:
+            return line
         count = sum(len(ids) for ids in self.refused.values())
-        told = "; ".join(
-            f"{why} ({', '.join(ids[:3])}{f' and {len(ids) - 3} more' if len(ids) > 3 else ''})"
-            for why, ids in self.refused.items()
-        )
-        return f"{said}, {count} refused: {told}" if count else said
+        reasons = (f"{reason} ({list_ids(ids)})" for reason, ids in self.refused.items())
+        return f"{line}, {count} refused: {'; '.join(reasons)}"
 
 
-def adopt(plan: Plan, ledger: Ledger, path: Path) -> Adopted:
-    """Takes the records of a file whose trials the plan asks for; those of an early stage may let it ask for others in the same file.
+def list_ids(ids: list[str]) -> str:
+    """The first few ids, and how many more there are."""
+    more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
+    return ", ".join(ids[:3]) + more
 
-    Pictures that the trials left lie in the folders where they ran, NAME-trials beside NAME.jsonl; they are taken along where that is there.
+
+def adopt_records(plan: Plan, ledger: Ledger, path: Path) -> Adoption:
+    """Take the records of a file whose trials the plan asks for.
+
+    Those of an early stage may let it ask for others in the same file. Pictures that the trials
+    left lie where they ran, NAME-trials beside NAME.jsonl; they are copied where that is there.
 
     Raises:
         StudyError: the file cannot be read, or a line of it is no record.
     """
-    foreign = foreign_records(path)
+    foreign = read_foreign_records(path)
     done = final_records(ledger.records)
     known = [record.trial for record in foreign if record.trial in done]
     left = [record for record in foreign if record.trial not in done]
     taken: list[str] = []
     while True:
-        asked = {trial.id: trial for trial in due(plan, done)}
-        fitting = [
-            record
-            for record in left
-            if record.trial in asked and fits(plan, record, asked[record.trial].config)
-        ]
+        due = {trial.id: trial for trial in due_trials(plan, done)}
+        fitting = [one for one in left if one.trial in due and fits(plan, one, due[one.trial])]
         if not fitting:
             break
         for record in fitting:
-            trial = asked[record.trial]
             if record.trial not in done:
-                own: dict[str, Any] = {
-                    "stage": trial.stage,
-                    "arm": trial.arm,
-                    "seed": trial.seed,
-                    "point": trial.point,
-                    "why": trial.why,
-                }
-                adopted = replace(record, **own, extra={"adopted": path.name})
+                adopted = as_trial(record, due[record.trial], path.name)
                 ledger.append(adopted)
-                done[trial.id] = adopted
-                taken.append(trial.id)
+                done[record.trial] = adopted
+                taken.append(record.trial)
         left = [record for record in left if record.trial not in done]
-    asked = {trial.id: trial for trial in due(plan, done)}
     refused: dict[str, list[str]] = {}
     for record in left:
-        refused.setdefault(why_not(plan, record, record.trial in asked), []).append(record.trial)
-    pictured = taken_along(
-        path.with_name(f"{path.stem}-trials"), ledger.path.parent / "trials", [*taken, *known]
+        reason = refusal(plan, record, is_due=record.trial in due)
+        refused.setdefault(reason, []).append(record.trial)
+    source, target = path.with_name(f"{path.stem}-trials"), ledger.path.parent / "trials"
+    return Adoption(taken, copy_pictures(source, target, [*taken, *known]), known, refused)
+
+
+def as_trial(record: Record, trial: Trial, source: str) -> Record:
+    """A foreign record under the names that this plan gives its trial."""
+    return replace(
+        record,
+        stage=trial.stage,
+        arm=trial.arm,
+        seed=trial.seed,
+        point=trial.point,
+        why=trial.why,
+        extra={"adopted": source},
     )
-    return Adopted(taken, pictured, known, refused)
 
 
-def taken_along(source: Path, trials: Path, ids: list[str]) -> int:
-    """Copies the pictures of these trials that are not here yet; of how many.
+def copy_pictures(source: Path, trials: Path, ids: list[str]) -> int:
+    """Copy the pictures of these trials that are not here yet; of how many.
 
     Raises:
         StudyError: they cannot be written; the records are kept, and the same command tries again.
@@ -121,23 +179,24 @@ def taken_along(source: Path, trials: Path, ids: list[str]) -> int:
     count = 0
     for id in ids:
         target = trials / id / "pictures.json"
-        if target.exists() or not (pictures := pictures_of(source / id / "pictures.json")):
+        if target.exists() or not (pictures := read_pictures(source / id / "pictures.json")):
             continue
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, json.dumps(pictures))
         except OSError as error:
             raise StudyError(
-                f"the pictures of trial {id} cannot be copied to {target} ({error}); the records are taken"
+                f"the pictures of trial {id} cannot be copied to {target} ({error}); the records "
+                "are taken"
             ) from None
         count += 1
     return count
 
 
-def unsound(plan: Plan, record: Record) -> str:
+def defect(plan: Plan, record: Record) -> str:
     """What a finished record lacks or cannot be right in; empty where it may be right."""
-    for i, metric in enumerate(plan.metrics) if record.status == "finished" else ():
-        if i and record.result.get(metric.name) is None:
+    for metric in plan.space.metrics if record.status == "finished" else ():
+        if metric is not plan.space.primary and record.result.get(metric.name) is None:
             continue  # not every stage measures it
         value = record.metric(metric.name)
         if not math.isfinite(value) or (metric.share_of_images and not 0 <= value <= 1):
@@ -145,30 +204,32 @@ def unsound(plan: Plan, record: Record) -> str:
     return ""
 
 
-def fits(plan: Plan, record: Record, config: dict[str, object]) -> bool:
-    """Whether a record can be its trial's: of that configuration, ended, and with numbers that may be right."""
-    own = record.config == config and record.seed == config.get("seed", record.seed)
-    return own and record.status in ENDS and not unsound(plan, record)
+def fits(plan: Plan, record: Record, trial: Trial) -> bool:
+    """Whether a record can be its trial's: of that config, ended, with numbers that may be right."""
+    own = record.config == trial.config and record.seed == trial.config.get("seed", record.seed)
+    return own and record.status in ADOPTABLE and not defect(plan, record)
 
 
-def why_not(plan: Plan, record: Record, asked: bool) -> str:
+def refusal(plan: Plan, record: Record, *, is_due: bool) -> str:
     """Why a record is refused."""
-    if wrong := unsound(plan, record):
+    if wrong := defect(plan, record):
         return wrong
-    if record.status not in ENDS:
+    if record.status not in ADOPTABLE:
         return f"it is {record.status}"
-    if asked:
+    if is_due:
         return "its configuration is not that of the trial"
-    return "the plan asks for no such trial now: made for another space, other settings or a later stage"
+    return (
+        "the plan asks for no such trial now: made for another space, other settings or a later "
+        "stage"
+    )
 
 
-def foreign_records(path: Path) -> list[Record]:
+def read_foreign_records(path: Path) -> list[Record]:
     """The records of a file.
 
     Raises:
         StudyError: it cannot be read, or a line of it is no record.
     """
-    names = set(Record.__dataclass_fields__) - {"extra"}
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
@@ -176,7 +237,7 @@ def foreign_records(path: Path) -> list[Record]:
             f"--adopt must name a file of records; {path} cannot be read ({error.strerror or error})"
         ) from None
     return [
-        record_of(line, names, f"line {number} of {path}")
+        parse_record(line, f"line {number} of {path}")
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]

@@ -1,65 +1,50 @@
-"""Tables of a study: flat frames of its records, and the numbers that figures and sentences are made of."""
+"""trials.csv and epochs.csv: the records for pandas and spreadsheets."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from study.design.record import Record
-from study.store.atomic import written_atomically
+from study.store.atomic import atomic_writer
+
+COLUMNS = (
+    "trial", "stage", "arm", "seed", "status", "why", "seconds", "device", "commit", "started",
+    "ended", "error",
+)  # fmt: skip
+OF_EPOCH = ("trial", "stage", "arm", "seed")
+AT_ONCE = 50  # records, so that memory does not grow with their number
 
 
 def trial_rows(record: Record) -> list[dict[str, Any]]:
     """One row: the record's own columns, then the fields of its config and result."""
-    names = (
-        "trial",
-        "stage",
-        "arm",
-        "seed",
-        "status",
-        "why",
-        "seconds",
-        "device",
-        "commit",
-        "started",
-        "ended",
-        "error",
-    )
-    own = {name: getattr(record, name) for name in names}
-    result = {f"result.{name}": value for name, value in record.result.items()}
-    return [{**own, **{f"config.{name}": value for name, value in record.config.items()}, **result}]
+    own = {name: getattr(record, name) for name in COLUMNS}
+    config = {f"config.{name}": value for name, value in record.config.items()}
+    return [{**own, **config, **{f"result.{name}": v for name, v in record.result.items()}}]
 
 
 def epoch_rows(record: Record) -> list[dict[str, Any]]:
     """One row an epoch."""
-    return [
-        {
-            "trial": record.trial,
-            "stage": record.stage,
-            "arm": record.arm,
-            "seed": record.seed,
-            **row,
-        }
-        for row in record.curve
-    ]
+    own = {name: getattr(record, name) for name in OF_EPOCH}
+    return [{**own, **row} for row in record.curve]
 
 
-def write_flat(folder: Path, records: list[Record]) -> None:
-    """trials.csv and epochs.csv: the records for pandas and spreadsheets, some at a time so that memory does not grow with them."""
+def write_flat_files(folder: Path, records: list[Record]) -> None:
+    """Write both files, each in one step."""
     for name, rows_of in (("trials.csv", trial_rows), ("epochs.csv", epoch_rows)):
-        columns = list(
-            dict.fromkeys(column for record in records for row in rows_of(record) for column in row)
-        )
-        with written_atomically(folder / name) as file:
-            pd.DataFrame(columns=columns).to_csv(file, index=False)
-            for some in batched(records, 50):
+        columns = dict.fromkeys(key for record in records for row in rows_of(record) for key in row)
+        with atomic_writer(folder / name) as file:
+            pd.DataFrame(columns=list(columns)).to_csv(file, index=False)
+            for some in batches(records):
                 rows = [row for record in some for row in rows_of(record)]
-                pd.DataFrame(rows, columns=columns, dtype=object).to_csv(
-                    file, index=False, header=False
-                )
+                frame = pd.DataFrame(rows, columns=list(columns), dtype=object)
+                frame.to_csv(file, index=False, header=False)
 
 
-def batched(records: list[Record], size: int) -> Iterator[list[Record]]:
-    """The records in their order, so many at a time."""
-    return (records[start : start + size] for start in range(0, len(records), size))
+def batches(records: list[Record]) -> Iterator[list[Record]]:
+    """The records in their order, some at a time."""
+    left = iter(records)
+    while some := list(islice(left, AT_ONCE)):
+        yield some

@@ -1,62 +1,68 @@
-"""The records of a study: one line of records.jsonl for every trial that ended. They are the truth about what is done."""
+"""records.jsonl: one line for every trial that ended."""
 
-import fcntl
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
-from typing import IO
 
-from study.design.record import Record, final_records, record_of
+from study.design.record import Record, final_records, parse_record
 from study.errors import StudyError
+from study.store.locks import lock_folder
+
+FILE = "records.jsonl"
+OPENING = b'{"trial"'  # of every line
 
 
 class Ledger:
-    """records.jsonl and its one writer.
+    """The records of a file and its one writer; it is locked until it is closed.
+
+    Args:
+        name: of the file; that of a study locks the whole folder.
 
     Raises:
-        BlockingIOError: on opening, while another process writes to the same folder.
+        BlockingIOError: on opening, while another process writes to the same file.
+        StudyError: on opening, where the file holds something else.
     """
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "records.jsonl"
-        self._lock: IO[str] = open(folder / ".lock", "w")  # noqa: SIM115 - held as long as the ledger
+    def __init__(self, folder: Path, name: str = FILE) -> None:
+        self._lock = lock_folder(folder, name=".lock" if name == FILE else f".{name}.lock")
+        self.path = folder / name
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
+            self.records = read_records(folder, name)
+            self._cut_torn_line()
+        except BaseException:
+            self._lock.release()
             raise
-        self._cut_torn_line()
-        self.records = read_records(folder)
         self._final = set(final_records(self.records))
 
     def _cut_torn_line(self) -> None:
-        """A kill may have left half a line at the end; its trial is run again."""
-        if self.path.exists() and not (text := self.path.read_bytes()).endswith(b"\n") and text:
+        """Cut off half a line at the end, which a kill may have left; its trial is run again.
+
+        Raises:
+            StudyError: the end is no such half; nothing is cut off a file of something else.
+        """
+        if not self.path.exists():
+            return
+        text = self.path.read_bytes()
+        torn = text[text.rfind(b"\n") + 1 :]
+        if not torn.startswith(OPENING[: len(torn)]):
+            raise StudyError(
+                f"{self.path} must be a file of records, or a new one; it ends in something else"
+            )
+        if torn:
             with open(self.path, "r+b") as file:
-                file.truncate(text.rfind(b"\n") + 1)
+                file.truncate(len(text) - len(torn))
 
     def append(self, record: Record) -> None:
-        """Adds a line, on the disk when this returns; a trial that has its final record already gets no second one."""
+        """Add a line, on the disk when this returns, unless the trial has its final record."""
         if record.trial in self._final:
             return
-        values = asdict(record)
-        line = (
-            json.dumps(
-                {
-                    **{name: value for name, value in values.items() if name != "extra"},
-                    **record.extra,
-                }
-            )
-            + "\n"
-        )
+        line = (json.dumps(record.to_dict()) + "\n").encode()
         with open(self.path, "ab", buffering=0) as file:
             size = file.tell()
             try:
-                written = file.write(line.encode())
+                written = file.write(line)
                 os.fsync(file.fileno())
-                if written != len(line.encode()):
+                if written != len(line):
                     raise OSError("the disk is full")
             except OSError:
                 file.truncate(size)  # half a line in the middle would spoil all that follow
@@ -66,26 +72,25 @@ class Ledger:
             self._final.add(record.trial)
 
     def close(self) -> None:
-        """Lets another process write."""
-        self._lock.close()
+        """Let another process write."""
+        self._lock.release()
 
 
-def read_records(folder: Path) -> list[Record]:
-    """All whole lines of records.jsonl in their order; none where there is no file.
+def read_records(folder: Path, name: str = FILE) -> list[Record]:
+    """All whole lines in their order; none where there is no file.
 
     Raises:
         StudyError: a line in the middle is no record; the message gives its number.
     """
-    path = folder / "records.jsonl"
+    path = folder / name
     if not path.exists():
         return []
-    names = set(Record.__dataclass_fields__) - {"extra"}
-    records = []
     try:
         with open(path, "rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.endswith(b"\n"):  # else it is torn, and the last
-                    records.append(record_of(line, names, f"line {number} of {path}"))
+            return [
+                parse_record(line, f"line {number} of {path}")
+                for number, line in enumerate(lines, start=1)
+                if line.endswith(b"\n")  # else it is torn, and the last
+            ]
     except OSError as error:
         raise StudyError(f"{path} must be a file of records; it cannot be read ({error})") from None
-    return records

@@ -1,27 +1,30 @@
-"""`pictures.json`, which a trial leaves: images, and by name weights over their positions."""
+"""`pictures.json`, which a trial may leave: images, and by name weights over their positions."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-MOST = 32 << 20  # bytes
+MAX_BYTES = 32 << 20
 
 Picture = dict[str, Any]  # image: PNG in base64; label, answer; maps: by name rows of weights
 
 
-def pictures_of(path: Path) -> list[Picture]:
-    """The pictures of a file, which may come from another machine; none where there is no such file of its own, or it is damaged or too large."""
+def read_pictures(path: Path) -> list[Picture]:
+    """The pictures of a file, which may come from another machine.
+
+    None where there is no such file of its own, or it is damaged or too large.
+    """
     try:
-        if path.is_symlink() or path.stat().st_size > MOST:
+        if path.is_symlink() or path.stat().st_size > MAX_BYTES:
             return []
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return found if all(sound(picture) for picture in found) else []
+        pictures = json.loads(path.read_text(encoding="utf-8"))
+        return pictures if all(is_sound(picture) for picture in pictures) else []
     except (OSError, ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError):
         return []
 
 
-def sound(picture: Picture) -> bool:
-    """Whether it is one: words that can be written, and maps of rows of as many weights each, none of them NaN or negative."""
+def is_sound(picture: Picture) -> bool:
+    """Whether its words can be written, and its maps are rows of equally many weights in [0, 1]."""
     for name in ("image", "label", "answer"):
         picture[name].encode()
     return all(

@@ -1,4 +1,4 @@
-"""A study whose folder is an address: s3://bucket/study, or whatever fsspec reaches. It is worked on in a folder here and mirrored there."""
+"""A study whose folder is an address, s3://bucket/study say: worked on here and mirrored there."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ FILES = (
 )
 
 
-class Mirror:
+class RemoteFolder:
     """The study's files at an address; one run at a time, since no lock reaches there."""
 
     def __init__(self, url: str, folder: Path) -> None:

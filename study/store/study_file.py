@@ -1,55 +1,141 @@
-"""study.json: a plan as a file, and what of it may be changed later: a larger budget, or an arm that was absent before."""
+"""study.json: a plan as a file, and what of it may change later.
+
+A larger budget may be given, and an arm may become available that was absent before.
+"""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from study.design.plan import Plan, plan_of
+from study.design.plan import Plan, PointSource
+from study.design.plan_json import plan_from_dict
 from study.errors import StudyError
 from study.store.atomic import write_atomically
-from study.text import joined
+from study.text import join_words
 
-BUDGETS = {
-    "sizes.search_trials": "--trials",
-    "sizes.final_seeds": "--seeds",
-}  # what may be raised later, and how
-MORE = tuple(f"{name} was" for name in BUDGETS)
+BUDGETS = {"search_trials": "--trials", "final_seeds": "--seeds"}  # sizes that may be raised
+DESCRIBING = ("words", "interim_analyses")  # of a plan; they decide nothing
 
 
-def read_study(folder: Path) -> dict[str, Any]:
-    """`study.json` of a folder; its "plan" entry is a Plan's values.
+class Change(NamedTuple):
+    """What was changed in a plan after it was fixed."""
+
+    when: str
+    what: list[str]  # budgets, in words
+    arrived: list[str]  # arms that were absent before
+    seen: bool  # final results had been seen
+
+
+class About(NamedTuple):
+    """Where a study comes from."""
+
+    command: list[str]
+    folder: str
+    versions: dict[str, str]
+    commit: str
+    created: str  # ISO 8601, UTC
+    changes: list[Change] = []  # noqa: RUF012
+
+
+class StudyFile(NamedTuple):
+    """The content of study.json."""
+
+    plan: Plan
+    about: About
+    hash: str  # of the plan when it was written; differs where the file was edited
+
+
+class Kind(Enum):
+    """What a difference between two plans means."""
+
+    BUDGET = "budget"
+    ARRIVED = "arrived"  # an absent arm can be run now
+    OTHER = "other"
+
+
+class Difference(NamedTuple):
+    """Where two plans differ."""
+
+    kind: Kind
+    path: str
+    words: str
+    name: str = ""  # of the arm, or of the size
+
+
+def read_study(folder: Path, propose: PointSource) -> StudyFile:
+    """The study of a folder.
+
+    Args:
+        propose: the source of the plan's search points.
 
     Raises:
         StudyError: the folder holds none, or one that cannot be read.
     """
     path = folder / "study.json"
     try:
-        study = json.loads(path.read_text())
-        plan_of(study["plan"])
-        return {"hash": "", **study}
+        values = json.loads(path.read_text(encoding="utf-8"))
+        changes = [
+            Change(
+                when=change.get("when", ""),
+                what=list(change["what"]),
+                arrived=list(change.get("arrived", ())),
+                seen=bool(change.get("seen")),
+            )
+            for change in values.get("changes", ())
+        ]
+        about = About(
+            command=values.get("command", []),
+            folder=values.get("folder", "FOLDER"),
+            versions=values.get("versions", {}),
+            commit=values.get("commit", ""),
+            created=values.get("created", ""),
+            changes=changes,
+        )
+        return StudyFile(plan_from_dict(values["plan"], propose), about, values.get("hash", ""))
     except (FileNotFoundError, NotADirectoryError):
         raise StudyError(
-            f"{folder} holds no study (no study.json); run the study first, or name its folder with --out"
+            f"{folder} holds no study (no study.json); run the study first, or name its folder "
+            "with --out"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(
             f"{path} must be the plan of a study of this version; it cannot be read ({error!r})"
         ) from None
 
 
+def write_study(folder: Path, plan: Plan, about: About) -> None:
+    """Write study.json.
+
+    Raises:
+        StudyError: the folder cannot be written.
+    """
+    changes = [change._asdict() for change in about.changes]
+    values = {**about._asdict(), "changes": changes, "plan": plan.to_dict(), "hash": plan.hash}
+    if not changes:
+        del values["changes"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "study.json", json.dumps(values, indent=1))
+    except OSError as error:
+        raise StudyError(
+            f"{folder} must be a folder that can be written; it cannot ({error})"
+        ) from None
+
+
 def fix_plan(
-    folder: Path, plan: Plan, about: dict[str, Any], seen: bool = False, begun: bool = True
+    folder: Path, plan: Plan, about: About, *, seen: bool = False, begun: bool = True
 ) -> Plan:
-    """Writes the plan into a new folder; in an old one checks that it is the same, or the same with a larger budget or with an arm that was
-    absent before, which it then becomes.
+    """Fix the plan of a folder; the plan that counts from now on.
+
+    A new folder takes it. An old one must hold the same, or the same with a smaller budget or
+    without an arm that was absent, and then takes the new one.
 
     Args:
-        seen: whether the folder holds final records: a larger budget then is another look at them, and looks share the error rate.
-        begun: whether a trial of the folder's plan was begun; if none was, another plan may take its place.
-
-    Returns:
-        The plan that counts from now on.
+        seen: whether the folder holds final records: a larger budget then is another interim
+            analysis of them, and interim analyses share the error rate.
+        begun: whether a trial of the folder's plan was begun; else another plan may replace it.
 
     Raises:
         StudyError: the folder cannot be written, or its plan differs; the message names where.
@@ -57,123 +143,98 @@ def fix_plan(
     if not (folder / "study.json").exists() or not begun:
         write_study(folder, plan, about)
         return plan
-    study = read_study(folder)
-    old = plan_of(study["plan"])
-    plan = replace(plan, looks=old.looks)
-    changed, refused = changes_of(old, plan)
-    if not changed:
+    study = read_study(folder, plan.propose)
+    old = study.plan
+    # the trainer and what is not kept in the file come from the command
+    old = replace(old, space=replace(old.space, trainer=plan.space.trainer))
+    plan = replace(plan, interim_analyses=old.interim_analyses)
+    differences = compare_plans(old, plan)
+    if not differences:
         return old
-    if gone := [
-        plan.arm(name).title
-        for name in plan.absent
-        if name not in old.absent and name in [arm.name for arm in old.arms]
-    ]:
-        needs = "needs is not here now: give --weights as then, or put the files back"
-        raise StudyError(
-            f"{folder} holds a study in which {joined(gone)} {'is' if len(gone) == 1 else 'are'} run; what that {needs}"
-        )
-    if refused:
-        raise StudyError(
-            f"{folder} holds a study with another plan, and the two are never mixed: {'; '.join(refused[:3])}"
-            f"{f'; and {len(refused) - 3} more' if len(refused) > 3 else ''}. Name another folder with --out, or give the command that began it"
-        )
-    for name, option in BUDGETS.items():
-        was, now = (
-            getattr(sizes, name.removeprefix("sizes.")) for sizes in (old.sizes, plan.sizes)
-        )
-        if now < was:
-            raise StudyError(
-                f"{folder} holds a study with {option} {was}, and a budget is only ever raised; got {now}. Say {option} {was} or more"
-            )
-    raised = any(line.startswith(MORE) for line in changed)
-    plan = replace(plan, looks=old.looks + (seen and raised))
-    write_study(
-        folder,
-        plan,
-        {
-            **study,
-            "command": about.get("command", study.get("command", [])),
-            "changes": [
-                *study.get("changes", []),
-                change_of(changed, about.get("created", ""), seen),
-            ],
-        },
+    check_differences(folder, old, plan, differences)
+    raised = [one for one in differences if one.kind is Kind.BUDGET]
+    plan = replace(plan, interim_analyses=old.interim_analyses + (seen and bool(raised)))
+    change = Change(
+        when=about.created,
+        what=[one.words for one in raised],
+        arrived=[one.name for one in differences if one.kind is Kind.ARRIVED and one.name],
+        seen=seen,
     )
+    kept = study.about._replace(command=about.command, changes=[*study.about.changes, change])
+    write_study(folder, plan, kept)
     return plan
 
 
-def changes_of(old: Plan, new: Plan) -> tuple[list[str], list[str]]:
-    """Where two plans differ, the number of looks and the words for what is absent aside, and of that what is more than another budget."""
-    changed = differences(
-        *(
-            json.loads(
-                json.dumps(asdict(replace(which, looks=1, absent=dict.fromkeys(which.absent, ""))))
-            )
-            for which in (old, new)
-        )
-    )
-    return changed, [line for line in changed if not (line.startswith(MORE) or arrived(line))]
-
-
-def change_of(changed: list[str], when: str, seen: bool) -> dict[str, Any]:
-    """What study.json says of a change: when, what of the budget, the arms that were absent before, and whether results had been seen."""
-    arms = [
-        line.removeprefix("absent.").partition(" was ")[0]
-        for line in changed
-        if line.startswith("absent.")
-    ]
-    return {
-        "when": when,
-        "what": [line for line in changed if line.startswith(MORE)],
-        "arrived": arms,
-        "seen": seen,
-    }
-
-
-def arrived(change: str) -> bool:
-    """Whether a change of a plan says that what an arm lacked is here now."""
-    return (change.startswith("absent.") and change.endswith("is now null")) or (
-        change.startswith("found.") and " was null " in change
-    )
-
-
-def write_study(folder: Path, plan: Plan, about: dict[str, Any]) -> None:
-    """Leaves study.json.
+def check_differences(folder: Path, old: Plan, plan: Plan, differences: list[Difference]) -> None:
+    """Check that a folder's plan may be replaced by another one.
 
     Raises:
-        StudyError: the folder cannot be written.
+        StudyError: an arm is gone, a budget is lowered, or something else differs.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(
-            folder / "study.json",
-            json.dumps({**about, "plan": asdict(plan), "hash": plan.hash}, indent=1),
-        )
-    except OSError as error:
+    arms = {arm.name for arm in old.space.arms}
+    if gone := [plan.title(n) for n in plan.absent if n not in old.absent and n in arms]:
+        needs = "needs is not here now: give --weights as then, or put the files back"
         raise StudyError(
-            f"{folder} must be a folder that can be written; it cannot ({error})"
-        ) from None
+            f"{folder} holds a study in which {join_words(gone)} "
+            f"{'is' if len(gone) == 1 else 'are'} run; what that {needs}"
+        )
+    refused = [one.words for one in differences if one.kind is Kind.OTHER]
+    if refused:
+        more = f"; and {len(refused) - 3} more" if len(refused) > 3 else ""
+        raise StudyError(
+            f"{folder} holds a study with another plan, and the two are never mixed: "
+            f"{'; '.join(refused[:3])}{more}. Name another folder with --out, or give the command "
+            "that began it"
+        )
+    for name, option in BUDGETS.items():
+        was, now = getattr(old.sizes, name), getattr(plan.sizes, name)
+        if now < was:
+            raise StudyError(
+                f"{folder} holds a study with {option} {was}, and a budget is only ever raised; "
+                f"got {now}. Say {option} {was} or more"
+            )
 
 
-def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """Where two JSON values differ, in words."""
+def compare_plans(old: Plan, new: Plan) -> list[Difference]:
+    """Where two plans differ in what decides trials and claims."""
+    first, second = (json.loads(json.dumps(comparable_values(plan))) for plan in (old, new))
+    return list_differences(first, second, ())
+
+
+def comparable_values(plan: Plan) -> dict[str, Any]:
+    """The plan's values without words; of the data the fingerprint alone."""
+    values = {k: v for k, v in plan.to_dict().items() if k not in DESCRIBING}
+    values["absent"] = dict.fromkeys(plan.absent, "")
+    values["data"] = {"fingerprint": plan.data.fingerprint}
+    return values
+
+
+def list_differences(old: Any, new: Any, path: tuple[str, ...]) -> list[Difference]:
+    """Where two JSON values differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [*old, *(key for key in new if key not in old)]
-        return [
-            line
-            for key in keys
-            for line in differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
-        ]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return [
-            line
-            for i, pair in enumerate(zip(old, new, strict=True))
-            for line in differences(*pair, f"{path}[{i}]")
-        ]
-    return [] if old == new else [f"{path} was {clipped(old)} and is now {clipped(new)}"]
+        pairs = [(old.get(key), new.get(key), (*path, key)) for key in keys]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(a, b, (*path, str(i))) for i, (a, b) in enumerate(zip(old, new, strict=True))]
+    else:
+        return [] if old == new else [classify(old, new, path)]
+    return [difference for pair in pairs for difference in list_differences(*pair)]
 
 
-def clipped(value: Any) -> str:
+def classify(old: Any, new: Any, path: tuple[str, ...]) -> Difference:
+    """One difference, and what it means."""
+    words = f"{'.'.join(path)} was {clip(old)} and is now {clip(new)}"
+    match path:
+        case ("sizes", name) if name in BUDGETS:
+            return Difference(Kind.BUDGET, ".".join(path), words, name)
+        case ("absent", arm) if new is None:
+            return Difference(Kind.ARRIVED, ".".join(path), words, arm)
+        case ("found", *_) if old is None:
+            return Difference(Kind.ARRIVED, ".".join(path), words)
+    return Difference(Kind.OTHER, ".".join(path), words)
+
+
+def clip(value: Any) -> str:
     """A value as JSON, cut where it is long."""
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."

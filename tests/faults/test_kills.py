@@ -10,9 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from study.design.record import final_records
 from study.store.ledger import read_records
@@ -22,17 +24,16 @@ WHOLE = os.environ.get("FAULT_STUDY") == "whole"
 KILLS = int(os.environ.get("FAULT_KILLS", "2"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 TIMES = ("seconds", "images_per_second")  # what differs between two runs of an epoch
+SMALL = [str(Path(__file__).with_name("run_small.py"))]
 COMMAND = (
-    ["run_study.py", "--space", "optimizers", "--profile", "quick", "--out"]
-    if WHOLE
-    else [str(Path(__file__).with_name("run_small.py"))]
+    ["run_study.py", "--space", "optimizers", "--profile", "quick", "--out"] if WHOLE else SMALL
 )
 
 
-def start(folder, data):
+def start(folder, data, *more, command=COMMAND):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with open(folder.with_suffix(".txt"), "a") as output:
-        words = [sys.executable, *COMMAND, str(folder), "--data-dir", str(data)]
+        words = [sys.executable, *command, str(folder), "--data-dir", str(data), *more]
         return subprocess.Popen(
             words,
             cwd=ROOT,
@@ -103,26 +104,7 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
 def test_a_worker_killed_in_a_trial_of_two_makes_it_go_on_from_its_checkpoint(tmp_path):
     """The reader of `ps` sees the workers by the trial's name."""
     folder, data = tmp_path / "pair", tmp_path / "data"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [
-        str(ROOT / "tests/faults/run_small.py"),
-        str(folder),
-        "--data-dir",
-        str(data),
-        "--workers",
-        "2",
-        "--set",
-        "epochs=40",
-    ]
-    with open(folder.with_suffix(".txt"), "w") as output:
-        process = subprocess.Popen(
-            [sys.executable, *words],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    process = start(folder, data, "--workers", "2", "--set", "epochs=40", command=SMALL)
     try:
         lines = wait_for(
             lambda: [
@@ -131,15 +113,16 @@ def test_a_worker_killed_in_a_trial_of_two_makes_it_go_on_from_its_checkpoint(tm
                 if path.read_text().count("\n") >= 3
             ],
             process,
-            folder,
+            partial(told, folder),
+            seconds=150,
         )
         rows, trial = lines[0], lines[0].parent.name
-        victim = wait_for(lambda: workers_of(trial), process, folder)[-1]
+        victim = wait_for(lambda: workers_of(trial), process, partial(told, folder))[-1]
         before, killed = rows.read_text().count("\n"), time.monotonic()
         os.kill(victim, signal.SIGKILL)
-        wait_for(lambda: rows.read_text().count("\n") > before + 1, process, folder)
+        wait_for(lambda: rows.read_text().count("\n") > before + 1, process, partial(told, folder))
         print(f"the trial went on {time.monotonic() - killed:.1f} s after its worker was killed")
-        wait_for(lambda: read_records(folder), process, folder)
+        wait_for(lambda: read_records(folder), process, partial(told, folder), seconds=150)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -160,12 +143,3 @@ def workers_of(trial):
         except OSError:
             continue
     return found if len(found) >= 2 else []
-
-
-def wait_for(holds, process, folder, seconds=150):
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert process.poll() is None, told(folder)
-        assert time.monotonic() < deadline, told(folder)
-        time.sleep(0.05)
-    return found

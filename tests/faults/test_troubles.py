@@ -6,10 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from study.design.record import final_records
 from study.store.ledger import read_records
@@ -46,14 +46,6 @@ def end(process, seconds=200):
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     return process.returncode, output
-
-
-def wait_for(holds, process, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def kill_a_trial(process):

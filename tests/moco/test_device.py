@@ -33,3 +33,25 @@ def test_a_device_that_is_not_there_is_refused():
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="device cuda is not on this machine; it has"):
             pick_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("words", "fast"),
+    [
+        ({"GenuineIntel", "avx512_bf16", "amx_bf16"}, True),
+        ({"GenuineIntel", "avx512_bf16"}, False),
+        ({"AuthenticAMD", "avx512_bf16"}, True),
+        ({"AuthenticAMD", "avx2"}, False),
+        ({"bf16"}, False),
+        (set(), False),
+    ],
+)
+def test_bfloat16_is_chosen_only_on_cpus_where_it_was_measured_to_be_faster(
+    words, fast, config, monkeypatch
+):
+    monkeypatch.setattr(device, "cpu_words", lambda: frozenset(words))
+    device.has_fast_bfloat16.cache_clear()
+    auto = replace(config, precision="auto")
+    dtype = pick_precision(auto, torch.device("cpu"), 32)
+    device.has_fast_bfloat16.cache_clear()
+    assert dtype == (torch.bfloat16 if fast else torch.float32)

@@ -19,20 +19,20 @@ from torch.nn import functional as F
 
 from moco.config import Config
 from moco.data import checks
-from moco.data.augmentation import BLUR, RECIPES, draw, render
-from moco.data.splits import carve
-from moco.evaluation.evaluate import evaluate, nearest, state_hash
+from moco.data.augmentation import BLUR_SIGMA, RECIPES, apply, sample_parameters
+from moco.data.splits import make_splits
+from moco.evaluation.evaluate import evaluate, knn_accuracies, state_hash
 from moco.model.batch_norm import SplitBatchNorm2d
 from moco.model.encoder import build_encoder
-from moco.model.features import Frozen, extract
+from moco.model.features import FrozenFeatures, extract_features
 from moco.model.info_nce import info_nce
 from moco.model.moco import MoCo, Queue
 from moco.model.weights import load_backbone
-from moco.schedules import SCHEDULES, share_of_peak
-from moco.seed import Source, generator
+from moco.schedules import SCHEDULES, lr_factor
+from moco.seed import Source, make_generator
 from moco.training.contrastive import Pretraining, pretrain
-from moco.training.diagnostics import age_note
-from moco.training.loop import Chance
+from moco.training.diagnostics import key_age_warning
+from moco.training.loop import EpochGenerators
 from moco.training.optimizers import build_optimizer
 
 
@@ -44,7 +44,7 @@ def plain(config):
 
 def build(config, precision=torch.float32):
     return MoCo(
-        config, build_encoder(config, 3), generator(config.seed, Source.QUEUE), precision
+        config, build_encoder(config, 3), make_generator(config.seed, Source.QUEUE), precision
     ).train()
 
 
@@ -203,7 +203,7 @@ def test_06_queue_and_pointer_are_in_the_checkpoint(config, dataset):
     torch.save(epoch.state, file)
     file.seek(0)
     run = Pretraining(config, dataset, dataset.train.images)
-    run.load(torch.load(file, weights_only=True))
+    run.load_state_dict(torch.load(file, weights_only=True))
     for name in ("keys_KC", "images_K", "position", "filled"):
         assert torch.equal(getattr(run.moco.queue, name), epoch.state["model"][f"queue.{name}"])
     assert int(run.moco.queue.position) == 96 % 40
@@ -218,10 +218,10 @@ def test_07_an_images_older_key_in_the_queue_is_said_above_one_percent_and_can_b
         (4096, 5000): 0.34,
     }
     for (queue, count), chance in share.items():
-        assert checks.own_key_chance(queue, count) == pytest.approx(chance, rel=0.05)
+        assert checks.own_key_probability(queue, count) == pytest.approx(chance, rel=0.05)
     few = np.zeros((0, 3, 8, 8), np.uint8)
-    assert checks.warnings(few, few, 4096, 50_000, {}) == []
-    assert "own key" in checks.warnings(few, few, 8192, 50_000, {})[0]
+    assert checks.data_warnings(few, few, 4096, 50_000, {}) == []
+    assert "own key" in checks.data_warnings(few, few, 8192, 50_000, {})[0]
     keys = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)), dim=1)
     found = info_nce(
         keys[:2],
@@ -250,23 +250,26 @@ def test_07_the_share_of_queries_that_meet_their_images_older_key_is_what_is_der
     assert shares[0] == 0  # no image has a key yet
     mean = sum(shares[2:]) / len(shares[2:])
     assert mean == pytest.approx(
-        checks.own_key_chance(queue, 96), abs=0.05
+        checks.own_key_probability(queue, 96), abs=0.05
     )  # derived for keys that enter one by one, here eight at once
 
 
 def test_08_a_queue_older_than_the_key_encoders_memory_is_said(config):
     assert (
-        age_note(replace(config, queue_size=4096, batch_size=512, key_momentum=0.99), 50_000) == ""
-    )
-    assert (
-        age_note(replace(config, queue_size=65_536, batch_size=256, key_momentum=0.999), 1_281_167)
+        key_age_warning(replace(config, queue_size=4096, batch_size=512, key_momentum=0.99), 50_000)
         == ""
     )
-    assert "256 steps" in age_note(
+    assert (
+        key_age_warning(
+            replace(config, queue_size=65_536, batch_size=256, key_momentum=0.999), 1_281_167
+        )
+        == ""
+    )
+    assert "256 steps" in key_age_warning(
         replace(config, queue_size=65_536, batch_size=256, key_momentum=0.9), 1_281_167
     )
-    assert "never follows" in age_note(replace(config, key_momentum=1.0), 50_000)
-    assert "10 epochs" in age_note(
+    assert "never follows" in key_age_warning(replace(config, key_momentum=1.0), 50_000)
+    assert "10 epochs" in key_age_warning(
         replace(config, queue_size=4096, batch_size=512, key_momentum=0.999), 50_000
     )
 
@@ -277,7 +280,7 @@ def test_09_shuffling_needs_groups_and_then_no_query_shares_its_group_with_its_k
     one, two = (model.encode_keys(view, torch.Generator().manual_seed(seed)) for seed in (0, 1))
     assert not torch.allclose(one, two, atol=1e-3)
     alone = build(replace(config, batch_norm="shuffle", batch_norm_splits=1))
-    assert not alone.shuffles  # it would change nothing
+    assert not alone.shuffle_keys  # it would change nothing
     groups = build(replace(config, batch_norm="split"))
     same, again = (groups.encode_keys(view, torch.Generator().manual_seed(seed)) for seed in (0, 1))
     assert torch.equal(same, again)
@@ -352,7 +355,9 @@ def test_13_queries_keys_and_queue_have_unit_length_but_the_probes_features_do_n
     contrast = step(model, config)
     for vectors in (contrast.query_NC, contrast.key_NC, model.queue.keys_KC):
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))
-    lengths = extract(model.query_encoder, dataset.test, dataset, config).features_ND.norm(dim=1)
+    lengths = extract_features(model.query_encoder, dataset.test, dataset, config).features_ND.norm(
+        dim=1
+    )
     assert (lengths - 1).abs().max() > 0.01
 
 
@@ -361,8 +366,8 @@ def test_14_only_the_query_encoder_learns_and_only_it_is_the_optimizers(config, 
     run = Pretraining(replace(config, loss=loss), dataset, dataset.train.images)
     owned = {id(parameter) for group in run.optimizer.param_groups for parameter in group["params"]}
     assert owned == {id(parameter) for parameter in run.moco.query_encoder.parameters()}
-    chance = Chance(*(torch.Generator().manual_seed(0) for _ in range(2)))
-    run.train_step(run.batch(torch.arange(config.batch_size), chance), chance)
+    chance = EpochGenerators(*(torch.Generator().manual_seed(0) for _ in range(2)))
+    run.train_step(run.make_batch(torch.arange(config.batch_size), chance), chance)
     assert all(parameter.grad is not None for parameter in run.moco.query_encoder.parameters())
     assert not any(
         parameter.requires_grad or parameter.grad is not None
@@ -377,7 +382,7 @@ def test_15_the_learning_rate_is_what_the_config_says_at_any_batch_size(
     run = Pretraining(
         replace(config, batch_size=batch_size, lr=0.06), dataset, dataset.train.images
     )
-    assert run.set_rate() == 0.06
+    assert run.set_lr() == 0.06
     assert {group["lr"] for group in run.optimizer.param_groups} == {0.06}
 
 
@@ -396,8 +401,8 @@ def test_16_biases_and_norms_decay_only_where_the_config_says(config):
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_17_no_epoch_trains_at_rate_zero(schedule):
-    assert min(share_of_peak(schedule, step, 97 * 20, 0) for step in range(97 * 20)) > 0
-    assert share_of_peak(schedule, 0, 97 * 20, 0) == 1
+    assert min(lr_factor(schedule, step, 97 * 20, 0) for step in range(97 * 20)) > 0
+    assert lr_factor(schedule, 0, 97 * 20, 0) == 1
 
 
 def test_18_logits_and_loss_are_float32_under_bfloat16(config):
@@ -419,7 +424,7 @@ def test_18_logits_and_loss_are_float32_under_bfloat16(config):
 def test_19_evaluation_leaves_every_parameter_and_buffer_as_it_was(config, dataset):
     encoder = build_encoder(config, 3).train()
     before = state_hash(encoder)
-    found = evaluate(encoder, carve(dataset, config), dataset, config)
+    found = evaluate(encoder, make_splits(dataset, config), dataset, config)
     assert state_hash(encoder) == before == found.numbers["encoder_sha256"]
     with torch.no_grad():
         encoder.backbone.bn1.running_mean.add_(1e-3)
@@ -430,7 +435,7 @@ def test_20_choices_are_made_on_validation_and_the_test_split_decides_nothing(co
     scrambled = dataset._replace(test=dataset.test._replace(labels=(dataset.test.labels + 1) % 3))
     runs = [
         evaluate(
-            build_encoder(config, 3), carve(d, config), d, replace(config, score_split="test")
+            build_encoder(config, 3), make_splits(d, config), d, replace(config, score_split="test")
         ).numbers
         for d in (dataset, scrambled)
     ]
@@ -444,10 +449,10 @@ def test_21_neighbours_are_of_the_backbone_and_of_the_projection_apart_with_k_an
 ):
     labels = torch.arange(3)
     good, bad = torch.eye(3), torch.eye(3).roll(1, 0)
-    found = nearest(
-        Frozen(torch.eye(3), torch.eye(3)),
+    found = knn_accuracies(
+        FrozenFeatures(torch.eye(3), torch.eye(3)),
         labels,
-        Frozen(good, bad),
+        FrozenFeatures(good, bad),
         labels,
         replace(config, knn_neighbours=1),
     )
@@ -488,7 +493,7 @@ def test_24_recipes_are_the_published_ones(config):
     assert RECIPES["moco_cifar"].crop_scale == (0.08, 1.0)
     assert RECIPES["moco_cifar"].blur == 0
     assert RECIPES["moco_v2"].crop_scale == RECIPES["moco_v1"].crop_scale == (0.2, 1.0)
-    assert (RECIPES["moco_v2"].blur, BLUR) == (0.5, (0.1, 2.0))
+    assert (RECIPES["moco_v2"].blur, BLUR_SIGMA) == (0.5, (0.1, 2.0))
     assert RECIPES["svhn"].flip == RECIPES["digits"].flip == 0
 
 
@@ -497,14 +502,18 @@ def test_25_two_views_differ_images_differ_and_workers_share_one_draw():
     same = torch.randint(0, 256, (1, 3, 16, 16), dtype=torch.uint8, generator=draws).expand(
         8, -1, -1, -1
     )
-    views = [render(same, draw(RECIPES["moco_v2"], 8, 16, 16, draws), 16) for _ in range(2)]
+    views = [
+        apply(same, sample_parameters(RECIPES["moco_v2"], 8, 16, 16, draws), 16) for _ in range(2)
+    ]
     assert len(torch.unique(torch.cat(views).flatten(1), dim=0)) == 16
     first, second = (
-        draw(RECIPES["moco_v2"], 8, 16, 16, generator(3, Source.VIEWS, 1)) for _ in range(2)
+        sample_parameters(RECIPES["moco_v2"], 8, 16, 16, make_generator(3, Source.VIEWS, 1))
+        for _ in range(2)
     )
     assert all(torch.equal(one, two) for one, two in zip(first, second, strict=True))
     assert not torch.equal(
-        first.box_N4, draw(RECIPES["moco_v2"], 8, 16, 16, generator(3, Source.VIEWS, 2)).box_N4
+        first.box_N4,
+        sample_parameters(RECIPES["moco_v2"], 8, 16, 16, make_generator(3, Source.VIEWS, 2)).box_N4,
     )
 
 

@@ -1,15 +1,79 @@
-"""A toy study: two arms whose score depends on the learning rate alone, with seed noise. Nothing is trained."""
+"""A toy study: two arms whose score depends on the learning rate alone, with seed noise.
+
+Nothing is trained. The file is a search space of its own: run_study.py --space tests/study/toy.py.
+"""
 
 import math
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from study.design.plan import make_plan
+from study.design.facts import DataFacts, Prepared
+from study.design.function_trainer import FunctionTrainer
+from study.design.make_plan import make_plan
 from study.design.ranges import By, Choice, LogRange
 from study.design.record import final_records
 from study.design.space import Arm, Claim, Explore, Metric, Profile, Replica, Space
-from study.design.stages import due
-from study.execution.run_trial import attempt
+from study.design.stages import due_trials
+from study.design.words import EpochNumber, Words
+from study.execution.run_trial import run_trial
+from study.store.study_file import About
+
+DEFAULTS = {
+    "epochs": 3,
+    "colour": "red",
+    "lr": 0.1,
+    "split": "test",
+    "seed": 0,
+    "gain": 3.0,
+    "mode": "low",
+    "sleep": 0.0,
+    "best": 0.03,
+    "limit": 0.95,
+}
+WORDS = Words(
+    epochs="epochs",
+    live=(EpochNumber("loss", "loss"), EpochNumber("progress", "progress, %", 100.0, 1)),
+    alike={"precision": "precision"},
+)
+DATA = DataFacts(
+    fingerprint="f" * 64,
+    name="none",
+    title="no data",
+    counts={"test": 1000},
+    classes=("a", "b"),
+    about=(("Data", "none", "at all"),),
+)
+
+
+def task(config, folder):
+    """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above `limit` diverge."""
+    off = abs(math.log10(config["lr"] / config["best"]))
+    noise = math.sin(7.0 * config["seed"] + 3.0 * len(config["colour"])) / 100
+    gain = {"red": 0.0, "blue": config["gain"], "green": 0.2}[config["colour"]]
+    score = 0.8 - 0.1 * off + noise + gain / 100
+    for epoch in range(1, config["epochs"] + 1):
+        time.sleep(config["sleep"])
+        loss = math.nan if config["lr"] > config["limit"] else 2.0 / epoch + off - score
+        yield {
+            "epoch": epoch,
+            "step": epoch * 4,
+            "loss": loss,
+            "seconds": 0.01,
+            "lr": config["lr"],
+            "progress": score,
+        }
+    return {"loss": loss, "score": score, "rank": 9.0, "device": "none", "precision": "none"}
+
+
+@dataclass(frozen=True)
+class Toy(FunctionTrainer):
+    """The toy's trainer; it knows its data."""
+
+    def prepare(self, request):
+        return Prepared(DATA)
+
+
+TRAINER = Toy(task, DEFAULTS, WORDS)
 
 SPACE = Space(
     name="toy",
@@ -42,6 +106,7 @@ SPACE = Space(
         Metric("loss", "loss", "nats", 1.0, False, 0.1),
     ),
     collapse=("rank", 2.0),
+    trainer=TRAINER,
     claims=(
         Claim("main", "blue", "red", "score", "final", "primary", "Blue scores higher than red"),
         Claim("published", "blue", "red", "loss", "replica", "published", "As published", seeds=1),
@@ -67,7 +132,7 @@ EXPLORING = replace(
         (("score", True), ("seconds", False)),
         known=({"mode": "high", "lr": 0.5},),
         random=4,
-        judge="knn_accuracy",
+        judge="progress",
         grace=0.3,
         reduction=2,
     ),
@@ -90,72 +155,28 @@ EXPLORING = replace(
     },
     profiles={"quick": Profile("none", {}, 12, 0, 2, 2, 7, 0, "a toy")},
 )
-DATA = {
-    "fingerprint": "f" * 64,
-    "name": "none",
-    "title": "no data",
-    "counts": {"test": 1000},
-    "classes": ["a", "b"],
-    "warnings": [],
-    "about": [["Data", "none", "at all"]],
-}
-DEFAULTS = {
-    "epochs": 3,
-    "colour": "red",
-    "lr": 0.1,
-    "split": "test",
-    "seed": 0,
-    "gain": 3.0,
-    "mode": "low",
-    "sleep": 0.0,
-    "best": 0.03,
-    "limit": 0.95,
-}
 
 
-def complete(values):
-    """Checks and fills in the fields of a toy trial."""
-    if unknown := set(values) - set(DEFAULTS):
-        raise ValueError(f"{unknown} is no field")
-    return {**DEFAULTS, **values}
-
-
-def plan(overrides=None, workers=1, explore=False, **changes):
+def plan(overrides=None, workers=1, explore=False, space=None, data=DATA, **changes):
     """The toy's plan, with `changes` to its sizes."""
-    space = EXPLORING if explore else SPACE
+    from study.search.quasi_random import sobol_points  # Optuna, which a trial needs not
+
+    space = space or (EXPLORING if explore else SPACE)
+    sizes = replace(space.profiles["quick"], **changes)
     return make_plan(
-        space,
-        "quick",
-        replace(space.profiles["quick"], **changes),
-        overrides or {},
-        DATA,
-        workers,
-        complete,
+        space=space,
+        profile="quick",
+        sizes=sizes,
+        overrides=overrides or {},
+        prepared=Prepared(data),
+        propose=sobol_points,
+        workers=workers,
     )
 
 
-def task(config, folder):
-    """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above `limit` diverge."""
-    off = abs(math.log10(config["lr"] / config["best"]))
-    noise = math.sin(7.0 * config["seed"] + 3.0 * len(config["colour"])) / 100
-    score = (
-        0.8
-        - 0.1 * off
-        + noise
-        + {"red": 0.0, "blue": config["gain"], "green": 0.2}[config["colour"]] / 100
-    )
-    for epoch in range(1, config["epochs"] + 1):
-        time.sleep(config["sleep"])
-        loss = math.nan if config["lr"] > config["limit"] else 2.0 / epoch + off - score
-        yield {
-            "epoch": epoch,
-            "step": epoch * 4,
-            "loss": loss,
-            "seconds": 0.01,
-            "lr": config["lr"],
-            "knn_accuracy": score,
-        }
-    return {"loss": loss, "score": score, "rank": 9.0, "device": "none", "precision": "none"}
+def about(**changes):
+    """Where the toy's study comes from."""
+    return About(command=[], folder="toy", versions={}, commit="", created="")._replace(**changes)
 
 
 def run_all(plan, task, folder, limit=10_000):
@@ -163,10 +184,10 @@ def run_all(plan, task, folder, limit=10_000):
     records = []
     for _ in range(limit):
         done = final_records(records)
-        trial = next((trial for trial in due(plan, done) if trial.id not in done), None)
+        trial = next((trial for trial in due_trials(plan, done) if trial.id not in done), None)
         if trial is None:
             break
-        steps = attempt(task, trial, folder / "trials" / trial.id, "c0ffee")
+        steps = run_trial(task, trial, folder / "trials" / trial.id, "c0ffee")
         while True:
             try:
                 next(steps)

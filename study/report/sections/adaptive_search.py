@@ -1,187 +1,288 @@
-"""The page's section on an adaptive search: what it found over time, which parameters mattered, and what accuracy costs."""
+"""The page's section on an adaptive search: its course, what mattered, and what accuracy costs."""
 
 import math
-from typing import Any
+from itertools import accumulate
+from typing import NamedTuple
 
-from study.design.plan import Plan
+from study.analysis.results import Results
 from study.design.record import Record
-from study.design.space import Explore
-from study.design.stages import Records
-from study.figures.panel import Axis, Bar, Line, Mark, Panel, Points, Text, padded, ticks
-from study.report.section import digits
-from study.search.importance import LEAST, importances
-from study.text import capital, number, short
+from study.design.space import Explore, Metric
+from study.design.words import Words
+from study.figures.panel import (
+    Axis,
+    Bar,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    Text,
+    Tick,
+    pad_range,
+    row_axis,
+    ticks,
+    value_axis,
+)
+from study.report.section import Figure, Section, Table
+from study.search.importance import MIN_TRIALS, parameter_importances
+from study.text import capitalize, format_number, format_short
 
-ROW = 38  # pixels of a parameter
+PARAMETER = 38  # pixels of a parameter's row
 BEST = 10  # trials in the table
 
 
-def search(plan: Plan, records: Records) -> dict[str, Any] | None:
-    """Figure, panels and table of the adaptive search; None where there is none, or nothing of it has ended."""
-    explore = plan.explore
-    tried = [r for r in records.values() if explore and (r.stage, r.arm) == ("search", explore.arm)]
-    metric = plan.metrics[0]
-    finished = [r for r in tried if r.status == "finished"]
-    if explore is None or not finished:
+class Search(NamedTuple):
+    """An adaptive search and what came of it."""
+
+    explore: Explore
+    metric: Metric
+    runs: list[Record]  # as they ended
+    finished: list[Record]
+    shares: dict[str, float]  # of importance by parameter, largest first; empty: too few trials
+
+    def score(self, run: Record) -> float:
+        """The metric in its unit; NaN where the run did not finish."""
+        return run.metric(self.metric.name) * self.metric.scale
+
+    def best(self, *scores: float) -> float:
+        """The best of some scores."""
+        return max(scores) if self.metric.higher_is_better else min(scores)
+
+
+def search_section(results: Results) -> Section | None:
+    """The adaptive search; None where there is none, or nothing of it has finished."""
+    search = read_search(results)
+    if search is None:
         return None
-    shares = importances(explore, tried, metric.name, metric.higher_is_better)
-    panels = [progress_panel(plan, explore, tried), cost_panel(plan, explore, finished)]
-    if shares:
-        panels.append(importance_panel(explore, shares))
-    best = sorted(finished, key=lambda r: -value(plan, r))[:BEST]
-    head = ["Trial", *explore.search, capital(metric.title), "Seconds"]
-    rows = [
-        [
-            r.trial,
-            *(short(r.point[name]) for name in explore.search),
-            number(value(plan, r), digits(metric)),
-            f"{r.seconds:.1f}",
-        ]
-        for r in best
-    ]
-    return {
-        "figure": {
-            "id": "search", "title": title(plan, tried, shares), "sub": subtitle(plan, tried), "caption": caption(explore, shares, len(finished)),
-            "table": {"caption": f"The {len(rows)} best trials, {metric.title} on the validation split, one seed", "head": head, "rows": rows},
-        },
-        "panels": panels,
-    }  # fmt: skip
+    figure = Figure(
+        id="search",
+        title=title(search),
+        sub=subtitle(search),
+        caption=caption(search, results.plan.words),
+        table=best_table(search),
+    )
+    panels = [progress_panel(search), cost_panel(search)]
+    if search.shares:
+        panels.append(importance_panel(search))
+    return Section(figure, tuple(panels))
 
 
-def value(plan: Plan, record: Record) -> float:
-    """The primary metric in its unit."""
-    metric = plan.metrics[0]
-    return record.metric(metric.name) * metric.scale
+def read_search(results: Results) -> Search | None:
+    """What came of the search; None where there is none, or nothing of it has finished."""
+    explore, metric = results.plan.space.explore, results.plan.space.primary
+    if explore is None:
+        return None
+    runs = [run for run in results.by_arm if (run.stage, run.arm) == ("search", explore.arm)]
+    finished = [run for run in runs if run.status == "finished"]
+    if not finished:
+        return None
+    return Search(
+        explore=explore,
+        metric=metric,
+        runs=runs,
+        finished=finished,
+        shares=parameter_importances(explore, runs, metric),
+    )
 
 
-def title(plan: Plan, tried: list[Record], shares: dict[str, float]) -> str:
-    """What the search found."""
-    top = max(value(plan, r) for r in tried if r.status == "finished")
-    said = f"{len(tried)} trials, the best at {number(top, digits(plan.metrics[0]))} {'%' if plan.metrics[0].unit == 'points' else plan.metrics[0].unit} on one seed"
-    if not shares:
-        return said
-    first, share = next(iter(shares.items()))
-    return f"{said}; what decides most is {first}, {100 * share:.0f} % of the importance"
+def title(search: Search) -> str:
+    """The best score, and the parameter that decides most."""
+    metric = search.metric
+    top = format_number(search.best(*map(search.score, search.finished)), metric.decimals)
+    words = f"{len(search.runs)} trials, the best at {top} {metric.level_unit} on one seed"
+    if not search.shares:
+        return words
+    first, share = next(iter(search.shares.items()))
+    return f"{words}; what decides most is {first}, {100 * share:.0f} % of the importance"
 
 
-def subtitle(plan: Plan, tried: list[Record]) -> str:
-    """How many trials ended how."""
-    ended = {
-        status: sum(r.status == status for r in tried)
-        for status in ("finished", "stopped", "diverged")
-    }
-    told = f"{ended['finished']} finished, {ended['stopped']} stopped early, {ended['diverged']} diverged"
-    return f"{capital(plan.metrics[0].title)} on the validation split, one seed a trial, no interval. {told}."
+def subtitle(search: Search) -> str:
+    """What was measured, and how many trials ended how."""
+    statuses = [run.status for run in search.runs]
+    return (
+        f"{capitalize(search.metric.title)} on the validation split, one seed a trial, no "
+        f"interval. {statuses.count('finished')} finished, {statuses.count('stopped')} stopped "
+        f"early, {statuses.count('diverged')} diverged."
+    )
 
 
-def caption(explore: Explore, shares: dict[str, float], finished: int) -> str:
+def caption(search: Search, words: Words) -> str:
     """How the search was made."""
-    aims = " and ".join(name.replace("_", " ") for name, _ in explore.objectives)
-    said = f"Optuna’s TPE, multivariate and grouped, for {aims}: {len(explore.known)} known point{'' if len(explore.known) == 1 else 's'} first, {explore.random} at random, the rest proposed from what was found. "
-    said += "A value of this stage is the best of many and flatters; only the final stage, on fresh seeds, enters a claim. "
-    if explore.judge:
-        said += f"Runs are stopped early by asynchronous successive halving on {explore.judge.replace('_', ' ')}: about one of {explore.reduction} goes on. "
-    if shares:
+    explore = search.explore
+    aims = " and ".join(words.title(name) for name, _ in explore.objectives)
+    points = "point" if len(explore.known) == 1 else "points"
+    halving = (
+        "Runs are stopped early by asynchronous successive halving on "
+        f"{words.title(explore.judge)}: about one of {explore.reduction} goes on. "
+    )
+    return (
+        f"Optuna’s TPE, multivariate and grouped, for {aims}: {len(explore.known)} known {points} "
+        f"first, {explore.random} at random, the rest proposed from what was found. A value of "
+        "this stage is the best of many and flatters; only the final stage, on fresh seeds, "
+        f"enters a claim. {halving if explore.judge else ''}{importance_words(search)}"
+    )
+
+
+def importance_words(search: Search) -> str:
+    """How importance was computed, or why it was not."""
+    count = len(search.finished)
+    if not search.shares:
         return (
-            said
-            + f"Importance: PED-ANOVA over the {finished} finished trials, best fifth against the rest; it depends on the ranges, and the search did not draw evenly from them."
+            f"Importance of parameters is not shown: it needs {MIN_TRIALS} finished trials, and "
+            f"{count} finished."
         )
     return (
-        said
-        + f"Importance of parameters is not shown: it needs {LEAST} finished trials, and {finished} finished."
+        f"Importance: PED-ANOVA over the {count} finished trials, best fifth against the rest; "
+        "it depends on the ranges, and the search did not draw evenly from them."
     )
 
 
-def progress_panel(plan: Plan, explore: Explore, tried: list[Record]) -> Panel:
+def best_table(search: Search) -> Table:
+    """The best trials with their points."""
+    metric, parameters = search.metric, search.explore.search
+    ordered = sorted(search.finished, key=search.score, reverse=metric.higher_is_better)
+    best = ordered[:BEST]
+
+    def cells(run: Record) -> list[str]:
+        point = [format_short(run.point[name]) for name in parameters]
+        score = format_number(search.score(run), metric.decimals)
+        return [run.trial, *point, score, f"{run.seconds:.1f}"]
+
+    return Table(
+        caption=f"The {len(best)} best trials, {metric.title} on the validation split, one seed",
+        head=["Trial", *parameters, capitalize(metric.title), "Seconds"],
+        rows=[cells(run) for run in best],
+    )
+
+
+def score_axis(search: Search) -> Axis:
+    """The vertical axis of the panels."""
+    low, high = pad_range([search.score(run) for run in search.finished], least=0.5)
+    return value_axis(low, high, f"validation {search.metric.title}, {search.metric.level_unit}")
+
+
+def progress_panel(search: Search) -> Panel:
     """Every trial by its number, and the best so far."""
-    scores = [value(plan, r) for r in tried]
-    best, line = -math.inf, []
-    for score in scores:
-        best = best if math.isnan(score) else max(best, score)
-        line.append(best)
-    known = [score for score in scores if not math.isnan(score)]
-    low, high = padded(known, least=0.5)
-    drawn = [(i + 1, at) for i, at in enumerate(line) if at > -math.inf]
-    told = tuple(", ".join(short(v) for v in r.point.values()) for r in tried)
-    lost = [i + 1 for i, r in enumerate(tried) if r.status != "finished"]
-    marks: list[Mark] = [
-        Line(
-            explore.arm, tuple(float(i) for i, _ in drawn), tuple(at for _, at in drawn), thin=True
-        ),
-        Points(
-            explore.arm,
-            "solid",
-            tuple(float(i + 1) for i in range(len(tried))),
-            tuple(scores),
-            told,
-        ),
-        Points(
-            explore.arm,
-            "cross",
-            tuple(float(i) for i in lost),
-            (low,) * len(lost),
-            tuple(tried[i - 1].status for i in lost),
-        ),
-    ]
-    last = max(2, len(tried))
+    count, y = len(search.runs), score_axis(search)
+    best = best_so_far(search)
+    last = max(2, count)
     return Panel(
-        "search-progress", "Trial by trial", "line: the best so far; cross: stopped early or diverged", f"the best after {len(tried)} trials is {best:.1f}",
-        Axis(0.0, last + 1.0, ticks(0, last, 5), "trial"), Axis(low, high, ticks(low, high), unit_title(plan)), tuple(marks), 240,
-    )  # fmt: skip
-
-
-def cost_panel(plan: Plan, explore: Explore, finished: list[Record]) -> Panel:
-    """Accuracy against seconds, and the trials that no other one beats in both."""
-    seconds, scores = [r.seconds for r in finished], [value(plan, r) for r in finished]
-    front = sorted(
-        (s, v)
-        for s, v in zip(seconds, scores, strict=True)
-        if not any(
-            a <= s and b >= v and (a, b) != (s, v) for a, b in zip(seconds, scores, strict=True)
-        )
+        id="search-progress",
+        title="Trial by trial",
+        note="line: the best so far; cross: stopped early or diverged",
+        finding=f"the best after {count} trials is {best[-1]:.1f}",
+        x=Axis(low=0.0, high=last + 1.0, ticks=ticks(0, last), title="trial"),
+        y=y,
+        marks=(progress_line(search, best), trial_marks(search), lost_marks(search, y.low)),
+        height=240,
     )
-    (left, right), (low, high) = padded(seconds, least=0.1), padded(scores, least=0.5)
-    marks: list[Mark] = [
-        Line(explore.arm, tuple(s for s, _ in front), tuple(v for _, v in front), thin=True),
-        Points(explore.arm, "dot", tuple(seconds), tuple(scores), tuple(r.trial for r in finished)),
-        Points(explore.arm, "ring", tuple(s for s, _ in front), tuple(v for _, v in front)),
-    ]
+
+
+def best_so_far(search: Search) -> list[float]:
+    """The best score of each trial and those before it; NaN before the first."""
+
+    def better(best: float, score: float) -> float:
+        if math.isnan(best) or math.isnan(score):
+            return score if math.isnan(best) else best
+        return search.best(best, score)
+
+    return list(accumulate(map(search.score, search.runs), better))
+
+
+def progress_line(search: Search, best: list[float]) -> Line:
+    """The best so far, from the first trial that finished."""
+    points = [(float(i), score) for i, score in enumerate(best, 1) if not math.isnan(score)]
+    x, y = zip(*points, strict=True)
+    return Line(arm=search.explore.arm, x=x, y=y, thin=True)
+
+
+def trial_marks(search: Search) -> Points:
+    """A mark for each trial."""
+    return Points(
+        arm=search.explore.arm,
+        kind="solid",
+        x=tuple(float(i + 1) for i in range(len(search.runs))),
+        y=tuple(map(search.score, search.runs)),
+        hover=tuple(", ".join(map(format_short, run.point.values())) for run in search.runs),
+    )
+
+
+def lost_marks(search: Search, y: float) -> Points:
+    """A cross at that height for each trial that did not finish."""
+    lost = [(i, run.status) for i, run in enumerate(search.runs, 1) if run.status != "finished"]
+    return Points(
+        arm=search.explore.arm,
+        kind="cross",
+        x=tuple(float(i) for i, _ in lost),
+        y=(y,) * len(lost),
+        hover=tuple(status for _, status in lost),
+    )
+
+
+class Cost(NamedTuple):
+    """What a trial cost and gave."""
+
+    seconds: float
+    score: float
+
+
+def cost_panel(search: Search) -> Panel:
+    """Score against seconds, and the trials that no other one beats in both."""
+    arm, runs = search.explore.arm, search.finished
+    costs = [Cost(run.seconds, search.score(run)) for run in runs]
+    front = pareto_front(search, costs)
+    seconds, scores = zip(*costs, strict=True)
+    front_seconds, front_scores = zip(*front, strict=True)
+    low, high = pad_range(seconds, least=0.1)
+    trials = tuple(run.trial for run in runs)
+    marks: tuple[Mark, ...] = (
+        Line(arm=arm, x=front_seconds, y=front_scores, thin=True),
+        Points(arm=arm, kind="dot", x=seconds, y=scores, hover=trials),
+        Points(arm=arm, kind="ring", x=front_seconds, y=front_scores),
+    )
     return Panel(
-        "search-cost", "What it costs", "ringed: no other trial is both better and faster; seconds are of this machine, with others running",
-        f"{len(front)} of {len(finished)} trials are beaten by no other in both", Axis(left, right, ticks(left, right), "seconds a trial"),
-        Axis(low, high, ticks(low, high), unit_title(plan)), tuple(marks), 240,
-    )  # fmt: skip
+        id="search-cost",
+        title="What it costs",
+        note=(
+            "ringed: no other trial is both better and faster; seconds are of this machine, with "
+            "others running"
+        ),
+        finding=f"{len(front)} of {len(runs)} trials are beaten by no other in both",
+        x=value_axis(low, high, "seconds a trial"),
+        y=score_axis(search),
+        marks=marks,
+        height=240,
+    )
 
 
-def importance_panel(explore: Explore, shares: dict[str, float]) -> Panel:
+def pareto_front(search: Search, costs: list[Cost]) -> list[Cost]:
+    """Those that no other one equals or beats in both, fastest first."""
+
+    def beats(other: Cost, one: Cost) -> bool:
+        is_as_good = search.best(other.score, one.score) == other.score
+        return other != one and other.seconds <= one.seconds and is_as_good
+
+    return sorted(one for one in costs if not any(beats(other, one) for other in costs))
+
+
+def importance_panel(search: Search) -> Panel:
     """A bar for each parameter's share."""
-    top, marks = max(shares.values()), []
-    drawn: list[Mark] = []
-    for i, (name, share) in enumerate(shares.items()):
-        y = ROW * (i + 0.5)
-        marks.append(f"{name} {100 * share:.0f} %")
-        drawn += [
+    marks: list[Mark] = []
+    for i, (name, share) in enumerate(search.shares.items()):
+        y = PARAMETER * (i + 0.5)
+        marks += [
             Text(f"{name}, {100 * share:.0f} %", 0.0, y - 9),
-            Bar(explore.arm, "ci", 0.0, share, y + 8),
+            Bar(arm=search.explore.arm, kind="ci", low=0.0, high=share, y=y + 8),
         ]
-    height = ROW * len(shares)
-    axis = Axis(
-        0.0, top * 1.05, tuple((at, f"{100 * at:.0f}") for at, _ in ticks(0.0, top, 4)), "share, %"
-    )
+    top, height = max(search.shares.values()), PARAMETER * len(search.shares)
+    shares = tuple(Tick(tick.value, f"{100 * tick.value:.0f}") for tick in ticks(0.0, top, 4))
     return Panel(
-        "search-importance",
-        "What matters",
-        "PED-ANOVA, no interval",
-        ", ".join(marks),
-        axis,
-        Axis(height, 0, (), grid=False),
-        tuple(drawn),
-        height,
+        id="search-importance",
+        title="What matters",
+        note="PED-ANOVA, no interval",
+        finding=", ".join(f"{name} {100 * share:.0f} %" for name, share in search.shares.items()),
+        x=Axis(low=0.0, high=top * 1.05, ticks=shares, title="share, %"),
+        y=row_axis(height),
+        marks=tuple(marks),
+        height=height,
         left=10,
     )
-
-
-def unit_title(plan: Plan) -> str:
-    """The vertical axis's name."""
-    metric = plan.metrics[0]
-    return f"validation {metric.title}, {'%' if metric.unit == 'points' else metric.unit}"

@@ -1,24 +1,59 @@
-"""The page's figures with their frames: title, subtitle, panels, caption and the table behind each."""
+"""The page's section on fairness: the ledger of what every arm was given."""
 
+from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
-from study.analysis.fairness import fairness, fairness_title
+from study.analysis.fairness import LedgerRow, fairness_rows, fairness_title
+from study.analysis.results import Results
 from study.design.plan import Plan
-from study.design.stages import Records
-from study.report.section import Section, frame
+from study.report.section import Figure, Section
 
 
-def ledger(plan: Plan, records: Records) -> Section:
+class LedgerGroup(NamedTuple):
+    """Rows of the ledger under one heading."""
+
+    title: str
+    rows: list[LedgerRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FairnessSection(Section):
     """The fairness ledger."""
-    rows = fairness(plan, records)
-    differing = [row.item for row in rows if row.differs]
-    title = fairness_title(plan, rows)
-    sub = "Counted from the records, not from the plan. " + (
-        f"{len(differing)} row{'s differ' if len(differing) > 1 else ' differs'}: {', '.join(differing)}."
-        if differing
-        else "No row differs."
+
+    groups: list[LedgerGroup]
+
+
+def fairness_section(results: Results) -> FairnessSection:
+    """The fairness ledger."""
+    rows = fairness_rows(results)
+    grouped = groupby(rows, key=lambda row: row.group)
+    return FairnessSection(
+        figure=Figure(
+            id="fair",
+            title=fairness_title(results.plan, rows),
+            sub=f"Counted from the records, not from the plan. {differing_words(rows)}",
+            caption=caption(results.plan),
+        ),
+        groups=[LedgerGroup(title, list(members)) for title, members in grouped],
     )
-    key, least = plan.collapse
-    caption = f"Seconds a step exclude the first epoch of a run. A run has collapsed when its {key.replace('_', ' ')} is below {least:g}. “Its own” marks what is meant to differ."
-    groups = [(group, list(found)) for group, found in groupby(rows, key=lambda row: row.group)]
-    return {"figure": frame("fair", title, sub, caption), "groups": groups}
+
+
+def differing_words(rows: list[LedgerRow]) -> str:
+    """Which rows the reader must weigh."""
+    differing = [row.item for row in rows if row.differs]
+    if not differing:
+        return "No row differs."
+    verb = "row differs" if len(differing) == 1 else "rows differ"
+    return f"{len(differing)} {verb}: {', '.join(differing)}."
+
+
+def caption(plan: Plan) -> str:
+    """How the rows were counted."""
+    sentences = ["Seconds a step exclude the first epoch of a run."]
+    if plan.space.collapse is not None:
+        key, least = plan.space.collapse
+        sentences.append(
+            f"A run has collapsed when its {plan.words.title(key)} is below {least:g}."
+        )
+    return " ".join([*sentences, "“Its own” marks what is meant to differ."])

@@ -1,233 +1,311 @@
-"""The page's figures with their frames: title, subtitle, panels, caption and the table behind each."""
+"""The page's section on the final stage: every seed, the differences, and the table."""
 
 import math
+from dataclasses import dataclass
+from typing import NamedTuple
 
+from study.analysis.results import Results
 from study.analysis.statistics import Paired, paired
-from study.analysis.summaries import ArmResult, arm_results
-from study.analysis.verdict import ALPHA, Verdict, delta_of, values_of
-from study.design.plan import Plan, tuned
-from study.design.space import Arm
-from study.design.stages import Records
+from study.analysis.summaries import ArmResult
+from study.analysis.verdict import ALPHA
+from study.design.plan import Plan
+from study.design.space import Arm, Metric
 from study.figures.panel import (
-    Axis,
     Bar,
     Mark,
     Panel,
     Points,
+    Row,
     Rule,
     Text,
     Zone,
-    padded,
-    stacked,
-    ticks,
+    arm_rows,
+    pad_range,
+    stack_dots,
+    value_axis,
 )
-from study.report.section import Section, digits, fmt, frame, names_width
-from study.report.sections.adaptive_search import ROW
-from study.report.wording import final_title
-from study.text import capital, number, short
+from study.report.section import DASH, ROW, Figure, Section, Table, fmt, row_panel
+from study.report.wording import final_title, format_signed, is_against_reference
+from study.text import capitalize, format_number, format_short
 
 
-def final(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section | None:
-    """The final stage: every seed, the differences, and the table."""
-    results = arm_results(plan, records)
-    if not results:
+class FinalRow(NamedTuple):
+    """An arm of the table below the panels."""
+
+    arm: Arm
+    cells: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalSection(Section):
+    """The final stage with its table."""
+
+    caption: str
+    head: list[str]
+    rows: list[FinalRow]
+
+
+class Spread(NamedTuple):
+    """What a row of a panel shows of an arm: values, their mean and its interval."""
+
+    values: tuple[float, ...]
+    mean: float
+    low: float  # NaN: no interval
+    high: float
+
+
+def final_section(results: Results) -> FinalSection | None:
+    """The final stage; None while no arm has finished a run of it."""
+    if not results.arms:
         return None
-    metric = plan.metrics[0]
-    unit, count = (
-        "%" if metric.unit == "points" else metric.unit,
-        max(len(r.by_seed) for r in results),
+    metric, count = results.plan.space.primary, most_seeds(results)
+    name = capitalize(metric.title)
+    return FinalSection(
+        figure=Figure(
+            id="final",
+            title=final_title(results),
+            sub=subtitle(results),
+            caption=caption(results),
+            table=seeds_table(results),
+        ),
+        panels=final_panels(results),
+        caption=f"{name} on the test split, {metric.level_unit}, n = {count} seeds",
+        head=table_head(results),
+        rows=[FinalRow(one.arm, table_cells(results, one)) for one in results.arms],
     )
-    delta, images = delta_of(plan, records, metric), plan.data.get("counts", {}).get("test", 0)
-    by_seed = [
-        [str(seed), *(fmt(r.by_seed.get(seed, math.nan), digits(metric)) for r in results)]
-        for seed in plan.seeds("final")
+
+
+def most_seeds(results: Results) -> int:
+    """Finished seeds of the arm that has the most."""
+    return max(len(one.by_seed) for one in results.arms)
+
+
+def subtitle(results: Results) -> str:
+    """What was measured, on what, and how often."""
+    space, images = results.plan.space, results.plan.data.test_items
+    where = f"on {images:,} test images" if images else "on the test split"
+    return (
+        f"{capitalize(space.primary.title)} {where}. n = {most_seeds(results)} fresh seeds of each "
+        f"{space.scientific}; every small mark is one seed."
+    )
+
+
+def caption(results: Results) -> str:
+    """How the final stage was computed."""
+    plan = results.plan
+    seeds = plan.seeds("final")
+    return (
+        f"{how_chosen(plan)}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test "
+        f"split once. A seed fixes {plan.words.seed}, so that a difference is taken between two "
+        "runs which differ in what makes the two arms, and in nothing else."
+        f"{resolution(results)}{column_words(plan)}"
+    )
+
+
+def how_chosen(plan: Plan) -> str:
+    """At which point each arm ran, as the beginning of a sentence."""
+    if plan.space.explore is not None:
+        return "The recipe ran as it is, the other at the point chosen in the confirm stage"
+    if plan.tunes:
+        return "Each arm ran at the point chosen in the confirm stage"
+    return (
+        "Each arm ran as it is: nothing was tuned but what a trial chooses itself on its "
+        "validation split"
+    )
+
+
+def resolution(results: Results) -> str:
+    """What one test image is worth, and where δ comes from; empty where no share is measured."""
+    metric, images = results.plan.space.primary, results.plan.data.test_items
+    if not (images and metric.share_of_images):
+        return ""
+    delta = format_number(results.delta(metric), metric.decimals)
+    return (
+        f" One test image is {metric.scale / images:.2g} {metric.unit}; δ is the larger of "
+        f"{metric.delta:g} {metric.unit} and the binomial sd at the reference’s mean, "
+        f"{delta} {metric.unit}."
+    )
+
+
+def column_words(plan: Plan) -> str:
+    """What the table's last columns are; empty where it has none of them."""
+    parts = []
+    if len(plan.space.metrics) > 1:
+        parts.append("the further metrics are means of the same runs")
+    if plan.tunes:
+        parts.append("“at default” is the library’s default point, one seed, validation split")
+    return f" In the table {'; '.join(parts)}." if parts else ""
+
+
+def seeds_table(results: Results) -> Table:
+    """Every arm's value at every seed."""
+    metric = results.plan.space.primary
+
+    def cells(seed: int) -> list[str]:
+        values = (one.by_seed.get(seed, math.nan) for one in results.arms)
+        return [fmt(value, metric.decimals) for value in values]
+
+    return Table(
+        caption=f"Test {metric.title}, {metric.level_unit}, by seed",
+        head=["Seed", *(one.arm.title for one in results.arms)],
+        rows=[[str(seed), *cells(seed)] for seed in results.plan.seeds("final")],
+    )
+
+
+def tuned_fields(plan: Plan) -> list[str]:
+    """The fields that were chosen for any arm."""
+    return list(dict.fromkeys(name for arm in plan.space.arms for name in plan.tuned(arm)))
+
+
+def has_defaults(results: Results) -> bool:
+    """Whether any arm was run at its library's default."""
+    return any(not math.isnan(one.default) for one in results.arms)
+
+
+def table_head(results: Results) -> list[str]:
+    """The head of the table of arms."""
+    space, fields = results.plan.space, tuned_fields(results.plan)
+    return [
+        capitalize(space.scientific),
+        *(["Chosen " + ", ".join(fields)] if fields else []),
+        *("n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"),
+        *(metric_head(metric) for metric in space.metrics[1:]),
+        *(["At default"] if has_defaults(results) else []),
     ]
-    table = {
-        "caption": f"Test {metric.title}, {unit}, by seed",
-        "head": ["Seed", *(r.arm.title for r in results)],
-        "rows": by_seed,
+
+
+def metric_head(metric: Metric) -> str:
+    """The head of a further metric's column."""
+    return capitalize(metric.title) + (", %" if metric.level_unit == "%" else "")
+
+
+def table_cells(results: Results, one: ArmResult) -> list[str]:
+    """An arm's cells of that table."""
+    space, values = results.plan.space, one.by_seed.values()
+    places = space.primary.decimals
+    point = ", ".join(format_short(value) for value in one.point.values()) or DASH
+    return [
+        *([point] if tuned_fields(results.plan) else []),
+        str(len(values)),
+        fmt(one.mean, places),
+        fmt(one.sd, places),
+        f"{fmt(one.low, places)} to {fmt(one.high, places)}",
+        fmt(one.iqm, places),
+        fmt(min(values), places),
+        fmt(max(values), places),
+        *(fmt(one.others[metric.name], metric.decimals) for metric in space.metrics[1:]),
+        *([fmt(one.default, places)] if has_defaults(results) else []),
+    ]
+
+
+def reference_pairs(results: Results) -> dict[str, Paired]:
+    """Each arm's paired differences from the reference, at the level of its claim if it has one."""
+    plan = results.plan
+    reference = results.values(plan.space.reference, "final", plan.space.primary)
+    levels = {
+        verdict.claim.better: verdict.result.level
+        for verdict in results.verdicts
+        if is_against_reference(plan, verdict)
     }
-    sub = f"{capital(metric.title)} on {images:,} test images. n = {count} fresh seeds of each {plan.scientific}; every small mark is one seed."
-    head, rows = final_table(plan, results)
-    return {
-        "figure": frame("final", final_title(plan, results, verdicts), sub, final_caption(plan, delta, images), table),
-        "panels": final_panels(plan, results, reference_pairs(plan, records, results, verdicts), delta),
-        "head": head, "rows": rows, "caption": f"{capital(metric.title)} on the test split, {unit}, n = {count} seeds",
-    }  # fmt: skip
-
-
-def reference_pairs(
-    plan: Plan, records: Records, results: list[ArmResult], verdicts: list[Verdict]
-) -> dict[str, Paired]:
-    """Each arm's paired differences from the reference, at the level of its claim where it has one."""
-    metric = plan.metrics[0]
-    reference = values_of(plan, records, plan.reference, "final", metric)
-    final = [
-        v
-        for v in verdicts
-        if v.claim.stage == "final"
-        and v.claim.metric == metric.name
-        and v.claim.than == plan.reference
-    ]
-    levels = {v.claim.better: v.result.level for v in final}
     pairs = {
-        r.arm.name: paired(r.by_seed, reference, levels.get(r.arm.name, 1 - ALPHA))
-        for r in results
-        if r.arm.name != plan.reference
+        one.arm.name: paired(one.by_seed, reference, levels.get(one.arm.name, 1 - ALPHA))
+        for one in results.arms
+        if one.arm.name != plan.space.reference
     }
     return {name: pair for name, pair in pairs.items() if pair.n > 1}
 
 
-def final_table(
-    plan: Plan, results: list[ArmResult]
-) -> tuple[list[str], list[tuple[Arm, list[str]]]]:
-    """Head and rows of the table of the final stage."""
-    places, others = digits(plan.metrics[0]), plan.metrics[1:]
-    fields = dict.fromkeys(name for arm in plan.arms for name in tuned(plan, arm))
-    head = [
-        capital(plan.scientific),
-        *(["Chosen " + ", ".join(fields)] if fields else []),
-        "n",
-        "Mean",
-        "sd",
-        "95 % interval",
-        "IQM",
-        "Min",
-        "Max",
+def final_panels(results: Results) -> tuple[Panel, ...]:
+    """The values of every arm, and where there are pairs the differences from the reference."""
+    rows = arm_rows([one.arm.name for one in results.arms], ROW)
+    pairs = reference_pairs(results)
+    level = level_panel(results, rows)
+    return (level, difference_panel(results, rows, pairs)) if pairs else (level,)
+
+
+def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
+    """Every seed of every arm with its mean and interval."""
+    plan = results.plan
+    metric, unit = plan.space.primary, plan.space.primary.level_unit
+    spreads = [
+        Spread(tuple(one.by_seed.values()), one.mean, one.low, one.high) for one in results.arms
     ]
-    has_default = any(not math.isnan(r.default) for r in results)
-    head += [
-        f"{capital(m.title)}, %" if m.unit == "points" else capital(m.title) for m in others
-    ] + ["At default"] * has_default
-    rows = []
-    for r in results:
-        values = list(r.by_seed.values())
-        cells = [
-            *([", ".join(short(v) for v in r.point.values()) or "–"] if fields else []),
-            str(len(values)),
-            fmt(r.mean, places),
-            fmt(r.sd, places),
-        ]
-        cells += [
-            f"{fmt(r.low, places)} to {fmt(r.high, places)}",
-            fmt(r.iqm, places),
-            fmt(min(values), places),
-            fmt(max(values), places),
-        ]
-        cells += [fmt(r.others[m.name], digits(m)) for m in others] + [
-            fmt(r.default, places)
-        ] * has_default
-        rows.append((r.arm, cells))
-    return head, rows
-
-
-def final_caption(plan: Plan, delta: float, images: int) -> str:
-    """How the final stage was computed."""
-    metric, seeds = plan.metrics[0], plan.seeds("final")
-    noise = f" One test image is {100 / images:.2g} points; δ is the larger of {metric.delta:g} points and the binomial sd at the reference’s mean, {delta:.1f} points."
-    chosen = (
-        "Each arm ran as it is: nothing was tuned but what a trial chooses itself on its validation split"
-        if plan.explore is None and not any(arm.search for arm in plan.running)
-        else "Each arm ran at the point chosen in the confirm stage"
-        if plan.explore is None
-        else "The recipe ran as it is, the other at the point chosen in the confirm stage"
-    )
-    return (
-        f"{chosen}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test split once. "
-        f"A seed fixes initialisation, data order, views, queue and probe, so that a difference is taken between two runs which differ in what makes the two arms, and in nothing else."
-        f"{noise if images and metric.share_of_images else ''} In the table the further metrics are means of the same runs"
-        + (
-            "; “at default” is the library’s default point, one seed, validation split."
-            if any(arm.search for arm in plan.running)
-            else "."
-        )
-    )
-
-
-def final_panels(
-    plan: Plan, results: list[ArmResult], differences: dict[str, Paired], delta: float
-) -> list[Panel]:
-    """Every seed of every arm with its mean and interval, and the differences from the reference on the same seed."""
-    if not results:
-        return []
-    metric, height = plan.metrics[0], ROW * len(results)
-    rows = tuple((result.arm.name, ROW * (i + 0.5)) for i, result in enumerate(results))
-    known = [v for r in results for v in (*r.by_seed.values(), r.low, r.high) if not math.isnan(v)]
-    low, high = padded(known, least=0.5)
-    unit = "%" if metric.unit == "points" else metric.unit
+    low, high = pad_range(spread_values(spreads), least=0.5)
     marks: list[Mark] = []
-    for result, (name, y) in zip(results, rows, strict=True):
-        marks += seeds_and_mean(
-            name,
-            tuple(result.by_seed.values()),
-            result.mean,
-            result.low,
-            result.high,
-            y,
-            high - low,
-            unit,
-        )
-    told = "; ".join(f"{r.arm.title} mean {number(r.mean, digits(metric))} {unit}" for r in results)
-    level = Panel(
-        "final-level", capital(metric.title), "every small mark is one seed; mean with its 95 % t interval", told,
-        Axis(low, high, ticks(low, high, 6), f"test {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(marks), height, rows, left=names_width(plan, rows), right=10, top=26,
-    )  # fmt: skip
-    return (
-        [level, difference_panel(plan, rows, differences, delta, height)]
-        if differences
-        else [level]
+    for row, spread in zip(rows, spreads, strict=True):
+        marks += spread_marks(row, spread, width=high - low, unit=unit)
+    means = (
+        f"{one.arm.title} mean {format_number(one.mean, metric.decimals)} {unit}"
+        for one in results.arms
+    )
+    return row_panel(
+        plan,
+        rows,
+        id="final-level",
+        title=capitalize(metric.title),
+        note="every small mark is one seed; mean with its 95 % t interval",
+        finding="; ".join(means),
+        x=value_axis(low, high, f"test {metric.title}, {unit}", count=6),
+        marks=marks,
+        right=10,
     )
 
 
-def difference_panel(
-    plan: Plan,
-    rows: tuple[tuple[str, float], ...],
-    differences: dict[str, Paired],
-    delta: float,
-    height: int,
-) -> Panel:
+def difference_panel(results: Results, rows: tuple[Row, ...], pairs: dict[str, Paired]) -> Panel:
     """The paired differences of each arm from the reference."""
-    metric, reference = plan.metrics[0], plan.arm(plan.reference)
-    known = [
-        v
-        for d in differences.values()
-        for v in (*d.differences, d.low, d.high, delta, -delta)
-        if not math.isnan(v)
-    ]
-    low, high = padded(known)
+    plan = results.plan
+    metric, reference = plan.space.primary, plan.title(plan.space.reference)
+    delta = results.delta(metric)
+    spreads = {
+        name: Spread(pair.differences, pair.mean, pair.low, pair.high)
+        for name, pair in pairs.items()
+    }
+    low, high = pad_range([*spread_values([*spreads.values()]), delta, -delta])
     marks: list[Mark] = [Zone(-delta, delta, "less than δ"), Rule("zero", 0.0)]
-    for name, y in rows:
-        if name == reference.name:
-            marks.append(Text("the reference", (high - low) * 0.02, y))
-        elif (d := differences.get(name)) is not None:
-            marks += seeds_and_mean(
-                name, d.differences, d.mean, d.low, d.high, y, high - low, metric.unit
-            )
-    levels = sorted({f"{100 * d.level:.3g} %" for d in differences.values()})
-    told = "; ".join(
-        f"{plan.arm(name).title} {number(d.mean, digits(metric), True)}, {number(d.low, digits(metric), True)} to {number(d.high, digits(metric), True)}"
-        for name, d in differences.items()
+    for row in rows:
+        if row.arm == plan.space.reference:
+            marks.append(Text("the reference", (high - low) * 0.02, row.y))
+        elif row.arm in spreads:
+            marks += spread_marks(row, spreads[row.arm], width=high - low, unit=metric.unit)
+    levels = sorted({f"{100 * pair.level:.3g} %" for pair in pairs.values()})
+    title = f"{metric.unit} against {reference}, same seed"
+    return row_panel(
+        plan,
+        rows,
+        id="final-difference",
+        title=f"Difference from {reference}",
+        note=f"pairs on the same seed; paired t intervals, {' and '.join(levels)}",
+        finding=difference_words(plan, pairs),
+        x=value_axis(low, high, title, count=6, signed=True),
+        marks=marks,
+        right=10,
     )
-    return Panel(
-        "final-difference", f"Difference from {reference.title}", f"pairs on the same seed; paired t intervals, {' and '.join(levels)}", told + f" {metric.unit}",
-        Axis(low, high, ticks(low, high, 6, signed=True), f"{metric.unit} against {reference.title}, same seed"),
-        Axis(height, 0, (), grid=False), tuple(marks), height, rows, left=names_width(plan, rows), right=10, top=26,
-    )  # fmt: skip
 
 
-def seeds_and_mean(
-    arm: str,
-    values: tuple[float, ...],
-    mean: float,
-    low: float,
-    high: float,
-    y: float,
-    span: float,
-    unit: str,
-) -> list[Mark]:
-    """One row: dots above, interval and mean below."""
-    told = tuple(f"{value:.4g} {unit}" for value in values)
-    marks: list[Mark] = [Points(arm, "dot", values, stacked(values, span * 0.024, y - 5, 7), told)]
-    if not math.isnan(low):
-        marks.append(Bar(arm, "ci", low, high, y + 12))
-    return [*marks, Points(arm, "mean", (mean,), (y + 12,), (f"mean {mean:.4g} {unit}",))]
+def difference_words(plan: Plan, pairs: dict[str, Paired]) -> str:
+    """The mean difference of each arm with its interval."""
+    metric = plan.space.primary
+    parts = []
+    for name, pair in pairs.items():
+        mean, low, high = (format_signed(v, metric) for v in (pair.mean, pair.low, pair.high))
+        parts.append(f"{plan.title(name)} {mean}, {low} to {high}")
+    return f"{'; '.join(parts)} {metric.unit}"
+
+
+def spread_values(spreads: list[Spread]) -> list[float]:
+    """All numbers that the rows show."""
+    values = (value for one in spreads for value in (*one.values, one.low, one.high))
+    return [value for value in values if not math.isnan(value)]
+
+
+def spread_marks(row: Row, spread: Spread, *, width: float, unit: str) -> list[Mark]:
+    """One row: dots above, interval and mean below. `width` is the axis's, in data units."""
+    arm, values, below = row.arm, spread.values, row.y + 12
+    heights = stack_dots(values, width=width * 0.024, base=row.y - 5, step=7)
+    hover = tuple(f"{value:.4g} {unit}" for value in values)
+    marks: list[Mark] = [Points(arm=arm, kind="dot", x=values, y=heights, hover=hover)]
+    if not math.isnan(spread.low):
+        marks.append(Bar(arm=arm, kind="ci", low=spread.low, high=spread.high, y=below))
+    hover = (f"mean {spread.mean:.4g} {unit}",)
+    marks.append(Points(arm=arm, kind="mean", x=(spread.mean,), y=(below,), hover=hover))
+    return marks

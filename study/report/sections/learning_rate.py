@@ -1,12 +1,15 @@
-"""The page's figures with their frames: title, subtitle, panels, caption and the table behind each."""
+"""The page's section on the search: the score of every trial by its first tuned parameter."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from study.analysis.summaries import RateCurve, RatePoint, rate_curves
-from study.analysis.verdict import delta_of
+from study.analysis.results import Results
+from study.analysis.summaries import RateCurve, RatePoint
 from study.design.plan import Plan
 from study.design.space import Metric
-from study.design.stages import Records
+from study.design.stages import EDGE
 from study.figures.panel import (
     Axis,
     Bar,
@@ -16,181 +19,224 @@ from study.figures.panel import (
     Points,
     Rule,
     Zone,
-    decade_ticks,
-    padded,
-    ticks,
+    decade_axis,
+    pad_range,
+    value_axis,
 )
-from study.report.section import Section, digits, frame
-from study.text import capital, joined, number, short
+from study.report.section import Figure, Section, Table
+from study.text import capitalize, format_number, format_short, join_words
+
+NEAR = 5  # δ within which an arm still does well at the reported value
 
 
-def rate_title(plan: Plan, curves: list[RateCurve], delta: float) -> str:
-    """Which arms the reported value suits."""
-    metric, reported = plan.metrics[0], plan.replica.values.get(curves[0].name)
-    lost: list[str] = []
-    kept: list[str] = []
-    for curve in curves:
-        best = max(
-            (
-                p.score
-                for p in curve.points
-                if p.kind in ("search", "added") and not math.isnan(p.score)
-            ),
-            default=math.nan,
-        )
-        at = next((p.score for p in curve.points if p.value == reported), None)
-        if at is not None:
-            (kept if not math.isnan(at) and best - at <= 5 * delta else lost).append(
-                curve.arm.title
-            )
-    if not reported or not (kept or lost):
-        return f"{capital(metric.title)} by learning rate: every search trial, one seed each"
-    behind = (
-        f"{joined(lost)} {'falls' if len(lost) == 1 else 'fall'} more than 5 δ behind the best search trial"
-        if lost
-        else ""
-    )
-    if not kept:
-        return f"At {reported:g} {behind}"
-    within = f"At {reported:g} {joined(kept)} {'stays' if len(kept) == 1 else 'stay'} within 5 δ of the best search trial"
-    return f"{within}; {behind}" if lost else within
+@dataclass(frozen=True, kw_only=True)
+class RateSection(Section):
+    """The search with what its key says of the bars."""
+
+    within: str
 
 
-def rate(plan: Plan, records: Records) -> Section | None:
-    """The search by learning rate."""
-    curves, metric = rate_curves(plan, records), plan.metrics[0]
-    if not curves:
+class Axes(NamedTuple):
+    """The axes that all panels of the section share."""
+
+    x: Axis
+    y: Axis
+
+
+def rate_section(results: Results) -> RateSection | None:
+    """The search; None while no trial of it has finished."""
+    if not results.rate_curves:
         return None
-    delta = delta_of(plan, records, metric)
-    title = rate_title(plan, curves, delta)
-    sub = f"{capital(metric.title)} on the validation split. n = 1 seed a trial, no interval; {plan.sizes.search_trials} search trials each."
-    caption = (
-        "Points are quasi-random on a log scale, the same scramble for all arms. Where an arm’s best trial was its outermost or lay in the outer tenth of its range, "
-        f"{plan.sizes.added_trials} points were added beyond that edge; the same was allowed to all. The chosen point is the best mean of {plan.sizes.confirm_seeds} new seeds "
-        f"among the top {plan.sizes.confirm_points} trials, which need not be the best single trial."
+    plan, metric = results.plan, results.plan.space.primary
+    figure = Figure(
+        id="rate",
+        title=title(results),
+        sub=(
+            f"{capitalize(metric.title)} on the validation split. n = 1 seed a trial, no interval; "
+            f"{plan.sizes.search_trials} search trials each."
+        ),
+        caption=caption(plan),
+        table=trials_table(results),
     )
-    rows = [
-        [
-            c.arm.title,
-            short(p.value),
-            p.kind,
-            "diverged" if math.isnan(p.score) else number(p.score, digits(metric)),
-        ]
-        for c in curves
-        for p in c.points
+    delta = f"{results.delta(metric):.1f} {metric.unit}"
+    return RateSection(
+        figure=figure, panels=rate_panels(results), within=f"within δ = {delta} of the best"
+    )
+
+
+def title(results: Results) -> str:
+    """Which arms the reported value suits."""
+    plan, curves = results.plan, results.rate_curves
+    reported, metric = plan.space.replica.values.get(curves[0].name), plan.space.primary
+    reach = NEAR * results.delta(metric)
+    gaps = {curve.arm.title: gap_at(curve, reported, metric) for curve in curves}
+    near = [name for name, gap in gaps.items() if gap is not None and gap <= reach]
+    far = [name for name, gap in gaps.items() if gap is not None and name not in near]
+    if not reported or not (near or far):
+        names = join_words([plan.words.title(name) for name in parameters(results)])
+        return f"{capitalize(metric.title)} by {names}: every search trial, one seed each"
+    parts = []
+    if near:
+        stay = "stays" if len(near) == 1 else "stay"
+        parts.append(f"{join_words(near)} {stay} within {NEAR} δ of the best search trial")
+    if far:
+        fall = "falls" if len(far) == 1 else "fall"
+        parts.append(f"{join_words(far)} {fall} more than {NEAR} δ behind the best search trial")
+    return f"At {reported:g} {'; '.join(parts)}"
+
+
+def gap_at(curve: RateCurve, value: float | None, metric: Metric) -> float | None:
+    """How far the score at a value lies behind the best one; None where it was not tried."""
+    at = score_at(curve, value)
+    if at is None:
+        return None
+    scores = [point.score for point in finished_points(curve.points) if point.is_tried]
+    if not scores or math.isnan(at):
+        return math.inf
+    return max(scores) - at if metric.higher_is_better else at - min(scores)
+
+
+def score_at(curve: RateCurve, value: float | None) -> float | None:
+    """The score at a value of the parameter, NaN if it diverged; None where it was not tried."""
+    return next((point.score for point in curve.points if point.value == value), None)
+
+
+def parameters(results: Results) -> list[str]:
+    """The parameters along which the arms were searched."""
+    return list(dict.fromkeys(curve.name for curve in results.rate_curves))
+
+
+def finished_points(points: Iterable[RatePoint]) -> list[RatePoint]:
+    """Those that have a score."""
+    return [point for point in points if not math.isnan(point.score)]
+
+
+def caption(plan: Plan) -> str:
+    """How the points were made and one was chosen."""
+    sizes = plan.sizes
+    return (
+        "Points are quasi-random on a log scale, the same scramble for all arms. Where an arm’s "
+        "best trial was its outermost or lay in the outer tenth of its range, "
+        f"{sizes.added_trials} points were added beyond that edge; the same was allowed to all. "
+        f"The chosen point is the best mean of {sizes.confirm_seeds} new seeds among the top "
+        f"{sizes.confirm_points} trials, which need not be the best single trial."
+    )
+
+
+def trials_table(results: Results) -> Table:
+    """Every trial with its value and score."""
+    space = results.plan.space
+    metric, name = space.primary, ", ".join(parameters(results))
+
+    def score(point: RatePoint) -> str:
+        if math.isnan(point.score):
+            return "diverged"
+        return format_number(point.score, metric.decimals)
+
+    return Table(
+        caption=f"Validation {metric.title}, one seed a trial",
+        head=[capitalize(space.scientific), name, "Why tried", capitalize(metric.title)],
+        rows=[
+            [curve.arm.title, format_short(point.value), point.kind, score(point)]
+            for curve in results.rate_curves
+            for point in curve.points
+        ],
+    )
+
+
+def rate_panels(results: Results) -> tuple[Panel, ...]:
+    """Score by value, a panel an arm on shared axes."""
+    points = [point for curve in results.rate_curves for point in curve.points]
+    low, high = pad_range([point.score for point in points if not math.isnan(point.score)])
+    values = [point.value for point in points]
+    axes = Axes(x=decade_axis(min(values) / 1.6, max(values) * 1.6), y=value_axis(low, high))
+    return tuple(rate_panel(results.plan, curve, axes) for curve in results.rate_curves)
+
+
+def rate_panel(plan: Plan, curve: RateCurve, axes: Axes) -> Panel:
+    """One arm's trials by its parameter."""
+    reported = plan.space.replica.values.get(curve.name)
+    words = curve_words(curve, reported, plan.space.primary)
+    marks = [
+        *edge_zones(curve, axes.x),
+        *([Rule("ref", reported, label=f"{reported:g}")] if reported else []),
+        *curve_marks(curve, axes.y),
     ]
-    table = {
-        "caption": f"Validation {metric.title}, one seed a trial",
-        "head": [capital(plan.scientific), "lr", "Why tried", capital(metric.title)],
-        "rows": rows,
-    }
-    return {
-        "figure": frame("rate", title, sub, caption, table),
-        "panels": rate_panels(plan, curves, delta),
-        "within": f"within δ = {delta:.1f} {metric.unit} of the best",
-    }
-
-
-def rate_panels(plan: Plan, curves: list[RateCurve], delta: float) -> list[Panel]:
-    """Score by learning rate, a panel an arm on shared axes."""
-    if not curves:
-        return []
-    metric = plan.metrics[0]
-    scores = [p.score for c in curves for p in c.points if not math.isnan(p.score)]
-    low, high = padded(scores)
-    x_low = min(p.value for c in curves for p in c.points) / 1.6
-    x_high = max(p.value for c in curves for p in c.points) * 1.6
-    y = Axis(low, high, ticks(low, high, 5))
-    return [
-        rate_panel(
-            plan,
-            curve,
-            Axis(x_low, x_high, decade_ticks(x_low, x_high), log=True),
-            y,
-            metric,
-            delta,
-        )
-        for curve in curves
-    ]
-
-
-def rate_panel(
-    plan: Plan, curve: RateCurve, x: Axis, y: Axis, metric: Metric, delta: float
-) -> Panel:
-    """One arm's trials by its learning rate."""
-    arm = curve.arm.name
-    margin = 10 ** (0.1 * curve.arm.search[curve.name].decades)
-    reported = plan.replica.values.get(curve.name)
-    tried = [p for p in curve.points if p.kind in ("search", "added")]
-    good = [p for p in tried if not math.isnan(p.score)]
-    marks: list[Mark] = [Zone(x.low, curve.low * margin), Zone(curve.high / margin, x.high)]
-    if reported:
-        marks.append(Rule("ref", reported, label=f"{reported:g}"))
-    marks.append(Line(arm, tuple(p.value for p in good), tuple(p.score for p in good), thin=True))
-    if curve.good[1] > curve.good[0]:
-        marks.append(Bar(arm, "ci", *curve.good, y.low + (y.high - y.low) * 0.02))
-    beside = [p for p in curve.points if p.kind not in ("search", "added")]
-    marks += [
-        rate_marks(curve, kind, kept)
-        for kind, kept in (
-            ("hollow", beside),
-            ("solid", good),
-            ("ring", [p for p in tried if p.chosen]),
-        )
-    ]
-    lost = [p.value for p in curve.points if math.isnan(p.score)]
-    if lost:
-        height = y.low + (y.high - y.low) * 0.1
-        marks.append(
-            Points(
-                arm,
-                "cross",
-                tuple(lost),
-                (height,) * len(lost),
-                tuple(f"{curve.name} {short(value)}: diverged" for value in lost),
-            )
-        )
-    told = rate_words(curve, reported, metric)
     return Panel(
-        f"rate-{arm}",
-        curve.arm.title,
-        told,
-        told,
-        x,
-        y,
-        tuple(marks),
-        150,
+        id=f"rate-{curve.arm.name}",
+        title=curve.arm.title,
+        note=words,
+        finding=words,
+        x=axes.x,
+        y=axes.y,
+        marks=tuple(marks),
+        height=150,
         right=8,
         top=26,
         bottom=28,
     )
 
 
+def edge_zones(curve: RateCurve, x: Axis) -> list[Mark]:
+    """Where a best point would fail the range gate."""
+    margin = 10 ** (EDGE * curve.arm.search[curve.name].decades)
+    return [Zone(x.low, curve.low * margin), Zone(curve.high / margin, x.high)]
+
+
+def curve_marks(curve: RateCurve, y: Axis) -> list[Mark]:
+    """Line, values within δ of the best, and every trial."""
+    arm, bottom, height = curve.arm.name, y.low, y.high - y.low
+    tried = [point for point in curve.points if point.is_tried]
+    best = finished_points(tried)
+    values, scores = tuple(p.value for p in best), tuple(p.score for p in best)
+    marks: list[Mark] = [Line(arm=arm, x=values, y=scores, thin=True)]
+    low, high = curve.good
+    if high > low:
+        marks.append(Bar(arm=arm, kind="ci", low=low, high=high, y=bottom + height * 0.02))
+    marks += [
+        rate_marks(curve, "hollow", [point for point in curve.points if not point.is_tried]),
+        rate_marks(curve, "solid", tried),
+        rate_marks(curve, "ring", [point for point in tried if point.chosen]),
+    ]
+    if diverged := tuple(point.value for point in curve.points if math.isnan(point.score)):
+        hover = tuple(f"{curve.name} {format_short(value)}: diverged" for value in diverged)
+        heights = (bottom + height * 0.1,) * len(diverged)
+        marks.append(Points(arm=arm, kind="cross", x=diverged, y=heights, hover=hover))
+    return marks
+
+
 def rate_marks(curve: RateCurve, kind: str, points: list[RatePoint]) -> Points:
     """The finished ones of these trials."""
-    kept = [p for p in points if not math.isnan(p.score)]
-    told = tuple(f"{curve.name} {short(p.value)}: {p.score:.1f} ({p.kind})" for p in kept)
+    shown = finished_points(points)
     return Points(
-        curve.arm.name, kind, tuple(p.value for p in kept), tuple(p.score for p in kept), told
+        arm=curve.arm.name,
+        kind=kind,
+        x=tuple(point.value for point in shown),
+        y=tuple(point.score for point in shown),
+        hover=tuple(
+            f"{curve.name} {format_short(point.value)}: {point.score:.1f} ({point.kind})"
+            for point in shown
+        ),
     )
 
 
-def rate_words(curve: RateCurve, reported: float | None, metric: Metric) -> str:
+def curve_words(curve: RateCurve, reported: float | None, metric: Metric) -> str:
     """What was chosen, how forgiving the arm is, and what it gives at the reported value."""
-    told = [f"chosen {short(curve.chosen)}" if not math.isnan(curve.chosen) else "not chosen yet"]
-    alone = curve.good[0] == curve.good[1]
-    told.append(
-        "only the best within δ"
-        if alone
-        else f"{math.log10(curve.good[1] / curve.good[0]):.1f} decades within δ"
+    chosen, (low, high) = curve.chosen, curve.good
+    at = score_at(curve, reported)
+    return "; ".join(
+        [
+            "not chosen yet" if math.isnan(chosen) else f"chosen {format_short(chosen)}",
+            "only the best within δ"
+            if low == high
+            else f"{math.log10(high / low):.1f} decades within δ",
+            *([] if at is None else [f"{score_words(at, metric)} at {reported:g}"]),
+        ]
     )
-    at = next((p.score for p in curve.points if p.value == reported), None)
-    if at is not None and math.isnan(at):
-        told.append(f"diverged at {reported:g}")
-    elif at is not None:
-        told.append(
-            f"{at:.0f} % at {reported:g}"
-            if metric.unit == "points"
-            else f"{at:.2f} at {reported:g}"
-        )
-    return "; ".join(told)
+
+
+def score_words(score: float, metric: Metric) -> str:
+    """A score in few digits."""
+    if math.isnan(score):
+        return "diverged"
+    return f"{score:.0f} %" if metric.level_unit == "%" else f"{score:.2f}"

@@ -1,143 +1,235 @@
-"""The page's figures with their frames: title, subtitle, panels, caption and the table behind each."""
+"""The page's section on the loss: whether it stands in for the metric that matters."""
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from study.analysis.summaries import Runs, loss_and_score, rank_correlation
+from study.analysis.results import Results
+from study.analysis.summaries import LossAndScore, loss_and_score, mean_or_nan, rank_correlation
 from study.design.plan import Plan
-from study.design.stages import Records
-from study.figures.panel import Axis, Line, Mark, Panel, Points, padded, ticks
-from study.report.section import Section, fmt, frame
-from study.text import capital, number
+from study.design.space import Arm
+from study.figures.panel import Line, Mark, Panel, Points, pad_range, value_axis
+from study.report.section import Figure, Section, Table, fmt
+from study.text import capitalize, format_number
 
 FEW = 20  # tuned runs, below which their rank correlation says nothing
+LEAST = 3  # runs of a panel
 
 
-def loss(plan: Plan, records: Records) -> Section | None:
-    """Whether the loss stands in for the metric that matters."""
-    runs = loss_and_score(plan, records)
-    panels = loss_panels(plan, runs)
+class Means(NamedTuple):
+    """The means of an arm's runs in a stage."""
+
+    loss: float
+    score: float
+
+
+def loss_section(results: Results) -> Section | None:
+    """Loss against score; None unless the loss is a further metric, or with too few runs."""
+    plan = results.plan
+    if "loss" not in [metric.name for metric in plan.space.metrics[1:]]:
+        return None
+    groups = loss_and_score(results)
+    panels = loss_panels(plan, groups)
     if not panels:
         return None
-    tuned, metric = [run for run in runs if run.stage == "final"], plan.metrics[0]
-    all_rank, tuned_rank = rank_correlation(runs), rank_correlation(tuned)
-    if len(tuned) > 0 and sum(len(run.loss) for run in tuned) < FEW:
-        title = f"Too few tuned runs to say how the loss ranks them; over all runs the correlation with {metric.title} is {fmt(all_rank, 2)}"
-    elif math.isnan(tuned_rank):
-        title = (
-            f"Over all runs the loss ranks {metric.title} with a correlation of {fmt(all_rank, 2)}"
+    figure = Figure(
+        id="loss",
+        title=title(plan, groups),
+        sub=subtitle(plan, groups),
+        caption=(
+            "A correlation of 1 would mean that a lower loss always goes with a higher "
+            f"{plan.space.primary.title}. Over all runs it is helped where a shared rate ruined "
+            "some of them; among tuned runs it says whether the loss could choose between them."
+        ),
+        table=means_table(plan, groups),
+    )
+    return Section(figure, panels)
+
+
+def tuned_groups(groups: list[LossAndScore]) -> list[LossAndScore]:
+    """Those of the final stage."""
+    return [group for group in groups if group.stage == "final"]
+
+
+def count_runs(groups: list[LossAndScore]) -> int:
+    """Runs of all groups."""
+    return sum(len(group.loss) for group in groups)
+
+
+def title(plan: Plan, groups: list[LossAndScore]) -> str:
+    """How well the loss ranks the runs."""
+    tuned, metric = tuned_groups(groups), plan.space.primary.title
+    over_all, rank = fmt(rank_correlation(groups), 2), rank_correlation(tuned)
+    if 0 < count_runs(tuned) < FEW:
+        return (
+            "Too few tuned runs to say how the loss ranks them; over all runs the correlation "
+            f"with {metric} is {over_all}"
         )
-    else:
-        strength = (
-            "hardly"
-            if abs(tuned_rank) < 0.4
-            else "backwards"
-            if tuned_rank < 0
-            else "in part"
-            if tuned_rank < 0.7
-            else "well"
-        )
-        title = f"The loss ranks the tuned runs {strength}: correlation {number(tuned_rank, 2)}, against {number(all_rank, 2)} over all runs"
-    rows = []
-    for arm in plan.arms:
-        by_stage = {run.stage: run for run in runs if run.arm.name == arm.name}
-        cells = []
-        for stage in ("final", "replica"):
-            run = by_stage.get(stage)
-            cells += (
-                [fmt(sum(run.loss) / len(run.loss), 2), fmt(sum(run.score) / len(run.score), 1)]
-                if run
-                else ["not run", "not run"]
-            )
-        rows.append(
-            [
-                arm.title,
-                *cells,
-                fmt(rank_correlation([by_stage["final"]]) if "final" in by_stage else math.nan, 2),
-            ]
-        )
+    if math.isnan(rank):
+        return f"Over all runs the loss ranks {metric} with a correlation of {over_all}"
+    return (
+        f"The loss ranks the tuned runs {strength(rank)}: correlation {format_number(rank, 2)}, "
+        f"against {over_all} over all runs"
+    )
+
+
+def strength(rank: float) -> str:
+    """A rank correlation as an adverb."""
+    if abs(rank) < 0.4:
+        return "hardly"
+    if rank < 0:
+        return "backwards"
+    return "in part" if rank < 0.7 else "well"
+
+
+def subtitle(plan: Plan, groups: list[LossAndScore]) -> str:
+    """What was measured, and on how many runs."""
+    loss, score = plan.space.metric("loss"), plan.space.primary
+    return (
+        f"Final {loss.title} against test {score.title}. n = {count_runs(groups)} finished runs, "
+        f"of which {count_runs(tuned_groups(groups))} tuned; Spearman rank correlation, no "
+        "interval."
+    )
+
+
+def means_table(plan: Plan, groups: list[LossAndScore]) -> Table:
+    """Each arm's means, tuned and as reported."""
+    metric, shown = plan.space.primary.title, plan.space.replica.shown
     head = [
-        capital(plan.scientific),
+        capitalize(plan.space.scientific),
         "Loss, tuned",
-        f"{metric.title}, tuned",
-        f"Loss, {plan.replica.shown}",
-        f"{metric.title}, {plan.replica.shown}",
+        f"{metric}, tuned",
+        f"Loss, {shown}",
+        f"{metric}, {shown}",
         "Rank correlation within",
     ]
-    count = sum(len(run.loss) for run in runs)
-    sub = f"Final pretraining loss against test {metric.title}. n = {count} finished runs, of which {sum(len(run.loss) for run in tuned)} tuned; Spearman rank correlation, no interval."
-    caption = "A correlation of 1 would mean that a lower loss always goes with a higher accuracy. Over all runs it is helped where a shared rate ruined some of them; among tuned runs it says whether the loss could choose between them."
-    return {
-        "figure": frame(
-            "loss",
-            title,
-            sub,
-            caption,
-            {
-                "caption": "Means by arm; the single runs are in the table of all runs",
-                "head": head,
-                "rows": rows,
-            },
-        ),
-        "panels": panels,
-    }
+    return Table(
+        caption="Means by arm; the single runs are in the table of all runs",
+        head=head,
+        rows=[means_row(plan, arm, groups) for arm in plan.space.arms],
+    )
 
 
-def loss_panels(plan: Plan, runs: list[Runs]) -> list[Panel]:
-    """Final loss against the primary metric: all runs, and the tuned ones with their means."""
-    final = [run for run in runs if run.stage == "final"]
-    metric = plan.metrics[0]
+def means_row(plan: Plan, arm: Arm, groups: list[LossAndScore]) -> list[str]:
+    """An arm's row of that table."""
+    by_stage = {group.stage: group for group in groups if group.arm.name == arm.name}
+    loss, score = plan.space.metric("loss"), plan.space.primary
+    cells = []
+    for stage in ("final", "replica"):
+        if stage in by_stage:
+            means = group_means(by_stage[stage])
+            cells += [fmt(means.loss, loss.decimals), fmt(means.score, score.decimals)]
+        else:
+            cells += ["not run", "not run"]
+    within = rank_correlation(tuned_groups([*by_stage.values()]))
+    return [arm.title, *cells, fmt(within, 2)]
+
+
+def group_means(group: LossAndScore) -> Means:
+    """Mean loss and score of a group."""
+    return Means(loss=mean_or_nan([*group.loss]), score=mean_or_nan([*group.score]))
+
+
+def loss_panels(plan: Plan, groups: list[LossAndScore]) -> tuple[Panel, ...]:
+    """All runs, and the tuned ones with their means where there are others besides."""
+    tuned = tuned_groups(groups)
     panels = []
-    for key, title, chosen in (
-        ("loss-all", "All {n} runs", runs),
-        ("loss-tuned", "The {n} tuned runs", final),
-    ):
-        if sum(len(run.loss) for run in chosen) < 3 or (
-            key == "loss-tuned" and len(final) == len(runs)
-        ):
-            continue
-        count, rank = sum(len(run.loss) for run in chosen), rank_correlation(chosen)
-        x_low, x_high = padded([v for run in chosen for v in run.loss])
-        y_low, y_high = padded([v for run in chosen for v in run.score])
-        marks: list[Mark] = []
-        for run in chosen:
-            told = tuple(
-                f"{run.arm.title}, {run.stage}: loss {a:.2f}, {b:.1f}"
-                for a, b in zip(run.loss, run.score, strict=True)
-            )
-            marks.append(
-                Points(
-                    run.arm.name,
-                    "dot" if run.stage == "final" else "hollow",
-                    run.loss,
-                    run.score,
-                    told,
-                )
-            )
-            if key == "loss-tuned":
-                mean = (sum(run.loss) / len(run.loss),), (sum(run.score) / len(run.score),)
-                marks.append(Points(run.arm.name, "mean", *mean, (f"{run.arm.title}, mean",)))
-                marks.append(
-                    Line(
-                        run.arm.name,
-                        (mean[0][0], x_high),
-                        (mean[1][0],) * 2,
-                        thin=True,
-                        end=run.arm.title,
-                    )
-                )
-        correlation = (
-            f"rank correlation {number(rank, 2)}"
-            if not math.isnan(rank)
-            else "too few runs for a rank correlation"
-        )
-        note = (
-            f"large marks: means, their level drawn out to the name; {correlation}"
-            if key == "loss-tuned"
-            else f"solid: tuned; hollow: {plan.replica.shown}; {correlation}"
-        )
-        unit = "%" if metric.unit == "points" else metric.unit
-        panels.append(
-            Panel(key, title.format(n=count), note, f"{count} runs, {correlation} of a lower loss with a higher {metric.title}.",
-                  Axis(x_low, x_high, ticks(x_low, x_high), "final loss, nats"), Axis(y_low, y_high, ticks(y_low, y_high), f"test {metric.title}, {unit}"), tuple(marks), 320, right=84 if key == "loss-tuned" else 16)
-        )  # fmt: skip
-    return panels
+    if count_runs(groups) >= LEAST:
+        panels.append(all_runs_panel(plan, groups))
+    if count_runs(tuned) >= LEAST and len(tuned) < len(groups):
+        panels.append(tuned_runs_panel(plan, tuned))
+    return tuple(panels)
+
+
+def all_runs_panel(plan: Plan, groups: list[LossAndScore]) -> Panel:
+    """Every run, tuned or as reported."""
+    return loss_panel(
+        plan,
+        groups,
+        id="loss-all",
+        title=f"All {count_runs(groups)} runs",
+        note=f"solid: tuned; hollow: {plan.space.replica.shown}; {correlation_words(groups)}",
+        marks=[run_marks(group) for group in groups],
+    )
+
+
+def tuned_runs_panel(plan: Plan, groups: list[LossAndScore]) -> Panel:
+    """The tuned runs, each arm's mean drawn out to its name."""
+    words, (_, end) = correlation_words(groups), loss_range(groups)
+    marks: list[Mark] = []
+    for group in groups:
+        marks += [run_marks(group), *mean_marks(group, end=end)]
+    return loss_panel(
+        plan,
+        groups,
+        id="loss-tuned",
+        title=f"The {count_runs(groups)} tuned runs",
+        note=f"large marks: means, their level drawn out to the name; {words}",
+        marks=marks,
+        right=84,
+    )
+
+
+def loss_panel(
+    plan: Plan,
+    groups: list[LossAndScore],
+    *,
+    id: str,
+    title: str,
+    note: str,
+    marks: Sequence[Mark],
+    right: int = 16,
+) -> Panel:
+    """Marks of these runs on axes that hold them."""
+    loss, score = plan.space.metric("loss"), plan.space.primary
+    low, high = pad_range([value for group in groups for value in group.score])
+    return Panel(
+        id=id,
+        title=title,
+        note=note,
+        finding=(
+            f"{count_runs(groups)} runs, {correlation_words(groups)} of a lower loss with a "
+            f"higher {score.title}."
+        ),
+        x=value_axis(*loss_range(groups), f"final loss, {loss.level_unit}"),
+        y=value_axis(low, high, f"test {score.title}, {score.level_unit}"),
+        marks=tuple(marks),
+        height=320,
+        right=right,
+    )
+
+
+def loss_range(groups: list[LossAndScore]) -> tuple[float, float]:
+    """The ends of the axis of the loss."""
+    return pad_range([value for group in groups for value in group.loss])
+
+
+def correlation_words(groups: list[LossAndScore]) -> str:
+    """The rank correlation over groups of runs."""
+    rank = rank_correlation(groups)
+    if math.isnan(rank):
+        return "too few runs for a rank correlation"
+    return f"rank correlation {format_number(rank, 2)}"
+
+
+def run_marks(group: LossAndScore) -> Points:
+    """A mark for each run."""
+    runs = zip(group.loss, group.score, strict=True)
+    name = f"{group.arm.title}, {group.stage}"
+    return Points(
+        arm=group.arm.name,
+        kind="dot" if group.stage == "final" else "hollow",
+        x=group.loss,
+        y=group.score,
+        hover=tuple(f"{name}: loss {loss:.2f}, {score:.1f}" for loss, score in runs),
+    )
+
+
+def mean_marks(group: LossAndScore, *, end: float) -> list[Mark]:
+    """An arm's mean, and its level as far as the right end of the axis."""
+    arm, (loss, score) = group.arm, group_means(group)
+    hover = (f"{arm.title}, mean",)
+    return [
+        Points(arm=arm.name, kind="mean", x=(loss,), y=(score,), hover=hover),
+        Line(arm=arm.name, x=(loss, end), y=(score, score), thin=True, end=arm.title),
+    ]

@@ -1,277 +1,244 @@
-"""The page's section on the report of 2020: what it prints with ours beside it, and its figure run again."""
+"""The page's section on the figure of the report of 2020, run again with more seeds."""
 
-import math
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from study.analysis.statistics import paired, t_interval
-from study.analysis.summaries import curves_of, interval_of
-from study.analysis.verdict import Verdict, values_of
+from study.analysis.results import Results
+from study.analysis.statistics import t_interval
+from study.analysis.summaries import epoch_curves, mean_or_nan
 from study.design.plan import Plan
-from study.design.space import Metric, Reported
-from study.design.stages import Records
-from study.figures.panel import Axis, Band, Line, Mark, Panel, Rule, padded, ticks
-from study.report.section import Section, digits, fmt, frame
-from study.report.wording import then_title
-from study.text import capital, joined, number
+from study.design.space import Arm, Metric
+from study.figures.panel import (
+    Axis,
+    Band,
+    Line,
+    Mark,
+    Panel,
+    Rule,
+    Tick,
+    pad_range,
+    ticks,
+    value_axis,
+)
+from study.report.section import Figure, Section, Table, fmt
+from study.text import capitalize, join_words
 
-STAGES = {"final": "final stage", "replica": "as reported"}
+LOSS = Metric(name="loss", title="loss", unit="nats", scale=1.0, higher_is_better=False, delta=0.1)
+MANY = 6  # arms, above which those that are not run are not listed
+AGREEMENT = {  # by label: what the seeds do to the report's order
+    "supported": "agree with it",
+    "small": "agree with it",
+    "contradicted": "show the opposite",
+}
+SUB = (
+    "{drawn} by epoch at {shown}, the report’s experiment {row}. Left and middle: 1 run each, no "
+    "interval. Right: means of all seeds, pointwise 95 % t bands."
+)
+POINTWISE = "The bands are pointwise: they do not say from which epoch on two arms differ."
 
-
-def then(plan: Plan, records: Records, verdicts: list[Verdict]) -> Section:
-    """The report's figure beside ours."""
-    by_role = {verdict.claim.role: verdict for verdict in verdicts}
-    panels, metric = then_panels(plan, records), drawn_metric(plan)
-    arms = [arm for arm in plan.arms if arm.in_report]
-    curves = {
-        arm.name: curves_of(plan, records, arm.name, "replica", metric.name, metric.scale)
-        for arm in arms
-    }
-    found = {name: list(by_seed.values()) for name, by_seed in curves.items() if by_seed}
-    head, rows = ["Epoch"], []
-    for arm in arms:
-        head += (
-            [f"{arm.title}, seed {min(curves[arm.name])}", f"mean of {len(curves[arm.name])}"]
-            if arm.name in found
-            else []
-        )
-    for k in range(min((len(curve) for seeds in found.values() for curve in seeds), default=0)):
-        row = [str(k + 1)]
-        for seeds in found.values():
-            row += [
-                fmt(seeds[0][k], digits(metric)),
-                fmt(sum(curve[k] for curve in seeds) / len(seeds), digits(metric)),
-            ]
-        rows.append(row)
-    unit = "%" if metric.unit == "points" else metric.unit
-    table = {
-        "caption": f"{capital(metric.title)} in {unit} by epoch: one seed, then the mean of all that finished",
-        "head": head,
-        "rows": rows,
-    }
-    claim = by_role.get("published")
-    title = then_title(plan, claim, by_role.get("replica"))
-    drawn = "Pretraining loss" if metric.name == "loss" else capital(metric.title)
-    sub = f"{drawn} by epoch at {plan.replica.shown}, the report’s experiment {plan.replica.row}. Left and middle: 1 run each, no interval. Right: means of all seeds, pointwise 95 % t bands."
-    return {"figure": frame("then", title, sub, then_caption(plan, metric), table), "panels": panels, "claimed": plan.arm(claim.claim.better).title if claim else "",
-            "best": "highest" if metric.higher_is_better else "lowest"}  # fmt: skip
+Curves = dict[str, dict[int, list[float]]]  # by arm and seed, a value an epoch
 
 
-def then_caption(plan: Plan, metric: Metric) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Reproduction(Section):
+    """The panels of our runs, and what the report claims."""
+
+    claimed: str  # the arm that the published claim favours; empty: there is none
+    best: str  # where it ends
+
+
+def reproduction_section(results: Results) -> Reproduction | None:
+    """The report's figure beside ours; None where no arm is in the report."""
+    plan, metric = results.plan, drawn_metric(results.plan)
+    if not (plan.space.replica.row and any(arm.in_report for arm in plan.space.arms)):
+        return None
+    curves = replica_curves(results, metric)
+    published = results.verdict("published")
+    return Reproduction(
+        figure=Figure(
+            id="then",
+            title=reproduction_title(results),
+            sub=SUB.format(
+                drawn=capitalize(loss_title(plan) if metric is LOSS else metric.title),
+                shown=plan.space.replica.shown,
+                row=plan.space.replica.row,
+            ),
+            caption=reproduction_caption(plan, metric),
+            table=curves_table(plan, metric, curves),
+        ),
+        panels=reproduction_panels(plan, metric, curves),
+        claimed=plan.title(published.claim.better) if published else "",
+        best="highest" if metric.higher_is_better else "lowest",
+    )
+
+
+def reproduction_title(results: Results) -> str:
+    """Whether the report's picture comes back."""
+    published, replica = results.verdict("published"), results.verdict("replica")
+    if published is None or replica is None or not published.result.n or replica.result.n < 2:
+        return "The report’s setting, run again"
+    one = "repeats" if published.result.mean > 0 else "does not repeat"
+    many = AGREEMENT.get(replica.label, "do not decide it")
+    return f"One seed {one} the report’s order; {replica.result.n} seeds {many}"
+
+
+def reproduction_caption(plan: Plan, metric: Metric) -> str:
     """How the replica's curves were made."""
     chance = drawn_chance(plan, metric)
-    said = (
-        f"Accuracy after each of the epochs, on the test split; nothing is chosen by it. Chance is {chance:.0f} %. "
-        if metric.name != "loss" and chance
-        else ""
-    )
-    if metric.name == "loss":
-        said = "The loss of an epoch is the mean over its steps. "
-        said += (
-            f"Chance is {chance:.2f} nats for our queue; a loss at another queue size could not be compared with it. "
-            if chance
-            else ""
-        )
-        said += "The queue begins with random keys, so the first steps are easier than chance. "
-    said += "The bands are pointwise: they do not say from which epoch on two arms differ."
-    missing = [arm.title for arm in plan.arms if not arm.in_report and not arm.of]
-    if not missing or len(missing) > 6:
-        return said
-    return (
-        said
-        + f" {joined(missing)} {'is' if len(missing) == 1 else 'are'} not in the report and not run here."
-    )
+    sentences = []
+    if metric is LOSS:
+        sentences = ["The loss of an epoch is the mean over its steps.", loss_words(plan)]
+    elif chance:
+        sentences = [
+            "Accuracy after each of the epochs, on the test split; nothing is chosen by it.",
+            f"Chance is {chance:.0f} %.",
+        ]
+    missing = [arm.title for arm in plan.space.arms if not arm.in_report and not arm.of]
+    sentences.append(POINTWISE)
+    if missing and len(missing) <= MANY:
+        verb = "is" if len(missing) == 1 else "are"
+        sentences.append(f"{join_words(missing)} {verb} not in the report and not run here.")
+    return " ".join(filter(None, sentences))
 
 
-def reported(plan: Plan, records: Records) -> dict[str, Any] | None:
-    """Figure and table; None where the space repeats nothing of the report."""
-    if not plan.reported:
-        return None
-    printed = {(row.row, row.what, row.number) for row in plan.reported if row.number[:1].isdigit()}
-    rows = [
-        [row.row, row.what, row.number, ours(plan, records, row), differs(plan, row)]
-        for row in plan.reported
-    ]
-    count = len(printed)
-    title = (
-        f"{count} printed number{'s' if count != 1 else ''} beside ours"
-        if printed
-        else "No number is printed for these; ours stand alone"
-    )
-    return {
-        "figure": {
-            "id": "reported", "title": title, "table": None,
-            "sub": "Printed: one run each where nothing else is said, no interval. Ours: mean, 95 % t interval and number of seeds, on the test split.",
-            "caption": "The last column says what differs. Two numbers from different set-ups are no test of each other.",
-        },
-        "caption": "The printed number beside ours",
-        "head": ["Source", "What", "Printed", "Ours", "What differs"],
-        "rows": rows,
-    }  # fmt: skip
+def loss_words(plan: Plan) -> str:
+    """What the trainer says of its loss; empty where that needs a number which is not known."""
+    chance = plan.data.chance.get(LOSS.name)
+    if chance is None and "{chance}" in plan.words.loss:
+        return ""
+    return plan.words.loss.format(chance=fmt(chance or 0.0, LOSS.decimals))
 
 
-def differs(plan: Plan, row: Reported) -> str:
-    """What differs between the two set-ups; the data are always said."""
-    if plan.why_absent(row.arm) or is_of_others(plan, row):
-        return "–"
-    data = plan.data.get("about", [["", plan.data.get("name", "")]])[0][1]
-    return f"Ours: {data}. {row.differs.format(**{**plan.base, **plan.arm(row.arm).values})}"
-
-
-def is_of_others(plan: Plan, row: Reported) -> bool:
-    """Whether the number is one of other data than ours."""
-    return bool(row.dataset) and row.dataset != plan.data.get("name")
-
-
-def ours(plan: Plan, records: Records, row: Reported) -> str:
-    """Mean, interval and n of the arm that stands beside a reported number, or why there is none."""
-    if not row.metric:
-        return "the section on attention maps, where runs left such"
-    metric = plan.metric(row.metric)
-    what = f"{plan.arm(row.arm).title}, {metric.title}"
-    if is_of_others(plan, row):
-        return f"other data: --dataset {row.dataset} gives it"
-    if why := plan.why_absent(row.arm):
-        return f"{what}: not run, {why.split(':')[0]}"
-    if row.against:
-        return difference(
-            plan,
-            records,
-            row,
-            metric,
-            f"{plan.arm(row.arm).title} − {plan.arm(row.against).title}, {metric.title}",
-        )
-    values = list(values_of(plan, records, row.arm, row.stage, metric).values())
-    if not values:
-        return f"{what}: not run yet"
-    unit, places = "%" if metric.unit == "points" else metric.unit, digits(metric)
-    low, high = interval_of(metric, values)
-    bounds = "" if math.isnan(low) else f" [{number(low, places)}, {number(high, places)}]"
-    mean = sum(values) / len(values)
-    return f"{what}: {number(mean, places)} {unit}{bounds}, n = {len(values)}, {STAGES[row.stage]}"
-
-
-def difference(plan: Plan, records: Records, row: Reported, metric: Metric, what: str) -> str:
-    """Ours where the printed number is a difference: the paired one."""
-    result = paired(
-        values_of(plan, records, row.arm, row.stage, metric),
-        values_of(plan, records, row.against, row.stage, metric),
-    )
-    if not result.n:
-        return f"{what}: not run yet"
-    places = digits(metric)
-    bounds = (
-        ""
-        if math.isnan(result.low)
-        else f" [{number(result.low, places, True)}, {number(result.high, places, True)}]"
-    )
-    return f"{what}: {number(result.mean, places, True)} {metric.unit}{bounds}, n = {result.n} pairs, {STAGES[row.stage]}"
-
-
-LOSS = Metric("loss", "loss", "nats", 1.0, False, 0.1)
-
-
-def then_panels(plan: Plan, records: Records) -> list[Panel]:
-    """Ours with the first seed, and with all of them: the replica's loss by epoch."""
-    arms = [arm for arm in plan.arms if arm.in_report]
-    if not plan.replica.drawn:
-        return []
-    metric = drawn_metric(plan)
-    curves = {
-        arm.name: curves_of(plan, records, arm.name, "replica", metric.name, metric.scale)
-        for arm in arms
-    }
-    curves = {name: found for name, found in curves.items() if found}
-    if not curves:
-        return []
-    first = plan.seeds("replica")[0]
-    counts = sorted({len(found) for found in curves.values()})
-    count = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    titles = {arm.name: arm.title for arm in arms}
-    one, many = epoch_marks(curves, first, titles)
-    heights = [
-        value
-        for mark in (*one, *many)
-        for part in (
-            (mark.low, mark.high)
-            if isinstance(mark, Band)
-            else (mark.y,)
-            if isinstance(mark, Line)
-            else ()
-        )
-        for value in part
-    ]
-    chance = drawn_chance(plan, metric)
-    low, high = padded([*heights, chance] if chance else heights, 0.04)
-    last = max(len(curve) for found in curves.values() for curve in found.values())
-    x = Axis(1, max(2, last), epoch_ticks(last), "epoch")
-    y = Axis(
-        low,
-        high,
-        ticks(low, high, 5),
-        f"{metric.title}, {'%' if metric.unit == 'points' else metric.unit}",
-    )
-    rule: list[Mark] = [Rule("ref", chance, vertical=False, label="chance")] if chance else []
-    shown = plan.replica.shown
-    return [
-        Panel("then-one", "Ours, first seed", f"seed {first}, {shown} for all; 1 run each, no interval", ends_told(one, titles, metric), x, y, (*rule, *one), 240, right=76),
-        Panel("then-all", f"Ours, {count} seeds", f"same setting; mean of {count} seeds, pointwise 95 % t bands", ends_told(many, titles, metric), x, y, (*rule, *many), 240, right=76),
-    ]  # fmt: skip
-
-
-def epoch_marks(
-    curves: dict[str, dict[int, list[float]]], first: int, titles: dict[str, str]
-) -> tuple[list[Mark], list[Mark]]:
-    """Each arm's line over the epochs: of the first seed, and the mean of all seeds with its band."""
-    one: list[Mark] = []
-    many: list[Mark] = []
-    for name, found in curves.items():
-        length = min(len(curve) for curve in found.values())
-        epochs = tuple(float(k + 1) for k in range(length))
-        means = tuple(sum(curve[k] for curve in found.values()) / len(found) for k in range(length))
-        if first in found:
-            one.append(Line(name, epochs, tuple(found[first][:length]), end=titles[name]))
-        if len(found) > 1:
-            spans = [t_interval([curve[k] for curve in found.values()]) for k in range(length)]
-            many.append(
-                Band(name, epochs, tuple(low for low, _ in spans), tuple(high for _, high in spans))
-            )
-        many.append(Line(name, epochs, means, end=titles[name]))
-    return one, many
+def loss_title(plan: Plan) -> str:
+    """What the plan calls its loss."""
+    named = (metric.title for metric in plan.space.metrics if metric.name == LOSS.name)
+    return next(named, LOSS.title)
 
 
 def drawn_metric(plan: Plan) -> Metric:
-    """The number by epoch that the report draws: one of the plan's metrics, or the pretraining loss."""
-    return next(
-        (
-            metric
-            for metric in plan.metrics
-            if metric.name == plan.replica.drawn and metric.name != LOSS.name
-        ),
-        LOSS,
-    )
+    """The number by epoch that the report draws: one of the plan's metrics, or the loss."""
+    drawn = plan.space.replica.drawn
+    metrics = (metric for metric in plan.space.metrics if metric.name == drawn != LOSS.name)
+    return next(metrics, LOSS)
 
 
 def drawn_chance(plan: Plan, metric: Metric) -> float | None:
     """What guessing gives in that number, in its unit; None where that is not known."""
-    chance = plan.data.get("chance", {}).get(metric.name)
+    chance = plan.data.chance.get(metric.name)
     return None if chance is None else chance * metric.scale
 
 
-def ends_told(marks: list[Mark], titles: dict[str, str], metric: Metric) -> str:
+def replica_curves(results: Results, metric: Metric) -> Curves:
+    """The curves of the report's arms that have any."""
+    curves = {
+        arm.name: epoch_curves(results, arm.name, "replica", key=metric.name, scale=metric.scale)
+        for arm in results.plan.space.arms
+        if arm.in_report
+    }
+    return {name: by_seed for name, by_seed in curves.items() if by_seed}
+
+
+def curves_table(plan: Plan, metric: Metric, curves: Curves) -> Table:
+    """One seed and the mean of all by epoch, for each arm."""
+    head = ["Epoch"]
+    for name, by_seed in curves.items():
+        head += [f"{plan.title(name)}, seed {min(by_seed)}", f"mean of {len(by_seed)}"]
+    lengths = (len(curve) for by_seed in curves.values() for curve in by_seed.values())
+    rows = []
+    for epoch in range(min(lengths, default=0)):
+        row = [str(epoch + 1)]
+        for by_seed in curves.values():
+            values = [curve[epoch] for curve in by_seed.values()]
+            row += [fmt(values[0], metric.decimals), fmt(mean_or_nan(values), metric.decimals)]
+        rows.append(row)
+    caption = (
+        f"{capitalize(metric.title)} in {metric.level_unit} by epoch: one seed, then the mean of "
+        "all that finished"
+    )
+    return Table(caption, head, rows)
+
+
+class EpochMarks(NamedTuple):
+    """The lines of the two panels."""
+
+    one: list[Mark]  # the first seed
+    many: list[Mark]  # the mean of all seeds with its band
+
+
+def reproduction_panels(plan: Plan, metric: Metric, curves: Curves) -> tuple[Panel, ...]:
+    """Ours with the first seed, and with all of them."""
+    if not (plan.space.replica.drawn and curves):
+        return ()
+    first, shown = plan.seeds("replica")[0], plan.space.replica.shown
+    counts = sorted({len(by_seed) for by_seed in curves.values()})
+    count = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
+    marks = epoch_marks(plan.space.arms, curves, first)
+    chance = drawn_chance(plan, metric)
+    rule = (Rule("ref", chance, vertical=False, label="chance"),) if chance else ()
+    one = Panel(
+        id="then-one",
+        title="Ours, first seed",
+        note=f"seed {first}, {shown} for all; 1 run each, no interval",
+        finding=line_ends(plan, marks.one, metric),
+        x=epoch_axis(curves),
+        y=metric_axis(metric, [*marks.one, *marks.many], chance),
+        marks=(*rule, *marks.one),
+        height=240,
+        right=76,
+    )
+    many = one._replace(
+        id="then-all",
+        title=f"Ours, {count} seeds",
+        note=f"same setting; mean of {count} seeds, pointwise 95 % t bands",
+        finding=line_ends(plan, marks.many, metric),
+        marks=(*rule, *marks.many),
+    )
+    return one, many
+
+
+def epoch_marks(arms: Iterable[Arm], curves: Curves, first: int) -> EpochMarks:
+    """Each arm's lines over the epochs; `first` is the seed of the first panel."""
+    titles = {arm.name: arm.title for arm in arms}
+    marks = EpochMarks([], [])
+    for name, by_seed in curves.items():
+        epochs = tuple(range(min(map(len, by_seed.values()))))
+        x = tuple(float(epoch + 1) for epoch in epochs)
+        columns = [[curve[epoch] for curve in by_seed.values()] for epoch in epochs]
+        if first in by_seed:
+            line = tuple(by_seed[first][: len(epochs)])
+            marks.one.append(Line(name, x, line, end=titles[name]))
+        if len(by_seed) > 1:
+            lows, highs = zip(*map(t_interval, columns), strict=True)
+            marks.many.append(Band(name, x, lows, highs))
+        marks.many.append(Line(name, x, tuple(map(mean_or_nan, columns)), end=titles[name]))
+    return marks
+
+
+def metric_axis(metric: Metric, marks: list[Mark], chance: float | None) -> Axis:
+    """The vertical axis of both panels."""
+    values = [] if not chance else [chance]
+    for mark in marks:
+        values += mark.y if isinstance(mark, Line) else ()
+        values += (*mark.low, *mark.high) if isinstance(mark, Band) else ()
+    low, high = pad_range(values, 0.04)
+    return value_axis(low, high, f"{metric.title}, {metric.level_unit}")
+
+
+def epoch_axis(curves: Curves) -> Axis:
+    """The epochs: a tick at the first, at the last and at a few between."""
+    last = max(len(curve) for by_seed in curves.values() for curve in by_seed.values())
+    inner = [tick.value for tick in ticks(0, last) if 1 < tick.value < last - last / 12]
+    values = (1.0, *inner, float(max(2, last)))
+    labels = tuple(Tick(value, f"{value:.0f}") for value in values)
+    return Axis(low=1, high=max(2, last), ticks=labels, title="epoch")
+
+
+def line_ends(plan: Plan, marks: list[Mark], metric: Metric) -> str:
     """Where each line ends, in words."""
-    ends = [
-        f"{titles[mark.arm]} {mark.y[-1]:.{digits(metric)}f}"
+    ends = ", ".join(
+        f"{plan.title(mark.arm)} {mark.y[-1]:.{metric.decimals}f}"
         for mark in marks
         if isinstance(mark, Line)
-    ]
-    return (
-        "At the last epoch: "
-        + ", ".join(ends)
-        + f" {'%' if metric.unit == 'points' else metric.unit}."
     )
-
-
-def epoch_ticks(last: int) -> tuple[tuple[float, str], ...]:
-    """The first, the last and a few epochs between."""
-    inner = [value for value, _ in ticks(0, last, 5) if 1 < value < last - last / 12]
-    return tuple((value, f"{value:.0f}") for value in (1.0, *inner, float(max(2, last))))
+    return f"At the last epoch: {ends} {metric.level_unit}."

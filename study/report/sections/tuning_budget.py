@@ -1,90 +1,174 @@
-"""The panels on tuning and on the loss: score by learning rate, loss against score, what a budget buys."""
+"""The page's section on the budget: what one more search trial buys, and what tuning adds."""
 
 import math
+from collections.abc import Iterable
 
-from study.analysis.summaries import ArmResult, arm_results, budget_curves
-from study.design.plan import Plan
-from study.design.stages import Records
-from study.figures.panel import Axis, Bar, Line, Mark, Panel, Points, padded, ticks
-from study.report.section import ROW, Section, digits, frame, names_width
-from study.text import number
+from study.analysis.results import Results
+from study.analysis.summaries import ArmResult
+from study.figures.panel import (
+    Axis,
+    Bar,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    Tick,
+    arm_rows,
+    pad_range,
+    value_axis,
+)
+from study.report.section import DASH, ROW, Figure, Section, Table, row_panel
+from study.report.wording import plural
+from study.search.importance import MIN_TRIALS
+from study.text import format_number
+
+Curves = dict[str, list[float]]  # expected best after k trials, by arm
 
 
-def budget(plan: Plan, records: Records) -> Section | None:
-    """What tuning buys."""
-    panels: list[Panel] = budget_panels(plan, records, arm_results(plan, records))
-    curves = {name: curve for name, curve in budget_curves(plan, records).items() if curve}
-    if not panels:
+def budget_section(results: Results) -> Section | None:
+    """What tuning buys; None where no arm is searched evenly or has had two search trials."""
+    curves = results.budget_curves
+    if not results.plan.tunes or not curves or most_trials(curves) < 2:
         return None
-    most, metric = min(len(curve) for curve in curves.values()), plan.metrics[0]
-    one, last = ([curve[k] for curve in curves.values()] for k in (0, most - 1))
-    title = f"With one trial the {plan.scientific}s lie {max(one) - min(one):.1f} {metric.unit} apart; with {most} they lie {max(last) - min(last):.1f} apart"
-    sub = f"n = {most} search trials each, one search; no interval."
-    caption = (
-        f"Expected maximum of k trials drawn without replacement from the {most} (Tang et al. 2020), drawn only to k = {most}. A diverged trial counts as the worst of all. "
-        f"The search was done once: its own luck is not measured. Not shown: importance of hyper-parameters, which needs at least 20 trials an arm; this study has {most}."
+    shared = shared_trials(curves)
+    figure = Figure(
+        id="budget",
+        title=title(results, shared),
+        sub=f"n = {shared} search trials each, one search; no interval.",
+        caption=caption(shared),
+        table=best_table(results, shared),
     )
-    rows = [
-        [
-            str(k + 1),
-            *(
-                number(curve[k], digits(metric)) if k < len(curve) else "–"
-                for curve in curves.values()
-            ),
+    searched = searched_arms(results)
+    first = curve_panel(results)
+    return Section(figure, (first, default_panel(results, searched)) if searched else (first,))
+
+
+def most_trials(curves: Curves) -> int:
+    """Search trials of the arm that has the most."""
+    return max(len(curve) for curve in curves.values())
+
+
+def shared_trials(curves: Curves) -> int:
+    """Search trials that every arm has."""
+    return min(len(curve) for curve in curves.values())
+
+
+def title(results: Results, trials: int) -> str:
+    """How far the arms lie apart with one trial each and with all of them."""
+    space, curves = results.plan.space, results.budget_curves.values()
+    first, last = (gap(curve[k] for curve in curves) for k in (0, trials - 1))
+    return (
+        f"With one trial the {plural(space.scientific)} lie {first:.1f} {space.primary.unit} "
+        f"apart; with {trials} they lie {last:.1f} apart"
+    )
+
+
+def gap(values: Iterable[float]) -> float:
+    """From the lowest to the highest."""
+    ordered = sorted(values)
+    return ordered[-1] - ordered[0]
+
+
+def caption(trials: int) -> str:
+    """How the curves were computed."""
+    return (
+        f"Expected maximum of k trials drawn without replacement from the {trials} (Tang et al. "
+        f"2020), drawn only to k = {trials}. A diverged trial counts as the worst of all. The "
+        "search was done once: its own luck is not measured. Not shown: importance of "
+        f"hyper-parameters, which needs at least {MIN_TRIALS} trials an arm; this study has "
+        f"{trials}."
+    )
+
+
+def best_table(results: Results, trials: int) -> Table:
+    """Each arm's expected best after k trials."""
+    metric, curves = results.plan.space.primary, results.budget_curves
+
+    def cells(k: int) -> list[str]:
+        return [
+            format_number(curve[k], metric.decimals) if k < len(curve) else DASH
+            for curve in curves.values()
         ]
-        for k in range(most)
-    ]
-    table = {
-        "caption": f"Expected best validation {metric.title} after k trials",
-        "head": ["k", *(plan.arm(name).title for name in curves)],
-        "rows": rows,
-    }
-    return {"figure": frame("budget", title, sub, caption, table), "panels": panels}
+
+    return Table(
+        caption=f"Expected best validation {metric.title} after k trials",
+        head=["k", *map(results.plan.title, curves)],
+        rows=[[str(k + 1), *cells(k)] for k in range(trials)],
+    )
 
 
-def budget_panels(plan: Plan, records: Records, results: list[ArmResult]) -> list[Panel]:
-    """Expected best after k search trials, and what tuning adds to the default."""
-    curves = budget_curves(plan, records)
-    if not curves or max(len(curve) for curve in curves.values()) < 2:
-        return []
-    metric, titles = plan.metrics[0], {arm.name: arm.title for arm in plan.arms}
-    unit = "%" if metric.unit == "points" else metric.unit
-    low, high = padded([value for curve in curves.values() for value in curve])
-    most = max(len(curve) for curve in curves.values())
-    lines: list[Mark] = [
-        Line(name, tuple(float(k + 1) for k in range(len(curve))), tuple(curve), end=titles[name])
-        for name, curve in curves.items()
-    ]
-    x = Axis(1, most, tuple((float(k), str(k)) for k in range(1, most + 1)), "search trials, k")
-    told = "; ".join(
-        f"{titles[name]} {curve[0]:.1f} at one, {curve[-1]:.1f} at {len(curve)} trials"
+def curve_panel(results: Results) -> Panel:
+    """Expected best after k search trials."""
+    plan, curves = results.plan, results.budget_curves
+    metric, most = plan.space.primary, most_trials(curves)
+    low, high = pad_range([value for curve in curves.values() for value in curve])
+    lines = (
+        Line(
+            arm=name,
+            x=tuple(float(k + 1) for k in range(len(curve))),
+            y=tuple(curve),
+            end=plan.title(name),
+        )
         for name, curve in curves.items()
     )
-    first = Panel("budget-curve", "Expected best after k trials", f"{most} search trials each, one seed each; no interval", told,
-                  x, Axis(low, high, ticks(low, high, 4), f"validation {metric.title}, {unit}"), tuple(lines), 260, right=84)  # fmt: skip
-    known = [
-        r
-        for r in sorted(results, key=lambda r: [arm.name for arm in plan.arms].index(r.arm.name))
-        if not math.isnan(r.best)
-    ]
-    if not known:
-        return [first]
-    spots = [v for r in known for v in (r.default, r.best) if not math.isnan(v)]
-    low, high = padded(spots, least=0.5)
-    height, ties = ROW * len(known), list[Mark]()
-    rows = tuple((r.arm.name, ROW * (i + 0.5)) for i, r in enumerate(known))
-    for r, (name, y) in zip(known, rows, strict=True):
-        if not math.isnan(r.default):
-            ties += [
-                Bar(name, "tie", r.default, r.best, y),
-                Points(name, "hollow", (r.default,), (y,)),
-            ]
-        ties.append(Points(name, "solid", (r.best,), (y,)))
-    told = "; ".join(
-        f"{r.arm.title} from {number(r.default, 1)} to {number(r.best, 1)}"
-        for r in known
-        if not math.isnan(r.default)
+    words = (
+        f"{plan.title(name)} {curve[0]:.1f} at one, {curve[-1]:.1f} at {len(curve)} trials"
+        for name, curve in curves.items()
     )
-    second = Panel("budget-default", "The library’s default against the best of the search", "hollow: default; solid: best trial; one seed each, no interval", told,
-                   Axis(low, high, ticks(low, high, 5), f"validation {metric.title}, {unit}"), Axis(height, 0, (), grid=False), tuple(ties), height, rows, left=names_width(plan, rows), top=26)  # fmt: skip
-    return [first, second]
+    each_trial = tuple(Tick(float(k), str(k)) for k in range(1, most + 1))
+    return Panel(
+        id="budget-curve",
+        title="Expected best after k trials",
+        note=f"{most} search trials each, one seed each; no interval",
+        finding="; ".join(words),
+        x=Axis(low=1, high=most, ticks=each_trial, title="search trials, k"),
+        y=value_axis(low, high, f"validation {metric.title}, {metric.level_unit}", count=4),
+        marks=tuple(lines),
+        height=260,
+        right=84,
+    )
+
+
+def searched_arms(results: Results) -> list[ArmResult]:
+    """Arms with a final stage and a search that gave a score, in the order of the plan."""
+    by_name = {one.arm.name: one for one in results.arms if not math.isnan(one.best)}
+    return [by_name[arm.name] for arm in results.plan.space.arms if arm.name in by_name]
+
+
+def default_panel(results: Results, arms: list[ArmResult]) -> Panel:
+    """What tuning adds to the library's default."""
+    plan, metric = results.plan, results.plan.space.primary
+    scores = [score for one in arms for score in (one.default, one.best) if not math.isnan(score)]
+    low, high = pad_range(scores, least=0.5)
+    rows = arm_rows([one.arm.name for one in arms], ROW)
+    marks: list[Mark] = []
+    for one, row in zip(arms, rows, strict=True):
+        marks += default_marks(one, row.y)
+    words = (
+        f"{one.arm.title} from {format_number(one.default, 1)} to {format_number(one.best, 1)}"
+        for one in arms
+        if not math.isnan(one.default)
+    )
+    return row_panel(
+        plan,
+        rows,
+        id="budget-default",
+        title="The library’s default against the best of the search",
+        note="hollow: default; solid: best trial; one seed each, no interval",
+        finding="; ".join(words),
+        x=value_axis(low, high, f"validation {metric.title}, {metric.level_unit}"),
+        marks=marks,
+    )
+
+
+def default_marks(one: ArmResult, y: float) -> list[Mark]:
+    """An arm's default, its best trial, and what lies between."""
+    name = one.arm.name
+    best = Points(arm=name, kind="solid", x=(one.best,), y=(y,))
+    if math.isnan(one.default):
+        return [best]
+    return [
+        Bar(arm=name, kind="tie", low=one.default, high=one.best, y=y),
+        Points(arm=name, kind="hollow", x=(one.default,), y=(y,)),
+        best,
+    ]

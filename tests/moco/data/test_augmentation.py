@@ -7,7 +7,14 @@ import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as tv
 
-from moco.data.augmentation import KINDS, RECIPES, draw, draw_boxes, recipe, render
+from moco.data.augmentation import (
+    COLOUR_OPERATIONS,
+    RECIPES,
+    apply,
+    choose_recipe,
+    sample_boxes,
+    sample_parameters,
+)
 
 TORCHVISION = {
     "brightness": tv.adjust_brightness,
@@ -27,7 +34,7 @@ def by_torchvision(image, p, i, size, grayscale_first):
     view = tv.rgb_to_grayscale(view, 3) if grey and grayscale_first else view
     for kind in p.order_N4[i].tolist():
         if kind >= 0 and (len(image) == 3 or kind < 2):
-            view = TORCHVISION[KINDS[kind]](view, float(p.factor_N4[i, kind]))
+            view = TORCHVISION[COLOUR_OPERATIONS[kind]](view, float(p.factor_N4[i, kind]))
     view = tv.rgb_to_grayscale(view, 3) if grey and not grayscale_first else view
     return tv.gaussian_blur(view, 2 * size - 1, float(p.blur_N[i])) if p.blur_N[i] else view
 
@@ -41,9 +48,9 @@ def test_every_recipe_renders_what_torchvision_renders(name, channels, height, w
     images = torch.randint(
         0, 256, (32, channels, height, width), generator=draws, dtype=torch.uint8
     )
-    parameters = draw(RECIPES[name], 32, height, width, draws)
+    parameters = sample_parameters(RECIPES[name], 32, height, width, draws)
     first = RECIPES[name].grayscale_first
-    views = render(images, parameters, size, grayscale_first=first)
+    views = apply(images, parameters, size, grayscale_first=first)
     expected = torch.stack(
         [by_torchvision(image, parameters, i, size, first) for i, image in enumerate(images)]
     )
@@ -52,7 +59,7 @@ def test_every_recipe_renders_what_torchvision_renders(name, channels, height, w
 
 def test_boxes_have_torchvisions_areas_and_ratios():
     draws = torch.Generator().manual_seed(0)
-    ours = draw_boxes((0.08, 1.0), 4000, 32, 32, draws)
+    ours = sample_boxes((0.08, 1.0), 4000, 32, 32, draws)
     torch.manual_seed(0)
     crops = v2.RandomResizedCrop(32, scale=(0.08, 1.0))
     theirs = torch.tensor(
@@ -72,7 +79,7 @@ def test_boxes_have_torchvisions_areas_and_ratios():
 
 
 def test_chances_and_factors_are_those_of_the_recipe():
-    p = draw(RECIPES["moco_cifar"], 20_000, 32, 32, torch.Generator().manual_seed(0))
+    p = sample_parameters(RECIPES["moco_cifar"], 20_000, 32, 32, torch.Generator().manual_seed(0))
     assert p.flip_N.float().mean() == pytest.approx(0.5, abs=0.02)
     assert p.gray_N.float().mean() == pytest.approx(0.2, abs=0.02)
     assert (p.order_N4[:, 0] >= 0).float().mean() == pytest.approx(0.8, abs=0.02)
@@ -91,24 +98,27 @@ def test_every_image_has_parameters_of_its_own_and_the_two_views_differ():
         16, -1, -1, -1
     )
     one, two = (
-        render(images, draw(RECIPES["moco_cifar"], 16, 32, 32, draws), 32) for _ in range(2)
+        apply(images, sample_parameters(RECIPES["moco_cifar"], 16, 32, 32, draws), 32)
+        for _ in range(2)
     )
     flat = torch.cat([one, two]).flatten(1)
     assert len(torch.unique(flat, dim=0)) == 32
 
 
 def test_digits_are_neither_flipped_nor_tinted():
-    p = draw(RECIPES["digits"], 1000, 16, 16, torch.Generator().manual_seed(0))
+    p = sample_parameters(RECIPES["digits"], 1000, 16, 16, torch.Generator().manual_seed(0))
     assert not p.flip_N.any()
     assert not p.gray_N.any()
     assert p.factor_N4[:, 3].abs().max() == 0
 
 
 def test_half_the_views_of_v2_are_blurred_by_a_tenth_to_two_pixels():
-    sigma = draw(RECIPES["moco_v2"], 20_000, 32, 32, torch.Generator().manual_seed(0)).blur_N
+    sigma = sample_parameters(
+        RECIPES["moco_v2"], 20_000, 32, 32, torch.Generator().manual_seed(0)
+    ).blur_N
     assert (sigma > 0).float().mean() == pytest.approx(0.5, abs=0.02)
     assert (sigma[sigma > 0].min(), sigma.max()) == pytest.approx((0.1, 2.0), abs=0.01)
-    assert not draw(
+    assert not sample_parameters(
         RECIPES["moco_cifar"], 1000, 32, 32, torch.Generator().manual_seed(0)
     ).blur_N.any()
 
@@ -126,17 +136,17 @@ def test_the_published_recipes_differ_where_the_papers_do():
 
 
 def test_blur_and_flip_can_be_forced_and_labels_are_learned_from_crops(config):
-    assert recipe(config, "digits") is not None
-    assert recipe(replace(config, views_blur="on"), "moco_cifar").blur == 0.5
-    assert recipe(replace(config, views="moco_v2", views_blur="off", views_flip="off"), "digits")[
-        1::8
-    ] == (0.0, 0.0)
-    assert recipe(replace(config, method="supervised"), "svhn") == RECIPES["crop"]._replace(
+    assert choose_recipe(config, "digits") is not None
+    assert choose_recipe(replace(config, views_blur="on"), "moco_cifar").blur == 0.5
+    assert choose_recipe(
+        replace(config, views="moco_v2", views_blur="off", views_flip="off"), "digits"
+    )[1::8] == (0.0, 0.0)
+    assert choose_recipe(replace(config, method="supervised"), "svhn") == RECIPES["crop"]._replace(
         flip=0.0
     )
 
 
 def test_an_unknown_recipe_is_refused_by_name(config):
-    assert recipe(config, "digits") == RECIPES["digits"]
+    assert choose_recipe(config, "digits") == RECIPES["digits"]
     with pytest.raises(ValueError, match=r"views must be auto or one of .*digits.*; got 'blurry'"):
-        recipe(replace(config, views="blurry"), "digits")
+        choose_recipe(replace(config, views="blurry"), "digits")

@@ -8,38 +8,40 @@ from PIL import Image
 
 from moco.config import Config
 from moco.data import cache
-from moco.data.dataset import statistics
 from moco.data.checks import DataError
+from moco.data.dataset import normalisation_statistics
 
 
 def test_digits_are_bundled_split_once_and_cached(tmp_path):
     cached = cache.prepare("digits", 16, tmp_path)
-    dataset = cache.load(cached)
+    dataset = cache.load_dataset(cached)
     assert (len(dataset.train.labels), len(dataset.test.labels)) == (1400, 397)
     assert dataset.train.images.shape[1:] == (1, 16, 16)
     assert cache.prepare("digits", 16, tmp_path) == cached
     assert (
         dataset.fingerprint
-        == cache.load(cache.prepare("digits", 16, tmp_path / "other")).fingerprint
+        == cache.load_dataset(cache.prepare("digits", 16, tmp_path / "other")).fingerprint
     )
-    assert dataset.fingerprint != cache.load(cache.prepare("digits", 8, tmp_path)).fingerprint
+    assert (
+        dataset.fingerprint != cache.load_dataset(cache.prepare("digits", 8, tmp_path)).fingerprint
+    )
 
 
 @pytest.mark.parametrize("file", ["train_images.npy", "test_labels.npy", "dataset.json"])
 @pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-40] + bytes(40)])
 def test_a_damaged_cache_is_decoded_again_never_trusted(tmp_path, file, damage):
     cached = cache.prepare("digits", 8, tmp_path)
-    whole = cache.load(cached).fingerprint
+    whole = cache.load_dataset(cached).fingerprint
     path = cached / file
     path.write_bytes(damage(path.read_bytes()))
-    cache.load.cache_clear()
-    assert cache.load(cache.prepare("digits", 8, tmp_path)).fingerprint == whole
-    assert cache.is_whole(cached)
+    cache.load_dataset.cache_clear()
+    assert cache.load_dataset(cache.prepare("digits", 8, tmp_path)).fingerprint == whole
+    assert cache.is_intact(cached)
 
 
 def test_a_folder_named_like_a_dataset_is_still_a_folder(tmp_path, make_folder):
     root = make_folder(tmp_path / "digits", count=40)
-    dataset = cache.load(cache.prepare(str(root), 16, tmp_path / "data"))
+    dataset = cache.load_dataset(cache.prepare(str(root), 16, tmp_path / "data"))
     assert (dataset.title, dataset.bundled, dataset.classes) == (
         "folder digits",
         False,
@@ -53,7 +55,7 @@ def test_a_changed_folder_is_decoded_again(tmp_path, make_folder):
     assert cache.prepare(str(root), 16, tmp_path / "data") == first
     Image.new("RGB", (20, 20)).save(root / "train" / "cat" / "new.png")
     second = cache.prepare(str(root), 16, tmp_path / "data")
-    assert cache.load(second).fingerprint != cache.load(first).fingerprint
+    assert cache.load_dataset(second).fingerprint != cache.load_dataset(first).fingerprint
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):
@@ -66,11 +68,11 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):
 
 def test_what_dataset_json_says_is_not_trusted_when_it_was_changed(tmp_path):
     cached = cache.prepare("digits", 8, tmp_path)
-    mean = cache.load(cached).mean
+    mean = cache.load_dataset(cached).mean
     facts = json.loads((cached / "dataset.json").read_text())
     (cached / "dataset.json").write_text(json.dumps({**facts, "mean": [99.0]}))
-    cache.load.cache_clear()
-    assert cache.load(cache.prepare("digits", 8, tmp_path)).mean == mean
+    cache.load_dataset.cache_clear()
+    assert cache.load_dataset(cache.prepare("digits", 8, tmp_path)).mean == mean
 
 
 def test_a_changed_class_folder_behind_a_link_is_decoded_again(tmp_path, make_folder):
@@ -80,8 +82,8 @@ def test_a_changed_class_folder_behind_a_link_is_decoded_again(tmp_path, make_fo
     first = cache.prepare(str(root), 16, tmp_path / "data")
     (tmp_path / "cat" / "0.png").unlink()
     assert (
-        len(cache.load(cache.prepare(str(root), 16, tmp_path / "data")).train.labels)
-        == len(cache.load(first).train.labels) - 1
+        len(cache.load_dataset(cache.prepare(str(root), 16, tmp_path / "data")).train.labels)
+        == len(cache.load_dataset(first).train.labels) - 1
     )
 
 
@@ -94,14 +96,16 @@ def test_channels_have_the_mean_and_deviation_that_numpy_finds():
 
 def test_pixels_are_normalised_by_their_own_statistics_or_imagenets(dataset):
     config = Config(normalisation="imagenet")
-    assert statistics(dataset, Config())[0].flatten().tolist() == pytest.approx(dataset.mean)
-    assert statistics(dataset, config)[0].flatten().tolist() == pytest.approx(
+    assert normalisation_statistics(dataset, Config())[0].flatten().tolist() == pytest.approx(
+        dataset.mean
+    )
+    assert normalisation_statistics(dataset, config)[0].flatten().tolist() == pytest.approx(
         (0.485, 0.456, 0.406)
     )
     with pytest.raises(
         DataError, match="normalisation imagenet needs images of three channels; made has 1"
     ):
-        statistics(dataset._replace(mean=(0.5,), std=(0.2,)), config)
+        normalisation_statistics(dataset._replace(mean=(0.5,), std=(0.2,)), config)
 
 
 @pytest.mark.parametrize(("name", "size"), [("digits", 16), ("photos", 32)])
@@ -109,4 +113,6 @@ def test_a_dataset_has_a_size_of_its_own_where_no_field_says_otherwise(
     tmp_path, make_folder, name, size
 ):
     where = name if name == "digits" else str(make_folder(tmp_path / name))
-    assert cache.load(cache.prepare(where, 0, tmp_path / "data")).train.images.shape[2] == size
+    assert (
+        cache.load_dataset(cache.prepare(where, 0, tmp_path / "data")).train.images.shape[2] == size
+    )

@@ -11,7 +11,7 @@ from moco.config import Config
 from moco.data import cache
 from moco.data.checks import DataError
 from moco.data.datasets import DATASETS
-from moco.data.splits import carve
+from moco.data.splits import make_splits
 
 WRITERS = {
     "cifar10": write_cifar10,
@@ -26,7 +26,7 @@ OFFICIAL = [name for name, row in DATASETS.items() if not row.bundled]
 def test_official_files_give_their_images_and_labels(tmp_path, monkeypatch, name):
     images, labels = WRITERS[name](tmp_path, monkeypatch)
     size = images.shape[2]
-    dataset = cache.load(cache.prepare(name, size, tmp_path))
+    dataset = cache.load_dataset(cache.prepare(name, size, tmp_path))
     repeats = len(dataset.train.labels) // len(labels)
     assert dataset.train.labels.tolist() == labels * repeats
     assert dataset.test.labels.tolist() == labels
@@ -39,7 +39,11 @@ def test_official_files_give_their_images_and_labels(tmp_path, monkeypatch, name
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_a_field_resizes_them(tmp_path, monkeypatch, name):
     WRITERS[name](tmp_path, monkeypatch)
-    assert cache.load(cache.prepare(name, 24, tmp_path)).train.images.shape[1:] == (3, 24, 24)
+    assert cache.load_dataset(cache.prepare(name, 24, tmp_path)).train.images.shape[1:] == (
+        3,
+        24,
+        24,
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, row in DATASETS.items() if row.extra])
@@ -48,20 +52,23 @@ def test_the_further_split_is_pretrained_on_by_its_name_and_read_only_then(
 ):
     WRITERS[name](tmp_path, monkeypatch)
     extra = DATASETS[name].extra
-    dataset = cache.load(cache.prepare(name, 24, tmp_path, extra))
+    dataset = cache.load_dataset(cache.prepare(name, 24, tmp_path, extra))
     config = replace(Config(), validation_share=0.34)
     assert len(dataset.extra.images) == 7
-    assert len(carve(dataset, replace(config, pretrain_split=extra)).pretrain) == 7
-    both = carve(dataset, replace(config, pretrain_split=f"train+{extra}"))
+    assert len(make_splits(dataset, replace(config, pretrain_split=extra)).pretrain) == 7
+    both = make_splits(dataset, replace(config, pretrain_split=f"train+{extra}"))
     assert len(both.pretrain) == 7 + len(both.train.labels)
-    assert carve(dataset, config).pretrain is not None
+    assert make_splits(dataset, config).pretrain is not None
     with pytest.raises(
         DataError,
         match=f"pretrain_split of {name} must be one of train, {extra}, train\\+{extra}; got 'more'",
     ):
         cache.prepare(name, 24, tmp_path, "more")
     with pytest.raises(DataError, match="was not prepared"):
-        carve(cache.load(cache.prepare(name, 24, tmp_path)), replace(config, pretrain_split=extra))
+        make_splits(
+            cache.load_dataset(cache.prepare(name, 24, tmp_path)),
+            replace(config, pretrain_split=extra),
+        )
 
 
 @pytest.mark.parametrize(("name", "needed"), [("cifar10", "cifar-10-batches-py"), ("cifar100", "cifar-100-python"), ("stl10", "stl10_binary"), ("svhn", "train_32x32.mat and test_32x32.mat")])  # fmt: skip

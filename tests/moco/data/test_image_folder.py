@@ -6,13 +6,13 @@ from PIL import Image
 
 from moco.data import cache
 from moco.data.checks import DataError
-from moco.data.image_folder import as_rgb, fit, folder
-from moco.trainer.dataset_facts import facts_of
+from moco.data.image_folder import read_folder, resize_and_crop, to_rgb
+from moco.trainer.dataset_facts import dataset_facts
 
 
 def test_a_folder_of_images_of_any_mode_and_size_becomes_square_rgb(tmp_path, make_folder):
     make_folder(tmp_path / "photos", mode="L")
-    raw = folder(tmp_path / "photos", 16)
+    raw = read_folder(tmp_path / "photos", 16)
     assert raw.classes == ("cat", "dog")
     assert raw.train[0].shape == (24, 3, 16, 16)
     assert raw.test[1].tolist() == [0] * 12 + [1] * 12
@@ -23,21 +23,21 @@ def test_sixteen_bits_a_pixel_keep_their_shades(tmp_path, make_folder):
     make_folder(tmp_path / "photos")
     ramp = np.linspace(0, 65535, 20 * 20).reshape(20, 20).astype(np.uint16)
     Image.fromarray(ramp).save(tmp_path / "photos" / "train" / "cat" / "0.png")
-    image = folder(tmp_path / "photos", 20).train[0][0, 0]
+    image = read_folder(tmp_path / "photos", 20).train[0][0, 0]
     assert np.abs(image - ramp / 257).max() <= 1
 
 
 def test_what_is_transparent_becomes_white_and_real_numbers_are_refused(tmp_path, make_folder):
     root = make_folder(tmp_path / "photos")
     Image.new("RGBA", (20, 20), (200, 0, 0, 0)).save(root / "train" / "cat" / "0.png")
-    assert folder(root, 20).train[0][0].min() == 255
+    assert read_folder(root, 20).train[0][0].min() == 255
     Image.fromarray(np.random.default_rng(0).random((20, 20), dtype=np.float32)).save(
         root / "train" / "cat" / "real.tif"
     )
     with pytest.raises(
         DataError, match=r"cat/real\.tif is not \(its pixels are real numbers of an unknown range\)"
     ):
-        folder(root, 20)
+        read_folder(root, 20)
 
 
 def test_hidden_files_and_folders_are_no_data(tmp_path, make_folder):
@@ -46,14 +46,14 @@ def test_hidden_files_and_folders_are_no_data(tmp_path, make_folder):
         hidden.mkdir()
         Image.new("RGB", (20, 20)).save(hidden / "0.png")
     (root / "test" / "dog" / "._0.png").write_bytes(b"mac")
-    raw = folder(root, 20)
+    raw = read_folder(root, 20)
     assert (raw.classes, len(raw.train[1]), len(raw.test[1])) == (("cat", "dog"), 24, 24)
 
 
 def test_images_are_resized_by_the_shorter_side_and_cut_in_the_middle():
     wide = Image.new("RGB", (40, 20))
     wide.paste((255, 0, 0), (10, 0, 30, 20))
-    assert np.asarray(fit(wide, 20)).min(axis=(0, 1)).tolist() == [255, 0, 0]
+    assert np.asarray(resize_and_crop(wide, 20)).min(axis=(0, 1)).tolist() == [255, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_cannot_be_right_is_refused_in_one_sentence(tmp_path, spoil, senten
 )
 def test_every_colour_mode_becomes_rgb(mode):
     light = Image.new("RGB", (8, 8), (250, 250, 250)).convert("L")
-    image = as_rgb(
+    image = to_rgb(
         {"LAB": Image.new("LAB", (8, 8)), "I;16": Image.new("I;16", (8, 8), 250 * 257)}.get(mode)
         or light.convert(mode)
     )
@@ -116,6 +116,6 @@ def test_converted_files_are_said_and_other_sizes_listed(tmp_path, make_folder):
         "batch_norm_splits": 1,
         "dataset": "photos",
     }
-    found = facts_of(cache.prepare(str(root), 16, tmp_path), wish)
-    assert "1 of 161 images are not RGB and were converted: 1 CMYK." in found["warnings"]
-    assert found["about"][1] == ["Files", "160 RGB, 1 CMYK", "2 sizes, 24x20 to 30x40"]
+    facts = dataset_facts(cache.prepare(str(root), 16, tmp_path), wish)
+    assert "1 of 161 images are not RGB and were converted: 1 CMYK." in facts.warnings
+    assert facts.about[1] == ("Files", "160 RGB, 1 CMYK", "2 sizes, 24x20 to 30x40")

@@ -8,43 +8,43 @@ import torch
 
 from moco.config import Config
 from moco.evaluation import knn
-from moco.evaluation.evaluate import probed
+from moco.evaluation.evaluate import fit_probe
 from moco.evaluation.linear_probe import (
-    Features,
-    lbfgs_probe,
-    learning_rates,
-    linear_probe,
-    scores,
-    standardised,
+    LabelledFeatures,
+    fit_lbfgs_probe,
+    fit_sgd_probe,
+    learning_rate_grid,
+    score_probe,
+    standardise,
 )
 from moco.model.encoder import Encoder
-from moco.model.features import extract
-from moco.schedules import SCHEDULES, share_of_peak, steps
-from moco.seed import Source, generator
+from moco.model.features import extract_features
+from moco.schedules import SCHEDULES, lr_factor, step_decay
+from moco.seed import Source, make_generator
 from moco.training.contrastive import Pretraining
-from moco.training.loop import Chance
+from moco.training.loop import EpochGenerators
 
-RATES = learning_rates(0.01, 100)
+RATES = learning_rate_grid(0.01, 100)
 
 
 def test_the_rates_are_1_and_3_times_powers_of_ten_with_10_and_30():
     assert RATES == (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-    assert learning_rates(3e-4, 0.003) == (3e-4, 1e-3, 3e-3)
-    assert {10.0, 30.0} <= set(learning_rates(Config().probe_lr_low, Config().probe_lr_high))
+    assert learning_rate_grid(3e-4, 0.003) == (3e-4, 1e-3, 3e-3)
+    assert {10.0, 30.0} <= set(learning_rate_grid(Config().probe_lr_low, Config().probe_lr_high))
 
 
 def blobs(count, seed=0, scale=1.0):
     draws = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 3
     centres = torch.eye(3, 6) * 2
-    return Features(
+    return LabelledFeatures(
         (centres[labels] + torch.randn(count, 6, generator=draws) * 0.8) * scale, labels
     )
 
 
 def test_the_probe_trains_each_rate_as_torchs_sgd_would():
     train, validation = blobs(60), blobs(60, 1)
-    probe = linear_probe(
+    probe = fit_sgd_probe(
         train, validation, validation, RATES, 10, 16, torch.Generator().manual_seed(0)
     )
     best = {}
@@ -55,7 +55,7 @@ def test_the_probe_trains_each_rate_as_torchs_sgd_would():
         optimizer = torch.optim.SGD(layer.parameters(), lr=lr, momentum=0.9)
         draws = torch.Generator().manual_seed(0)
         for epoch in range(10):
-            optimizer.param_groups[0]["lr"] = lr * steps(epoch / 10)
+            optimizer.param_groups[0]["lr"] = lr * step_decay(epoch / 10)
             for index in torch.randperm(60, generator=draws).split(16):
                 optimizer.zero_grad()
                 torch.nn.functional.cross_entropy(
@@ -70,8 +70,8 @@ def test_the_probe_trains_each_rate_as_torchs_sgd_would():
 
 def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
     train, validation = blobs(90), blobs(90, 1)
-    flipped = Features(validation.values, (validation.labels + 1) % 3)
-    probe = linear_probe(
+    flipped = LabelledFeatures(validation.values, (validation.labels + 1) % 3)
+    probe = fit_sgd_probe(
         train, validation, flipped, RATES, 20, 32, torch.Generator().manual_seed(0)
     )
     assert probe.validation_accuracy > 0.8
@@ -89,40 +89,41 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
         probe_batch_size=16,
         probe_schedule="constant",
     )
-    _, numbers = probed(train, validation, scored, config)
+    _, numbers = fit_probe(train, validation, scored, config)
     assert list(numbers["probe_curves"]) == ["0.1", "0.3", "1", "3", "10"]
     for lr in (0.1, 1.0, 10.0):
         for epochs in (1, 5):
-            draws = generator(config.seed, Source.PROBE)
-            alone = linear_probe(
+            draws = make_generator(config.seed, Source.PROBE)
+            alone = fit_sgd_probe(
                 train, validation, scored, (lr,), epochs, 16, draws, schedule="constant"
             )
             assert numbers["probe_curves"][f"{lr:g}"][epochs - 1] == pytest.approx(
                 alone.accuracy, abs=1e-6
             )
     assert numbers["probe_accuracy_lr_10"] == numbers["probe_curves"]["10"][-1]
-    assert probed(train, validation, scored, replace(config, probe_each="off"))[1] == {}
+    assert fit_probe(train, validation, scored, replace(config, probe_each="off"))[1] == {}
 
 
 def test_standardised_features_have_mean_0_and_deviation_1_on_the_training_split_and_take_away_their_scale():
     train, other = blobs(60), blobs(60, 1)
-    constant = Features(torch.cat([train.values, torch.ones(60, 1)], 1), train.labels)
-    ours, _ = standardised(
-        constant, Features(torch.cat([other.values, torch.full((60, 1), 2.0)], 1), other.labels)
+    constant = LabelledFeatures(torch.cat([train.values, torch.ones(60, 1)], 1), train.labels)
+    ours, _ = standardise(
+        constant,
+        LabelledFeatures(torch.cat([other.values, torch.full((60, 1), 2.0)], 1), other.labels),
     )
     torch.testing.assert_close(ours.values[:, :6].mean(0), torch.zeros(6), atol=1e-5, rtol=0)
     torch.testing.assert_close(
         ours.values[:, :6].std(0, correction=0), torch.ones(6), atol=1e-5, rtol=0
     )
     assert not ours.values[:, 6].any()
-    same = standardised(Features(train.values * 1e-3, train.labels))[0].values
-    torch.testing.assert_close(same, standardised(train)[0].values, atol=1e-4, rtol=0)
+    same = standardise(LabelledFeatures(train.values * 1e-3, train.labels))[0].values
+    torch.testing.assert_close(same, standardise(train)[0].values, atol=1e-4, rtol=0)
 
 
 def test_the_encoder_sees_images_at_the_size_that_is_asked_for(config, dataset):
     encoder = Encoder(config, 3)
     config = replace(config, input_size=12)
-    small = extract(encoder, dataset.test, dataset, config).features_ND
+    small = extract_features(encoder, dataset.test, dataset, config).features_ND
     larger = torch.nn.functional.interpolate(
         dataset.test.images.float() / 255, (12, 12), mode="bilinear", antialias=True
     )
@@ -136,14 +137,14 @@ def test_the_encoder_sees_images_at_the_size_that_is_asked_for(config, dataset):
 
 
 def chance_of(config):
-    return Chance(
-        generator(config.seed, Source.VIEWS, 1), generator(config.seed, Source.SHUFFLE, 1)
+    return EpochGenerators(
+        make_generator(config.seed, Source.VIEWS, 1), make_generator(config.seed, Source.SHUFFLE, 1)
     )
 
 
 def test_smaller_features_want_larger_rates():
     rates = [
-        linear_probe(
+        fit_sgd_probe(
             blobs(90, 0, s),
             blobs(90, 1, s),
             blobs(90, 1, s),
@@ -166,11 +167,11 @@ def test_knn_votes_by_weight_as_the_plain_loop_does():
         for i in cosine.argsort(descending=True)[:7]:
             votes[bank.labels[i]] += (cosine[i] / 0.1).exp()
         hits += int(votes.argmax() == label)
-    assert knn.accuracy(*bank, *query, 7, 0.1) == pytest.approx(hits / 20)
+    assert knn.knn_accuracy(*bank, *query, 7, 0.1) == pytest.approx(hits / 20)
 
 
 def test_knn_takes_more_neighbours_than_there_are():
-    assert 0 <= knn.accuracy(*blobs(5), *blobs(4, 1), 200, 0.1) <= 1
+    assert 0 <= knn.knn_accuracy(*blobs(5), *blobs(4, 1), 200, 0.1) <= 1
 
 
 def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
@@ -178,9 +179,11 @@ def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
 
     train, validation = blobs(90), blobs(90, 1)
     scale = train.values.square().mean().sqrt()
-    train, validation = (Features(part.values / scale, part.labels) for part in (train, validation))
+    train, validation = (
+        LabelledFeatures(part.values / scale, part.labels) for part in (train, validation)
+    )
     for penalty in (0.1, 0.001):
-        probe = lbfgs_probe(train, validation, validation, (10.0, penalty))
+        probe = fit_lbfgs_probe(train, validation, validation, (10.0, penalty))
         reference = LogisticRegression(C=1 / (penalty * 90), max_iter=1000, tol=1e-8).fit(
             train.values.numpy(), train.labels.numpy()
         )
@@ -192,19 +195,22 @@ def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
 @pytest.mark.parametrize("scale", [1e-6, 1e-2, 1e3, 1e15])
 def test_lbfgs_gives_the_same_probe_at_any_scale_of_the_features(scale):
     parts = [blobs(90), blobs(90, 1)]
-    one = lbfgs_probe(parts[0], parts[1], parts[1])
-    other = lbfgs_probe(
-        *(Features(part.values * scale, part.labels) for part in (parts[0], parts[1], parts[1]))
+    one = fit_lbfgs_probe(parts[0], parts[1], parts[1])
+    other = fit_lbfgs_probe(
+        *(
+            LabelledFeatures(part.values * scale, part.labels)
+            for part in (parts[0], parts[1], parts[1])
+        )
     )
     assert other.setting == one.setting
     assert other.accuracy == pytest.approx(one.accuracy, abs=0.012)
 
 
 def test_features_that_are_no_numbers_teach_nothing_and_break_nothing():
-    broken = Features(torch.full((9, 4), torch.nan), torch.arange(9) % 3)
+    broken = LabelledFeatures(torch.full((9, 4), torch.nan), torch.arange(9) % 3)
     for probe in (
-        lbfgs_probe(broken, broken, broken),
-        linear_probe(broken, broken, broken, RATES, 2, 4, torch.Generator().manual_seed(0)),
+        fit_lbfgs_probe(broken, broken, broken),
+        fit_sgd_probe(broken, broken, broken, RATES, 2, 4, torch.Generator().manual_seed(0)),
     ):
         assert 0 <= probe.accuracy <= 1
 
@@ -212,10 +218,10 @@ def test_features_that_are_no_numbers_teach_nothing_and_break_nothing():
 def test_a_probes_tables_agree_with_its_accuracy():
     train, validation = blobs(90), blobs(90, 1)
     for probe in (
-        linear_probe(
+        fit_sgd_probe(
             train, validation, validation, RATES, 10, 32, torch.Generator().manual_seed(0)
         ),
-        lbfgs_probe(train, validation, validation),
+        fit_lbfgs_probe(train, validation, validation),
     ):
         assert probe.confusion_CC.sum(1).tolist() == [30, 30, 30]
         assert probe.accuracy == pytest.approx(float(probe.confusion_CC.diagonal().sum()) / 90)
@@ -223,16 +229,16 @@ def test_a_probes_tables_agree_with_its_accuracy():
 
 
 def test_top_five_counts_labels_among_the_five_likeliest():
-    features = Features(torch.eye(10), torch.arange(10))
+    features = LabelledFeatures(torch.eye(10), torch.arange(10))
     ranks = torch.zeros(11, 10)
     ranks[:10] = torch.arange(10.0)  # whatever the image, class 9 is likeliest, then 8 ..
-    assert scores(1.0, False, 0.0, features, ranks).top5_accuracy == 0.5
-    assert scores(1.0, False, 0.0, features, ranks).accuracy == 0.1
+    assert score_probe(1.0, False, 0.0, features, ranks).top5_accuracy == 0.5
+    assert score_probe(1.0, False, 0.0, features, ranks).accuracy == 0.1
 
 
 def test_a_rate_at_the_edge_of_the_grid_is_said():
     train, validation = blobs(90, 0, 0.01), blobs(90, 1, 0.01)
-    assert linear_probe(
+    assert fit_sgd_probe(
         train, validation, validation, (1e-4, 1e-3, 30.0), 10, 32, torch.Generator().manual_seed(0)
     ).at_edge
 
@@ -246,7 +252,7 @@ def test_extraction_leaves_every_parameter_buffer_and_mode_as_it_was(config, dat
         ).hexdigest()
 
     before = fingerprint()
-    frozen = extract(encoder, dataset.test, dataset, config)
+    frozen = extract_features(encoder, dataset.test, dataset, config)
     assert frozen.features_ND.shape == (30, encoder.backbone.feature_size)
     torch.testing.assert_close(frozen.projections_NC, encoder.head(frozen.features_ND))
     assert fingerprint() == before
@@ -257,22 +263,26 @@ def test_features_do_not_depend_on_the_other_images_of_a_batch(config, dataset):
     encoder = Encoder(config, 3, 2).train()
     part = dataset.test._replace(images=dataset.test.images[:3], labels=dataset.test.labels[:3])
     torch.testing.assert_close(
-        extract(encoder, dataset.test, dataset, config).features_ND[:3],
-        extract(encoder, part, dataset, config).features_ND,
+        extract_features(encoder, dataset.test, dataset, config).features_ND[:3],
+        extract_features(encoder, part, dataset, config).features_ND,
     )
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_schedules_begin_at_the_peak_never_reach_zero_and_warm_up(schedule):
-    shares = [share_of_peak(schedule, step, 100, 0) for step in range(100)]
+    shares = [lr_factor(schedule, step, 100, 0) for step in range(100)]
     assert shares[0] == 1
     assert min(shares) > 0
-    warm = [share_of_peak(schedule, step, 100, 10) for step in range(100)]
+    warm = [lr_factor(schedule, step, 100, 10) for step in range(100)]
     assert warm[:10] == pytest.approx([(k + 1) / 11 for k in range(10)])
     assert warm[10] == 1
 
 
 def test_sources_of_chance_are_independent_of_each_other():
-    draws = {source: torch.rand(4, generator=generator(0, source, 1)).tolist() for source in Source}
+    draws = {
+        source: torch.rand(4, generator=make_generator(0, source, 1)).tolist() for source in Source
+    }
     assert len({tuple(values) for values in draws.values()}) == len(Source)
-    assert torch.rand(4, generator=generator(0, Source.VIEWS, 2)).tolist() != draws[Source.VIEWS]
+    assert (
+        torch.rand(4, generator=make_generator(0, Source.VIEWS, 2)).tolist() != draws[Source.VIEWS]
+    )

@@ -12,22 +12,22 @@ import torchvision
 from moco.config import LAYERS, Config
 from moco.data import cache
 from moco.data.dataset import Dataset, Split
-from moco.evaluation.attention_maps import evidence, in_turn, look
-from moco.evaluation.linear_probe import Features, linear_probe
+from moco.evaluation.attention_maps import attend, class_balanced_indices, evidence_maps
+from moco.evaluation.linear_probe import LabelledFeatures, fit_sgd_probe
 from moco.model.attention import SCORES, Attention, heat_map
 from moco.model.encoder import Encoder
 from moco.model.moco import MoCo
-from moco.seed import Source, generator
+from moco.seed import Source, make_generator
 from moco.trainer import trial
-from moco.training.supervised import supervised
+from moco.training.supervised import build_supervised_training
 
 
-def over(score, layers=("layer2", "layer3"), joins=False, name="resnet18"):
+def over(score, layers=("layer2", "layer3"), keeps_global=False, name="resnet18"):
     """One of torchvision's own ResNets with attention hooked into it."""
     torch.manual_seed(0)
     resnet = torchvision.models.get_model(name, weights=None)
     resnet.fc = torch.nn.Identity()
-    return resnet.eval(), Attention(resnet, layers, score, joins)
+    return resnet.eval(), Attention(resnet, layers, score, keeps_global)
 
 
 def maps_of(resnet, images, layers):
@@ -42,18 +42,18 @@ def maps_of(resnet, images, layers):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("joins", [False, True])
+@pytest.mark.parametrize("keeps_global", [False, True])
 @pytest.mark.parametrize("score", SCORES)
-def test_it_is_the_papers_loop_over_one_position_at_a_time(score, joins):
+def test_it_is_the_papers_loop_over_one_position_at_a_time(score, keeps_global):
     layers = ("layer2", "layer3", "layer4")
-    resnet, attention = over(score, layers, joins)
+    resnet, attention = over(score, layers, keeps_global)
     images = torch.randn(2, 3, 64, 64)
     features = attention(resnet(images))
     for n in range(2):
         g = resnet(images)[n]
-        for tap in attention.taps:
-            tap.take()
-        expected = [g] if joins else []
+        for hook in attention.hooks:
+            hook.pop()
+        expected = [g] if keeps_global else []
         for s, maps in enumerate(maps_of(resnet, images, layers)):
             vectors = []
             for i in range(maps.shape[2]):
@@ -67,10 +67,10 @@ def test_it_is_the_papers_loop_over_one_position_at_a_time(score, joins):
                     )
             scores = [
                 {
-                    "dot": lambda: vector @ g,
-                    "parametrised": lambda: attention.u_SD[s] @ (vector + g),
-                    "uniform": lambda: torch.tensor(0.0),
-                }[score]()  # noqa: B023
+                    "dot": vector @ g,
+                    "parametrised": (vector + g) @ attention.u_SD[s] if attention.u_SD is not None else None,
+                    "uniform": torch.tensor(0.0),
+                }[score]
                 for vector in vectors
             ]
             total = sum(torch.exp(c - max(scores)) for c in scores)
@@ -99,11 +99,11 @@ def test_the_learned_score_does_not_depend_on_the_global_vector():
     resnet, attention = over("parametrised")
     images = torch.randn(2, 3, 64, 64)
     g = resnet(images)
-    taken = [tap.take() for tap in attention.taps]
+    taken = [hook.pop() for hook in attention.hooks]
 
     def weights(g):
-        for tap, held in zip(attention.taps, taken, strict=True):
-            tap.held = held
+        for hook, output in zip(attention.hooks, taken, strict=True):
+            hook.output = output
         return [part.weight_NHW for part in attention.attend(g)]
 
     for ours, other in zip(weights(g), weights(torch.randn_like(g)), strict=True):
@@ -113,7 +113,7 @@ def test_the_learned_score_does_not_depend_on_the_global_vector():
 @pytest.mark.parametrize("score", SCORES)
 def test_gradients_are_those_of_finite_differences(score):
     torch.manual_seed(0)
-    _, attention = over(score, ("layer3", "layer4"), joins=True)
+    _, attention = over(score, ("layer3", "layer4"), keeps_global=True)
     attention.double()
     maps = [
         torch.randn(2, 256, 2, 2, dtype=torch.float64, requires_grad=True),
@@ -124,8 +124,8 @@ def test_gradients_are_those_of_finite_differences(score):
     mix = torch.randn(3 * 512, 3, dtype=torch.float64)
 
     def features(*tensors):
-        for tap, held in zip(attention.taps, tensors[:2], strict=True):
-            tap.held = held * 0.1
+        for hook, output in zip(attention.hooks, tensors[:2], strict=True):
+            hook.output = output * 0.1
         return attention(tensors[2]) @ mix
 
     assert torch.autograd.gradcheck(features, (*maps, g), fast_mode=True)
@@ -177,10 +177,10 @@ def test_independent_heads_project_each_stage_alone_and_average(config):
 def test_the_key_encoder_attends_to_its_own_maps(config):
     config = attended(config)
     torch.manual_seed(0)
-    moco = MoCo(config, Encoder(config, 3, 2), generator(0, Source.QUEUE))
-    assert moco.key_encoder.attention.taps[0] is not moco.query_encoder.attention.taps[0]
+    moco = MoCo(config, Encoder(config, 3, 2), make_generator(0, Source.QUEUE))
+    assert moco.key_encoder.attention.hooks[0] is not moco.query_encoder.attention.hooks[0]
     views = torch.randn(16, 3, 16, 16)
-    contrast = moco(views, views, torch.arange(16), generator(0, Source.SHUFFLE))
+    contrast = moco(views, views, torch.arange(16), make_generator(0, Source.SHUFFLE))
     contrast.loss.backward()
     assert moco.query_encoder.attention.projections[0].weight.grad.abs().sum() > 0
     with torch.no_grad():
@@ -282,10 +282,10 @@ def test_after_training_on_labels_the_heat_map_peaks_on_the_one_bright_object(co
         },
     )
     config = replace(config, method="supervised", batch_size=32, views="crop", **values)
-    *_, last = supervised(config, dataset, dataset.train).epochs()
+    *_, last = build_supervised_training(config, dataset, dataset.train).epochs()
     assert last.metrics.training_accuracy > 0.9
     split, middles = bright_objects(64, 1)
-    found, _ = look(last.encoder, split.images, dataset, config)
+    found, _ = attend(last.encoder, split.images, dataset, config)
     heat = heat_map(found[0].weight_NHW, 16, 16)
     peaks = heat.flatten(1).argmax(1)
     rows, columns = peaks // 16, peaks % 16
@@ -300,10 +300,10 @@ def test_the_evidence_of_all_positions_is_the_probes_score(config):
     torch.manual_seed(0)
     dataset, config = bright_dataset(), attended(config, attention_output="join")
     encoder = Encoder(config, 3)
-    _, features = look(encoder, dataset.test.images, dataset, config)
-    part = Features(features, dataset.test.labels)
-    probe = linear_probe(part, part, part, (0.1, 1.0), 20, 16, generator(0, Source.PROBE))
-    one, _ = look(encoder, dataset.test.images[:1], dataset, config)
+    _, features = attend(encoder, dataset.test.images, dataset, config)
+    part = LabelledFeatures(features, dataset.test.labels)
+    probe = fit_sgd_probe(part, part, part, (0.1, 1.0), 20, 16, make_generator(0, Source.PROBE))
+    one, _ = attend(encoder, dataset.test.images[:1], dataset, config)
     _, w_2, _ = (probe.weight_EC[:-1, 1] - probe.weight_EC[:-1].mean(1)).chunk(3)
     score = float(features[0].chunk(3)[1] @ w_2)
     parts = [
@@ -311,7 +311,7 @@ def test_the_evidence_of_all_positions_is_the_probes_score(config):
         for p in range(64)
     ]
     assert sum(parts) == pytest.approx(score, abs=1e-4)
-    kept = evidence(encoder, one, probe, 1)["probe's answer from layer2"].flatten()
+    kept = evidence_maps(encoder, one, probe, 1)["probe's answer from layer2"].flatten()
     expected = torch.tensor(parts).clamp(min=0)
     torch.testing.assert_close(kept, expected / expected.sum(), rtol=1e-3, atol=1e-5)
 
@@ -327,9 +327,9 @@ def ended(run):
 
 def test_a_trial_leaves_its_pictures_and_its_attention(config, tmp_path, monkeypatch):
     dataset = bright_dataset()
-    monkeypatch.setattr(cache, "load", lambda cached: dataset)
+    monkeypatch.setattr(cache, "load_dataset", lambda cached: dataset)
     config = attended(config, pictures=5, epochs=1, probe_epochs=2, validation_share=0.25)
-    assert ended(trial.run(config.to_dict(), tmp_path, tmp_path))["feature_size"] == 128
+    assert ended(trial.run_config(config.to_dict(), tmp_path, tmp_path))["feature_size"] == 128
     pictures = json.loads((tmp_path / "pictures.json").read_text())
     assert [picture["label"] for picture in pictures] == [
         "filled",
@@ -349,8 +349,8 @@ def test_a_trial_leaves_its_pictures_and_its_attention(config, tmp_path, monkeyp
 
 
 def test_pictures_take_every_class_in_turn():
-    assert in_turn(torch.tensor([0, 0, 0, 1, 2, 1]), 5) == [0, 3, 4, 1, 5]
-    assert len(in_turn(torch.tensor([0, 1]), 10)) == 2
+    assert class_balanced_indices(torch.tensor([0, 0, 0, 1, 2, 1]), 5) == [0, 3, 4, 1, 5]
+    assert len(class_balanced_indices(torch.tensor([0, 1]), 10)) == 2
 
 
 def test_pictures_need_a_probe_that_reads_the_features_as_they_are(config):

@@ -7,7 +7,13 @@ import torch
 from torch import nn
 
 from moco.config import Config
-from moco.model.convolution import FEW, MANY, Along, Conv2d, FewPixels
+from moco.model.convolution import (
+    MAX_PIXELS,
+    MIN_WEIGHTS_PER_PIXEL,
+    Axis,
+    SmallMapConv2d,
+    SmallMapConvolution,
+)
 from moco.model.encoder import Encoder
 
 SHAPES = [
@@ -28,7 +34,9 @@ def test_every_shape_equals_torchs_convolution(shape):
         for size in ((2, 3, height, width), (4, 3, taps, taps))
     )
     expected = torch.conv2d(x, weight, None, stride, padding)
-    found = FewPixels.apply(x, weight, Along(taps, stride, padding), Along(taps, stride, padding))
+    found = SmallMapConvolution.apply(
+        x, weight, Axis(taps, stride, padding), Axis(taps, stride, padding)
+    )
     torch.testing.assert_close(found, expected)
     gradient = torch.randn(expected.shape, dtype=torch.float64, generator=draws)
     for ours, theirs in zip(
@@ -46,7 +54,7 @@ def test_in_bfloat16_it_is_as_near_to_the_truth_as_torchs():
     for kind, dtype in (
         (nn.Conv2d, torch.float64),
         (nn.Conv2d, torch.float32),
-        (Conv2d, torch.float32),
+        (SmallMapConv2d, torch.float32),
     ):
         layer = kind(256, 256, 3, padding=1, bias=False).to(dtype)
         layer.weight.data = weight.to(dtype)
@@ -61,7 +69,7 @@ def test_in_bfloat16_it_is_as_near_to_the_truth_as_torchs():
             float((a.double() - b).abs().max()) for a, b in zip(found, truth, strict=True)
         ]
     for ours, theirs in zip(
-        errors[Conv2d, torch.float32], errors[nn.Conv2d, torch.float32], strict=True
+        errors[SmallMapConv2d, torch.float32], errors[nn.Conv2d, torch.float32], strict=True
     ):
         assert 0 < ours < 1.5 * theirs
 
@@ -71,16 +79,22 @@ def test_in_bfloat16_it_is_as_near_to_the_truth_as_torchs():
     [(256, 4, False), (256, 2, True), (128, 2, False), (128, 1, True), (64, 1, False)],
 )
 def test_it_serves_only_few_pixels_of_many_weights(channels, size, few, monkeypatch):
-    layer = Conv2d(channels, channels, 3, padding=1, bias=False)
+    layer = SmallMapConv2d(channels, channels, 3, padding=1, bias=False)
     used = []
-    monkeypatch.setattr(FewPixels, "apply", lambda *inputs: used.append(inputs))
+    monkeypatch.setattr(SmallMapConvolution, "apply", lambda *inputs: used.append(inputs))
     layer(torch.zeros(2, channels, size, size))
-    assert bool(used) == few == (size**2 <= FEW and 9 * channels**2 >= MANY * size**2)
+    assert (
+        bool(used)
+        == few
+        == (size**2 <= MAX_PIXELS and 9 * channels**2 >= MIN_WEIGHTS_PER_PIXEL * size**2)
+    )
 
 
 def test_every_convolution_of_an_encoder_is_one_and_keeps_torchvisions_names():
     backbone = Encoder(Config(encoder="resnet50", width=0.0625), 3).backbone
     assert all(
-        isinstance(module, Conv2d) for module in backbone.modules() if isinstance(module, nn.Conv2d)
+        isinstance(module, SmallMapConv2d)
+        for module in backbone.modules()
+        if isinstance(module, nn.Conv2d)
     )
     assert "layer4.2.conv3.weight" in backbone.state_dict()

@@ -17,7 +17,7 @@ def test_full_width_with_the_imagenet_stem_has_torchvisions_parameters(name):
     with torch.device("meta"):
         theirs = getattr(torchvision.models, name)(weights=None).state_dict()
         ours = Backbone(
-            ENCODERS[name], scale=1.0, channels=3, stem="imagenet", norm_layer=nn.BatchNorm2d
+            ENCODERS[name], width=1.0, channels=3, stem="imagenet", norm_layer=nn.BatchNorm2d
         ).state_dict()
     assert {key: value.shape for key, value in ours.items()} == {
         key: value.shape for key, value in theirs.items() if not key.startswith("fc.")
@@ -28,7 +28,7 @@ def test_it_computes_what_torchvision_computes():
     theirs = torchvision.models.resnet18(weights=None).eval()
     ours = Backbone(
         ENCODERS["resnet18"],
-        scale=1.0,
+        width=1.0,
         channels=3,
         stem="imagenet",
         norm_layer=partial(SplitBatchNorm2d, splits=4),

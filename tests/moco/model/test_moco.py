@@ -9,15 +9,15 @@ from torch.nn import functional as F
 
 from moco.model.encoder import build_encoder
 from moco.model.moco import MoCo
-from moco.schedules import key_momentum
-from moco.seed import Source, generator
+from moco.schedules import current_key_momentum
+from moco.seed import Source, make_generator
 
 EXACT = {"rtol": 0, "atol": 1e-9}
 
 
 def build(config, channels=3):
     return MoCo(
-        config, build_encoder(config, channels), generator(config.seed, Source.QUEUE)
+        config, build_encoder(config, channels), make_generator(config.seed, Source.QUEUE)
     ).train()
 
 
@@ -136,7 +136,7 @@ def test_shuffled_keys_come_back_in_the_order_of_their_images(config):
 
 def test_shuffling_changes_the_keys_only_through_the_groups_of_batch_norm(config):
     plain = build(replace(config, batch_norm="plain"))
-    plain.shuffles = True
+    plain.shuffle_keys = True
     one, two = (
         plain.encode_keys(views(config)[0], torch.Generator().manual_seed(seed)) for seed in (0, 1)
     )
@@ -154,7 +154,7 @@ def test_every_kind_of_batch_norm_goes_with_every_loss(config, batch_norm, loss)
 
 
 def test_key_momentum_is_constant_or_rises_by_half_a_cosine_to_one():
-    assert key_momentum("constant", 0.99, 0.7) == 0.99
-    assert key_momentum("cosine", 0.99, 0.0) == pytest.approx(0.99)
-    assert key_momentum("cosine", 0.99, 0.5) == pytest.approx(0.995)
-    assert key_momentum("cosine", 0.99, 1.0) == 1.0
+    assert current_key_momentum("constant", 0.99, 0.7) == 0.99
+    assert current_key_momentum("cosine", 0.99, 0.0) == pytest.approx(0.99)
+    assert current_key_momentum("cosine", 0.99, 0.5) == pytest.approx(0.995)
+    assert current_key_momentum("cosine", 0.99, 1.0) == 1.0

@@ -11,9 +11,14 @@ from moco.config import Config
 from moco.data.cache import prepare
 from moco.model import published_weights
 from moco.model.encoder import Encoder, build_encoder
-from moco.model.features import extract
-from moco.model.published_weights import WEIGHTS, Weights, WeightsAbsent, find
-from moco.model.weights import digest, load_backbone
+from moco.model.features import extract_features
+from moco.model.published_weights import (
+    WEIGHTS,
+    PublishedWeights,
+    WeightsNotFoundError,
+    find_weights,
+)
+from moco.model.weights import file_sha256, load_backbone
 from moco.trainer import availability
 
 RESNET50 = {
@@ -54,7 +59,7 @@ def test_fairs_checkpoints_fill_every_tensor_and_give_their_features(
         config,
         **RESNET50,
         weights=str(tmp_path / "fair.pth.tar"),
-        weights_sha256=digest(tmp_path / "fair.pth.tar"),
+        weights_sha256=file_sha256(tmp_path / "fair.pth.tar"),
     )
     encoder = build_encoder(config, 3)
     ours = encoder.backbone.state_dict()
@@ -62,7 +67,7 @@ def test_fairs_checkpoints_fill_every_tensor_and_give_their_features(
     for name, tensor in ours.items():
         assert torch.equal(tensor, content["state_dict"][f"module.encoder_q.{name}"]), name
     few = dataset.test._replace(images=dataset.test.images[:4], labels=dataset.test.labels[:4])
-    features = extract(encoder, few, dataset, config).features_ND
+    features = extract_features(encoder, few, dataset, config).features_ND
     model.fc = torch.nn.Identity()
     pixels = (few.images.float() / 255 - torch.tensor(dataset.mean)[:, None, None]) / torch.tensor(
         dataset.std
@@ -96,9 +101,9 @@ def test_the_names_are_those_of_the_publishers():
         ("fair-moco-v2", "a04e12f8", "moco_v2_800ep_pretrain.pth.tar"),
     ):
         row = WEIGHTS[name]("resnet50")
-        assert (row.file, row.algorithm, row.checksum) == (file, "md5", checksum)
+        assert (row.file_name, row.algorithm, row.checksum) == (file, "md5", checksum)
     row = WEIGHTS["torchvision"]("resnet50")
-    assert row.file == "resnet50-0676ba61.pth"
+    assert row.file_name == "resnet50-0676ba61.pth"
     assert (row.algorithm, row.checksum) == ("sha256", "0676ba61")
 
 
@@ -108,29 +113,31 @@ def published(tmp_path, monkeypatch):
     source = tmp_path / "elsewhere" / "made.pth"
     source.parent.mkdir()
     source.write_bytes(b"weights")
-    row = Weights("made weights", source.as_uri(), "md5", hashlib.md5(b"weights").hexdigest()[:8])
+    row = PublishedWeights(
+        "made weights", source.as_uri(), "md5", hashlib.md5(b"weights").hexdigest()[:8]
+    )
     monkeypatch.setitem(WEIGHTS, "made", lambda encoder: row)
     return source
 
 
 def test_they_are_downloaded_once(published, tmp_path):
-    path = find("made", "resnet18", tmp_path, download=True)
+    path = find_weights("made", "resnet18", tmp_path, download=True)
     assert path == tmp_path / "weights" / "made.pth"
     published.unlink()
-    assert find("made", "resnet18", tmp_path, download=True).read_bytes() == b"weights"
-    assert find("made", "resnet18", tmp_path, download=False) == path
+    assert find_weights("made", "resnet18", tmp_path, download=True).read_bytes() == b"weights"
+    assert find_weights("made", "resnet18", tmp_path, download=False) == path
 
 
 def test_without_leave_or_network_a_sentence_names_file_address_and_place(published, tmp_path):
     told = rf"made is not on this machine; put made.pth from file:.*/elsewhere/made.pth \(md5 .*\.\.\.\) into {tmp_path}/weights"
-    with pytest.raises(WeightsAbsent, match=told):
-        find("made", "resnet18", tmp_path, download=False)
+    with pytest.raises(WeightsNotFoundError, match=told):
+        find_weights("made", "resnet18", tmp_path, download=False)
     published.unlink()
     with pytest.raises(
-        WeightsAbsent,
+        WeightsNotFoundError,
         match=r"made is not on this machine and could not be downloaded .*; put made.pth from",
     ):
-        find("made", "resnet18", tmp_path, download=True)
+        find_weights("made", "resnet18", tmp_path, download=True)
     assert not list((tmp_path / "weights").iterdir())
 
 
@@ -141,30 +148,31 @@ def test_another_file_is_never_taken_for_them(published, tmp_path, place):
     else:
         (tmp_path / "weights").mkdir()
         (tmp_path / "weights" / "made.pth").write_bytes(b"half of it")
-    with pytest.raises(WeightsAbsent, match=r"has not the md5|must have the md5"):
-        find("made", "resnet18", tmp_path, download=True)
+    with pytest.raises(WeightsNotFoundError, match=r"has not the md5|must have the md5"):
+        find_weights("made", "resnet18", tmp_path, download=True)
     assert place == "here" or not list((tmp_path / "weights").iterdir())
 
 
 def test_a_path_is_taken_as_it_is(tmp_path):
     (tmp_path / "file.pt").touch()
     assert (
-        find(str(tmp_path / "file.pt"), "resnet18", tmp_path, download=True) == tmp_path / "file.pt"
+        find_weights(str(tmp_path / "file.pt"), "resnet18", tmp_path, download=True)
+        == tmp_path / "file.pt"
     )
     with pytest.raises(
         ValueError,
         match=r"weights must be one of fair-moco-v1, .*, or a file; 'torchvison' is neither",
     ):
-        find("torchvison", "resnet18", tmp_path, download=True)
+        find_weights("torchvison", "resnet18", tmp_path, download=True)
 
 
 def test_a_folder_in_the_place_of_a_published_file_is_said(tmp_path):
     (tmp_path / "weights" / "moco_v2_800ep_pretrain.pth.tar").mkdir(parents=True)
     with pytest.raises(
-        WeightsAbsent,
+        WeightsNotFoundError,
         match="must be the published file; it is a folder: remove it and put moco_v2_800ep",
     ):
-        find("fair-moco-v2", "resnet50", tmp_path, download=True)
+        find_weights("fair-moco-v2", "resnet50", tmp_path, download=True)
 
 
 WISH = {"image_size": 8, "width": 0.0625, "batch_size": 16, "batch_norm_splits": 2}
@@ -215,10 +223,10 @@ def test_a_variants_file_is_known_by_its_content(tmp_path):
         tmp_path / "w.pt",
     )
     found = survey(tmp_path, {"plain": {}, "other": {"weights": str(tmp_path / "w.pt")}}, "shapes")
-    sha256 = digest(tmp_path / "w.pt")
+    sha256 = file_sha256(tmp_path / "w.pt")
     assert found.fields == {"other": {"weights_sha256": sha256}}
     assert found.files == {f"weights_{sha256[:12]}": tmp_path / "w.pt"}
-    placed = published_weights.placed(
+    placed = published_weights.with_local_weights(
         Config.of({**WISH, "weights": "elsewhere", "weights_sha256": sha256}), found.files
     )
     assert placed.weights == str(tmp_path / "w.pt")
@@ -236,7 +244,7 @@ def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
         given=str(tmp_path / "w.pt"),
     )
     assert list(found.fields) == ["taker"]
-    placed = published_weights.placed(
+    placed = published_weights.with_local_weights(
         Config.of({**WISH, "weights": "given", **found.fields["taker"]}), found.files
     )
     assert placed.weights == str(tmp_path / "w.pt")
@@ -263,7 +271,7 @@ def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
 )
 def test_trials_of_one_essence_are_one_trial(one, other, same):
     assert (
-        availability.essence({**WISH, **one}) == availability.essence({**WISH, **other})
+        availability.canonical_config({**WISH, **one}) == availability.canonical_config({**WISH, **other})
     ) == same
 
 
@@ -291,4 +299,4 @@ def test_a_kind_of_batch_norm_that_is_plain_over_these_workers_is_no_arm_of_its_
     kind, workers, splits, told
 ):
     config = Config.of({**WISH, "batch_norm": kind, "batch_norm_splits": splits})
-    assert availability.same_as_plain(config, workers) == told
+    assert availability.equal_to_plain(config, workers) == told

@@ -7,7 +7,7 @@ import torch
 import torchvision
 
 from moco.model.encoder import build_encoder
-from moco.model.weights import digest, load_backbone, read
+from moco.model.weights import file_sha256, load_backbone, read_tensors
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_our_encoder_loads_into_torchvision_and_comes_back(config, theirs, tmp_p
     x = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(model.eval()(x), encoder.backbone.eval()(x))
     again = build_encoder(
-        replace(config, weights=str(file), weights_sha256=digest(file), seed=7), 3
+        replace(config, weights=str(file), weights_sha256=file_sha256(file), seed=7), 3
     )
     torch.testing.assert_close(again.backbone.eval()(x), encoder.backbone(x))
 
@@ -179,6 +179,6 @@ def test_no_file_half_a_file_and_another_file_are_refused(config, tmp_path):
     torch.save(backbone.state_dict(), tmp_path / "whole.pth")
     (tmp_path / "half.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"half\.pth is not"):
-        read(tmp_path / "half.pth")
+        read_tensors(tmp_path / "half.pth")
     with pytest.raises(ValueError, match="weights must have the SHA-256 000000000000"):
         load_backbone(backbone, tmp_path / "whole.pth", "0" * 64)

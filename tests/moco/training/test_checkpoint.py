@@ -14,31 +14,31 @@ def file(tmp_path):
 
 
 def test_the_newest_generation_is_read_and_the_one_before_when_it_is_torn(file):
-    assert checkpoint.load(file) is None
+    assert checkpoint.load_checkpoint(file) is None
     for epoch in range(3):
-        checkpoint.save_next(file, {"epoch": epoch, "weight": torch.full((100,), epoch)})
-    assert checkpoint.load(file)["epoch"] == 2
+        checkpoint.save_generation(file, {"epoch": epoch, "weight": torch.full((100,), epoch)})
+    assert checkpoint.load_checkpoint(file)["epoch"] == 2
     content = file.read_bytes()
     for length in range(0, len(content), 97):
         file.write_bytes(content[:length])
-        assert checkpoint.load(file)["epoch"] == 1, length
+        assert checkpoint.load_checkpoint(file)["epoch"] == 1, length
         assert not file.exists()  # set aside: the next save must not move it over the whole one
-    checkpoint.previous(file).write_bytes(b"torn as well")
-    assert checkpoint.load(file) is None
+    checkpoint.previous_path(file).write_bytes(b"torn as well")
+    assert checkpoint.load_checkpoint(file) is None
 
 
 def test_a_kill_between_the_two_moves_leaves_the_generation_before(file):
-    checkpoint.save_next(file, {"epoch": 0})
-    file.replace(checkpoint.previous(file))  # what a kill before the second move leaves
-    assert checkpoint.load(file)["epoch"] == 0
-    checkpoint.save_next(file, {"epoch": 1})
-    assert checkpoint.load(file)["epoch"] == 1
+    checkpoint.save_generation(file, {"epoch": 0})
+    file.replace(checkpoint.previous_path(file))  # what a kill before the second move leaves
+    assert checkpoint.load_checkpoint(file)["epoch"] == 0
+    checkpoint.save_generation(file, {"epoch": 1})
+    assert checkpoint.load_checkpoint(file)["epoch"] == 1
 
 
 def test_a_file_that_cannot_be_read_now_is_not_taken_for_a_damaged_one(file):
     file.mkdir()
     with pytest.raises(OSError, match="Is a directory"):
-        checkpoint.load(file)
+        checkpoint.load_checkpoint(file)
 
 
 def test_a_file_that_would_run_code_is_not_loaded(file):
@@ -47,4 +47,4 @@ def test_a_file_that_would_run_code_is_not_loaded(file):
             return (print, ("ran",))
 
     file.write_bytes(pickle.dumps(Trap(), protocol=2))
-    assert checkpoint.load(file) is None
+    assert checkpoint.load_checkpoint(file) is None

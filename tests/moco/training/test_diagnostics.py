@@ -11,10 +11,10 @@ from moco.model.encoder import build_encoder
 from moco.training.contrastive import pretrain
 from moco.training.diagnostics import (
     chance_loss,
-    drift,
     effective_rank,
+    feature_std,
+    key_encoder_drift,
     remarks,
-    spread,
     uniformity,
 )
 
@@ -38,8 +38,8 @@ def test_uniformity_is_wang_and_isolas_over_all_pairs():
 
 
 def test_spread_is_one_for_vectors_everywhere_and_zero_for_one_vector():
-    assert spread(units()) == pytest.approx(1, abs=0.05)
-    assert spread(units()[:1].expand(200, -1)) == pytest.approx(0, abs=1e-5)
+    assert feature_std(units()) == pytest.approx(1, abs=0.05)
+    assert feature_std(units()[:1].expand(200, -1)) == pytest.approx(0, abs=1e-5)
 
 
 def test_effective_rank_counts_equal_directions_and_is_no_number_without_numbers():
@@ -50,11 +50,11 @@ def test_effective_rank_counts_equal_directions_and_is_no_number_without_numbers
 
 def test_drift_is_the_distance_of_the_weights_as_a_share(config):
     one, two = build_encoder(config, 3), build_encoder(config, 3)
-    assert drift(one, two) == 0
+    assert key_encoder_drift(one, two) == 0
     with torch.no_grad():
         for parameter in two.parameters():
             parameter.mul_(1.1)
-    assert drift(one, two) == pytest.approx(0.1, rel=1e-4)
+    assert key_encoder_drift(one, two) == pytest.approx(0.1, rel=1e-4)
 
 
 def test_an_epoch_tells_of_queue_keys_and_gradient(config, dataset):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from moco.model.encoder import Encoder
-from moco.training.optimizers import OPTIMIZERS, build_optimizer, decay_on
+from moco.training.optimizers import OPTIMIZERS, build_optimizer, decayed_parameters
 
 LAYERWISE = ("lars", "lamb", "muon")
 
@@ -83,7 +83,7 @@ def test_every_parameter_has_one_owner_and_which_ones_decay_is_explicit(config, 
     optimizer = build_optimizer(config, encoder)
     owned = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
     assert sorted(owned) == sorted(id(parameter) for parameter in encoder.parameters())
-    every = decay_on(config) == "all"
+    every = decayed_parameters(config) == "all"
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             assert (group["weight_decay"] > 0) == (every or parameter.ndim > 1)

@@ -8,9 +8,9 @@ import pytest
 from toy import run_all
 
 from study.analysis.gates import Gate
+from study.analysis.results import Results
 from study.analysis.statistics import Paired, paired
-from study.analysis.verdict import LABELS, label_of, verdicts
-from study.design.record import final_records
+from study.analysis.verdict import LABELS, choose_label
 
 PASSED = (Gate("Seeds", "passed", ""),)
 
@@ -33,23 +33,28 @@ def result(low, high, mean=None, n=8):
     ],
 )
 def test_the_first_rule_that_fits_gives_the_label(low, high, p, label):
-    assert label_of(result(low, high), p, 0.5, PASSED) == label
+    assert choose_label(result(low, high), p, delta=0.5, gates=PASSED) == label
     assert label in LABELS
 
 
 def test_a_failed_gate_or_a_single_pair_goes_before_every_number():
-    assert label_of(result(1, 2), 0.01, 0.5, (Gate("Range", "failed", ""),)) == "untestable"
-    assert label_of(paired({1: 2.0}, {1: 1.0}), math.nan, 0.5, PASSED) == "untestable"
-    assert label_of(result(1, 2), 0.01, 0.5, (Gate("Task", "unknown", ""),)) == "supported"
+    failed, unknown = (Gate("Range", "failed", ""),), (Gate("Task", "unknown", ""),)
+    assert choose_label(result(1, 2), 0.01, delta=0.5, gates=failed) == "untestable"
+    single = paired({1: 2.0}, {1: 1.0})
+    assert choose_label(single, math.nan, delta=0.5, gates=PASSED) == "untestable"
+    assert choose_label(result(1, 2), 0.01, delta=0.5, gates=unknown) == "supported"
 
 
 def labels(plan, records):
-    return {verdict.claim.name: verdict.label for verdict in verdicts(plan, final_records(records))}
+    return {verdict.claim.name: verdict.label for verdict in Results(plan, records).verdicts}
+
+
+def verdict_on(plan, records, claim):
+    return next(v for v in Results(plan, records).verdicts if v.claim.name == claim)
 
 
 def gate(plan, records, claim, name):
-    verdict = next(v for v in verdicts(plan, final_records(records)) if v.claim.name == claim)
-    return next(g for g in verdict.gates if g.name == name)
+    return next(g for g in verdict_on(plan, records, claim).gates if g.name == name)
 
 
 def test_a_true_difference_is_supported_and_the_published_claim_is_not_testable(finished):
@@ -104,7 +109,7 @@ def test_a_diverged_run_of_either_arm_fails_the_gates_and_enters_no_mean(finishe
     spoiled = [replace(r, status="diverged") if r.trial == lost.trial else r for r in records]
     assert gate(plan, spoiled, "main", "Stability").state == "failed"
     assert gate(plan, spoiled, "main", "Seeds").state == "failed"
-    verdict = next(v for v in verdicts(plan, final_records(spoiled)) if v.claim.name == "main")
+    verdict = verdict_on(plan, spoiled, "main")
     assert verdict.label == "untestable"
     assert (verdict.result.n, lost.seed in verdict.result.seeds) == (6, False)
 
@@ -120,25 +125,23 @@ def test_one_of_twenty_null_studies_at_most_is_supported(finished):
     draws = np.random.default_rng(0)
     wrong = 0
     for _ in range(200):
-        noisy = {
-            r.trial: replace(r, result={**r.result, "score": 0.8 + 0.02 * draws.normal()})
+        noisy = [
+            replace(r, result={**r.result, "score": 0.8 + 0.02 * draws.normal()})
             if r.stage == "final"
             else r
             for r in records
-        }
-        wrong += next(v for v in verdicts(plan, noisy) if v.claim.name == "main").label in (
-            "supported",
-            "small",
-        )
+        ]
+        wrong += verdict_on(plan, noisy, "main").label in ("supported", "small")
     assert wrong <= 10
 
 
 def test_delta_of_a_share_of_images_is_not_below_their_noise(finished):
     plan, records = finished
+    share = replace(plan.space.primary, share_of_images=True)
     shares = replace(
         plan,
-        metrics=(replace(plan.metrics[0], share_of_images=True), plan.metrics[1]),
-        data={**plan.data, "counts": {"test": 400}},
+        space=replace(plan.space, metrics=(share, plan.space.metrics[1])),
+        data=replace(plan.data, counts={"test": 400}),
     )
-    verdict = next(v for v in verdicts(shares, final_records(records)) if v.claim.name == "main")
+    verdict = verdict_on(shares, records, "main")
     assert verdict.delta == pytest.approx(100 * math.sqrt(0.8 * 0.2 / 400), abs=0.1)

@@ -2,26 +2,25 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict
 
 import pytest
 import test_execute
 
-from study.analysis.verdict import verdicts
-from study.design.plan import plan_of
+from study.analysis.results import Results
+from study.design.plan_json import plan_from_dict
 from study.design.record import final_records
 from study.design.stages import (
     chosen_point,
-    due,
+    due_trials,
     expected_trials,
     is_finished,
     make_trial,
-    standing,
-    to_explore,
+    remaining_search_trials,
 )
-from study.execution.run_trial import attempt
+from study.execution.run_trial import run_trial
 from study.report.page import write_report
 from study.search.database import SearchDatabase
+from study.search.quasi_random import sobol_points
 from study.store.ledger import Ledger, read_records
 from study.store.study_file import fix_plan
 
@@ -29,23 +28,17 @@ from study.store.study_file import fix_plan
 def run(plan, toy, folder):
     """What the runner does, one trial after the other, all points asked for before anything else."""
     folder.mkdir(exist_ok=True)
-    fix_plan(
-        folder,
-        plan,
-        {"command": [], "folder": "toy", "versions": {}, "commit": "", "created": "then"},
-    )
+    fix_plan(folder, plan, toy.about(created="then"))
     ledger, database = Ledger(folder), SearchDatabase(folder, plan)
-    arm = plan.arm("blue")
+    arm = plan.space.arm("blue")
     while True:
         done = final_records(ledger.records)
-        trial = next((trial for trial in due(plan, done) if trial.id not in done), None)
-        if to_explore(plan, done):
-            trial = make_trial(
-                plan, "search", arm, 0, database.explorer.propose(), plan.stages["search"]
-            )
+        trial = next((trial for trial in due_trials(plan, done) if trial.id not in done), None)
+        if remaining_search_trials(plan, done):
+            trial = make_trial(plan, "search", arm, 0, point=database.adaptive.propose())
         if trial is None:
             break
-        steps = attempt(toy.task, trial, folder / "trials" / trial.id, "c0ffee")
+        steps = run_trial(toy.task, trial, folder / "trials" / trial.id, "c0ffee")
         try:
             while True:
                 next(steps)
@@ -65,7 +58,9 @@ def explored(toy, tmp_path):
 
 def test_the_plan_survives_json_and_its_stages_have_the_numbers_it_says(explored):
     plan, records, _ = explored
-    assert plan_of(json.loads(json.dumps(asdict(plan)))) == plan
+    again = plan_from_dict(json.loads(json.dumps(plan.to_dict())), sobol_points)
+    assert again.to_dict() == plan.to_dict()
+    assert again.space.explore == plan.space.explore
     counts = Counter(record.stage for record in records)
     assert counts == {stage: count for stage, count in expected_trials(plan).items() if count}
     assert counts == {"search": 12, "confirm": 4, "final": 14}
@@ -79,10 +74,10 @@ def test_the_best_points_are_run_again_and_the_fixed_arm_at_its_own(explored):
     best = sorted((r for r in records if r.stage == "search"), key=lambda r: -r.metric("score"))[:2]
     assert {str(r.point) for r in records if r.stage == "confirm"} == {str(r.point) for r in best}
     assert {str(r.point) for r in records if (r.stage, r.arm) == ("final", "blue")} == {
-        str(chosen_point(plan, plan.arm("blue"), done))
+        str(chosen_point(plan, plan.space.arm("blue"), done))
     }
     assert {r.config["lr"] for r in records if (r.stage, r.arm) == ("final", "red")} == {0.5}
-    (verdict,) = verdicts(plan, standing(plan, done))
+    (verdict,) = Results(plan, records).verdicts
     assert verdict.label == "supported"
     assert [(gate.name, gate.state) for gate in verdict.gates] == [
         (name, "passed") for name in ("Search", "Seeds", "Splits", "Stability", "Task")
@@ -93,9 +88,9 @@ def test_until_the_search_has_its_budget_nothing_is_chosen_and_the_gate_says_so(
     _, records, _ = explored
     larger = toy.plan(explore=True, search_trials=13)
     done = final_records(records)
-    assert to_explore(larger, done) == 1
-    assert chosen_point(larger, larger.arm("blue"), done) is None
-    (verdict,) = verdicts(larger, standing(larger, done))
+    assert remaining_search_trials(larger, done) == 1
+    assert chosen_point(larger, larger.space.arm("blue"), done) is None
+    (verdict,) = Results(larger, records).verdicts
     assert (
         next(gate for gate in verdict.gates if gate.name == "Search").reason
         == "12 of 13 trials searched, nothing chosen yet"
@@ -139,7 +134,7 @@ def test_the_engine_stops_what_lags_survives_a_kill_and_asks_for_nothing_twice(t
     assert {record.status for record in records if record.stage != "search"} == {"finished"}
     assert all(0 < len(record.curve) < 3 for record in records if record.status == "stopped")
     database = SearchDatabase(folder, plan)
-    states = Counter(trial.state.name for trial in database.explorer.study.trials)
+    states = Counter(trial.state.name for trial in database.adaptive.study.trials)
     database.close()
     states.pop("FAIL", None)  # a proposal that the kill cut off
     assert states == {

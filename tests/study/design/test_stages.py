@@ -1,14 +1,21 @@
 """The stages of a fair study: equal budgets, no shared seed, choices from validation only, one boundary extension."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from toy import run_all
 
 from study.design.ranges import LogRange
 from study.design.record import final_records
-from study.design.stages import added_trials, chosen_point, due, edge_of, expected_trials, standing
-from study.search.quasi_random import propose
+from study.design.stages import (
+    added_trials,
+    chosen_point,
+    current_records,
+    due_trials,
+    edge_side,
+    expected_trials,
+)
 
 
 def test_every_arm_gets_the_same_points_seeds_and_budget(finished, toy):
@@ -17,9 +24,11 @@ def test_every_arm_gets_the_same_points_seeds_and_budget(finished, toy):
     for record in records:
         counts.setdefault((record.stage, record.arm), []).append(record)
     for stage, count in (("search", 5), ("confirm", 4), ("final", 7)):
-        assert [len(counts[stage, arm.name]) for arm in plan.arms] == [count] * 3
-    assert len({tuple(r.seed for r in counts["final", arm.name]) for arm in plan.arms}) == 1
-    points = {arm.name: [r.point["lr"] for r in counts["search", arm.name]] for arm in plan.arms}
+        assert [len(counts[stage, arm.name]) for arm in plan.space.arms] == [count] * 3
+    assert len({tuple(r.seed for r in counts["final", arm.name]) for arm in plan.space.arms}) == 1
+    points = {
+        arm.name: [r.point["lr"] for r in counts["search", arm.name]] for arm in plan.space.arms
+    }
     assert points["red"] == points["blue"] == points["green"]
 
 
@@ -32,22 +41,17 @@ def test_no_two_stages_share_a_seed_and_no_trial_is_named_twice(finished):
     for one in seeds:
         for other in seeds:
             assert one == other or not seeds[one] & seeds[other]
-    ids = [trial.id for trial in due(plan, final_records(records))]
+    ids = [trial.id for trial in due_trials(plan, final_records(records))]
     assert len(ids) == len(set(ids)) == len(records)
 
 
 def test_later_stages_wait_for_earlier_ones_of_their_arm_only(toy, tmp_path):
     plan = toy.plan()
-    assert {trial.stage for trial in due(plan, {})} == {"replica", "search", "beside"}
+    assert {trial.stage for trial in due_trials(plan, {})} == {"replica", "search", "beside"}
     records = run_all(plan, toy.task, tmp_path)
-    without = {
-        r.trial: r
-        for r in records
-        if not (r.arm == "red" and r.stage == "search" and r.point == records[12].point)
-    }
     some_search = next(r for r in records if r.arm == "red" and r.stage == "search")
     without = {r.trial: r for r in records if r.trial != some_search.trial}
-    stages = {(trial.stage, trial.arm) for trial in due(plan, without)}
+    stages = {(trial.stage, trial.arm) for trial in due_trials(plan, without)}
     assert ("confirm", "red") not in stages
     assert ("final", "red") not in stages
     assert ("final", "blue") in stages
@@ -55,7 +59,7 @@ def test_later_stages_wait_for_earlier_ones_of_their_arm_only(toy, tmp_path):
 
 def test_the_winner_is_chosen_by_the_mean_of_the_confirm_seeds(finished):
     plan, records = finished
-    for arm in plan.arms:
+    for arm in plan.space.arms:
         confirm = [r for r in records if r.arm == arm.name and r.stage == "confirm"]
         means = {}
         for r in confirm:
@@ -83,7 +87,9 @@ def test_a_best_point_at_the_edge_brings_points_beyond_it(toy, tmp_path):
     middle = toy.plan()
     assert not list(
         added_trials(
-            middle, middle.arms[0], final_records(run_all(middle, toy.task, tmp_path / "middle"))
+            middle,
+            middle.space.arms[0],
+            final_records(run_all(middle, toy.task, tmp_path / "middle")),
         )
     )
 
@@ -93,7 +99,7 @@ def test_a_best_point_at_the_edge_brings_points_beyond_it(toy, tmp_path):
 )
 def test_an_edge_is_a_tenth_of_the_decades_or_the_outermost_trial(best, side):
     assert (
-        edge_of(
+        edge_side(
             LogRange(1e-3, 1.0), best, [0.002, 0.0011 if best == 0.0011 else 0.01, 0.03, 0.5, best]
         )
         == side
@@ -106,17 +112,17 @@ def test_a_diverged_run_is_never_chosen_and_has_no_score(toy, tmp_path):
     diverged = [r for r in records if r.status == "diverged"]
     assert diverged
     assert all(math.isnan(r.metric("score")) for r in diverged)
-    chosen = chosen_point(plan, plan.arms[0], final_records(records))
+    chosen = chosen_point(plan, plan.space.arms[0], final_records(records))
     assert chosen["lr"] <= 0.95
 
 
 def test_a_failed_run_is_due_again(finished):
-    from dataclasses import replace
-
     plan, records = finished
     broken = [replace(records[0], status="failed"), *records[1:]]
     done = final_records(broken)
-    assert [trial.id for trial in due(plan, done) if trial.id not in done] == [records[0].trial]
+    assert [trial.id for trial in due_trials(plan, done) if trial.id not in done] == [
+        records[0].trial
+    ]
 
 
 def test_the_expected_numbers_are_those_that_run(finished):
@@ -127,26 +133,20 @@ def test_the_expected_numbers_are_those_that_run(finished):
     assert sum(r.stage == "added" for r in records) <= expected["added"]
 
 
-def test_proposals_cover_the_range_and_repeat():
-    points = [p["lr"] for p in propose({"lr": LogRange(1e-3, 1.0)}, 8)]
-    assert points == [p["lr"] for p in propose({"lr": LogRange(1e-3, 1.0)}, 8)]
-    assert points[:5] == [p["lr"] for p in propose({"lr": LogRange(1e-3, 1.0)}, 5)]
-    cells = sorted(int((math.log10(lr) + 3) / 3 * 8) for lr in points)
-    assert cells == list(range(8)), "eight Sobol points fall one into each eighth"
-
-
 def test_more_trials_and_seeds_keep_what_was_done_and_the_runs_of_a_point_no_longer_chosen_stand_aside(
     finished, toy
 ):
     _, records = finished
     done = final_records(records)
     more_seeds = toy.plan(final_seeds=9)
-    missing = [trial for trial in due(more_seeds, done) if trial.id not in done]
+    missing = [trial for trial in due_trials(more_seeds, done) if trial.id not in done]
     assert {(trial.stage, trial.seed) for trial in missing} == {("final", 108), ("final", 109)}
-    assert standing(more_seeds, done) == done
+    assert current_records(more_seeds, done) == done
     more_trials = toy.plan(search_trials=9)
-    missing = [trial for trial in due(more_trials, done) if trial.id not in done]
+    missing = [trial for trial in due_trials(more_trials, done) if trial.id not in done]
     assert {trial.stage for trial in missing} == {"search"}
     assert len(missing) == 12
-    aside = {record.stage for id, record in done.items() if id not in standing(more_trials, done)}
+    aside = {
+        record.stage for id, record in done.items() if id not in current_records(more_trials, done)
+    }
     assert aside == {"confirm", "final"}, "until the longer search has ended nothing is chosen"

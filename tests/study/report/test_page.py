@@ -1,4 +1,4 @@
-"""The page: the same bytes from the same records, whole without scripts, offline, and honest about what is missing."""
+"""The page: the same bytes from the same records, whole without scripts, offline, and honest."""
 
 import itertools
 import json
@@ -7,14 +7,19 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from toy import run_all
+from toy import SPACE, about, run_all
 
-from study.figures.panel import spread_labels, stacked, ticks
+from study.analysis.results import Results
+from study.design.facts import DataFacts
+from study.design.space import Replica
 from study.report.page import write_report
-from study.report.sections.threats import remarks
+from study.report.sections.deviations import deviation_lines
+from study.report.sections.provenance import provenance_rows
+from study.report.sections.reproduction import loss_words
+from study.report.sections.threats import remark_lines
 from study.store.ledger import Ledger
-from study.store.study_file import fix_plan
-from study.text import number, short
+from study.store.study_file import StudyFile, fix_plan
+from study.text import format_number, format_short
 
 
 @pytest.fixture
@@ -26,13 +31,12 @@ def write_study(folder, plan, records):
     fix_plan(
         folder,
         plan,
-        {
-            "command": ["--space", "toy"],
-            "folder": "results",
-            "versions": {},
-            "commit": "c0ffee",
-            "created": "2026-01-01T00:00:00Z",
-        },
+        about(
+            command=["--space", "toy"],
+            folder="results",
+            commit="c0ffee",
+            created="2026-01-01T00:00:00Z",
+        ),
     )
     ledger = Ledger(folder)
     for record in records:
@@ -185,43 +189,95 @@ def test_the_flat_copies_hold_every_record_and_epoch(folder, finished):
     assert set(trials["config.colour"]) == {"red", "blue", "green"}
 
 
-def test_labels_are_pushed_apart_and_keep_their_order():
-    places = spread_labels([10, 12, 11, 100])
-    assert sorted(range(4), key=lambda i: places[i]) == [0, 2, 1, 3]
-    ordered = sorted(places)
-    assert all(b - a >= 15 - 1e-9 for a, b in itertools.pairwise(ordered))
-    assert places[3] == 100
-
-
-def test_dots_that_would_touch_stand_above_each_other():
-    heights = stacked([1.0, 1.01, 5.0], 0.5, 30, 10)
-    assert heights == (30, 20, 30)
-
-
 def test_numbers_carry_a_typographic_minus_and_zero_no_sign():
-    assert number(-1.25, 1) in ("−1.2", "−1.3")
-    assert number(0.04, 1, signed=True) == "0.0"
-    assert number(2, 1, signed=True) == "+2.0"
-    assert short(0.00003) == "3e-5"
-    assert [text for _, text in ticks(-1, 1, 4, signed=True)] == [
-        "−1.0",
-        "−0.5",
-        "0.0",
-        "+0.5",
-        "+1.0",
-    ]
+    assert format_number(-1.25, 1) in ("−1.2", "−1.3")
+    assert format_number(0.04, 1, signed=True) == "0.0"
+    assert format_number(2, 1, signed=True) == "+2.0"
+    assert format_short(0.00003) == "3e-5"
 
 
 def test_what_the_task_says_of_its_final_runs_stands_among_the_threats(toy, finished):
     plan, records = finished
-    assert remarks(plan, records) == []
+    assert remark_lines(Results(plan, records)) == []
     spoken = [
         replace(r, result={**r.result, "remarks": ["Collapse: all is one."]})
         if (r.stage, r.arm, r.seed % 2) == ("final", "red", 0)
         else r
         for r in records
     ]
-    (said,) = remarks(plan, spoken)
+    (line,) = remark_lines(Results(plan, spoken))
     assert re.fullmatch(
-        r"\d of 7 final runs of Red drew a remark; that of seed \d+: Collapse: all is one\.", said
+        r"\d of 7 final runs of Red drew a remark; that of seed \d+: Collapse: all is one\.", line
     )
+
+
+ONE_METRIC = replace(
+    SPACE,
+    metrics=SPACE.metrics[:1],
+    claims=tuple(claim for claim in SPACE.claims if claim.metric == "score"),
+)
+BARE = replace(
+    ONE_METRIC,
+    arms=tuple(replace(arm, search={}, in_report=False) for arm in SPACE.arms),
+    replica=Replica(),
+    stages={name: SPACE.stages[name] for name in ("search", "confirm", "final")},
+    collapse=None,
+    threats=(),
+)
+
+
+@pytest.mark.parametrize("claims", [ONE_METRIC.claims, ONE_METRIC.claims[:1], ()])
+@pytest.mark.parametrize("limit", [0, 20, 10_000])
+def test_a_space_with_one_metric_has_a_page(toy, tmp_path, claims, limit):
+    plan = toy.plan(space=replace(ONE_METRIC, claims=claims))
+    records = run_all(plan, toy.task, tmp_path, limit=limit)
+    write_report(write_study(tmp_path / "results", plan, records))
+    page = read(tmp_path / "results")
+    assert "loss" not in page.ids
+    assert {link[1:] for link in page.links} <= set(page.ids)
+
+
+@pytest.mark.parametrize("limit", [0, 5, 10_000])
+def test_a_space_without_replica_collapse_and_data_has_a_page(toy, tmp_path, limit):
+    data = DataFacts(fingerprint="f" * 64)
+    plan = toy.plan(space=BARE, data=data, replica_seeds=0)
+    records = run_all(plan, toy.task, tmp_path, limit=limit)
+    write_report(write_study(tmp_path / "results", plan, records))
+    page = read(tmp_path / "results")
+    assert not {"then", "rate", "four"} & set(page.ids)
+    assert "collapsed" not in page.text.replace("none collapsed", "")
+    assert "Data fingerprint sha256:ffffffffffffffff…" in page.text
+
+
+def test_runs_that_ought_to_be_alike_and_are_not_stand_among_the_deviations(finished):
+    plan, records = finished
+    assert not any("differ" in line for line in deviation_lines(Results(plan, records), about()))
+    other = replace(records[3], result={**records[3].result, "precision": "half"})
+    mixed = [*records[:3], other, *records[4:]]
+    lines = deviation_lines(Results(plan, mixed), about())
+    assert "The runs of this study differ in precision (half, none)." in lines
+
+
+def test_the_provenance_holds_what_the_trainer_names(finished):
+    plan, records = finished
+    plan = replace(
+        plan,
+        words=replace(plan.words, inputs={"checksum": "weights"}),
+        data=replace(plan.data, provenance=(("Views", "none"), ("Duplicates", "2 images"))),
+        found={"red": {"checksum": "ab" * 32}, "blue": {"checksum": "cd" * 32}},
+    )
+    study = StudyFile(plan, about(), plan.hash)
+    rows = {row.term: row.words for row in provenance_rows(Results(plan, records), study)}
+    assert (
+        rows["Weights"] == "Red from sha256:abababababababab…; Blue from sha256:cdcdcdcdcdcdcdcd…"
+    )
+    assert (rows["Views"], rows["Duplicates"]) == ("none", "2 images")
+    assert rows["Device"] == "none; precision: none; 1 worker a trial"
+
+
+def test_the_words_on_the_loss_need_what_guessing_gives(finished):
+    plan, _ = finished
+    plan = replace(plan, words=replace(plan.words, loss="Chance is {chance} nats."))
+    assert loss_words(plan) == ""
+    plan = replace(plan, data=replace(plan.data, chance={"loss": 4.8598}))
+    assert loss_words(plan) == "Chance is 4.86 nats."

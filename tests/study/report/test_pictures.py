@@ -5,12 +5,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from test_derived_arms import sweep, sweep_task
 from test_page import read, write_study
 from toy import run_all
 
 from study.report.page import write_report
-from study.report.sections.pictures import figure, positions, tile
+from study.report.sections.pictures import effective_positions, map_figure, tile
 
 PICTURE = {
     "image": base64.b64encode(b"a picture").decode(), "label": "cat", "answer": "<dog>",
@@ -18,16 +17,15 @@ PICTURE = {
 }  # fmt: skip
 
 
-def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
-    plan = sweep()
-    plan = replace(
-        plan,
-        arms=tuple(
-            replace(arm, values={**arm.values, "pictures": 2}) if arm.name == "red" else arm
-            for arm in plan.arms
-        ),
+def test_pictures_of_a_final_run_stand_on_the_page(toy, tmp_path):
+    plan = toy.plan()
+    arms = tuple(
+        replace(arm, values={**arm.values, "pictures": 2}) if arm.name == "red" else arm
+        for arm in plan.space.arms
     )
-    records = run_all(plan, sweep_task, tmp_path)
+    words = replace(plan.words, pictures="pictures", pictures_title="Maps", pictures_note="Look.")
+    plan = replace(plan, space=replace(plan.space, arms=arms), words=words)
+    records = run_all(plan, toy.task, tmp_path)
     folder = write_study(tmp_path / "results", plan, records)
     first = next(record for record in records if record.stage == "final" and record.arm == "red")
     place = folder / "trials" / first.trial
@@ -39,7 +37,7 @@ def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
     assert "Red, probe’s answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
     assert "cat, read as <dog>" in page.text
     assert (
-        "n = 2 test images, every class in turn, 1 of them answered rightly; one encoder, seed 101; no interval."
+        "n = 2 test images, every class in turn, 1 of them answered rightly; one run, seed 101; no interval."
         in page.text
     )
     nan = float("nan")
@@ -61,12 +59,12 @@ def test_pictures_of_a_final_run_stand_on_the_page(tmp_path):
         assert (
             "Of Red no readable pictures.json lies in the folders of the final trials" in page.text
         ), broken
-        assert "maps-red-0" not in page.ids
+        assert "fig-maps-red-0" not in page.ids
     later = [record for record in records if record.stage == "final" and record.arm == "red"][1]
     (folder / "trials" / later.trial).mkdir()
     (folder / "trials" / later.trial / "pictures.json").write_text(json.dumps([PICTURE]))
     write_report(folder)
-    assert "one encoder, seed 102; no interval." in read(folder).text
+    assert "one run, seed 102; no interval." in read(folder).text
 
 
 def test_an_image_where_no_position_speaks_for_the_answer_is_shown_clear():
@@ -74,28 +72,40 @@ def test_an_image_where_no_position_speaks_for_the_answer_is_shown_clear():
         **PICTURE,
         "maps": {"attention after layer3": PICTURE["maps"]["attention after layer3"]},
     }
-    found = figure("id", "Red", "probe's answer from layer3", 7, [PICTURE, part])
+    name = "probe's answer from layer3"
+    found = map_figure("id", "Red", name, seed=7, pictures=[PICTURE, part], caption="")
     assert (
-        found["title"] == "Red, probe’s answer from layer3: the weight rests on 1.0 of 4 positions"
+        found.frame.title
+        == "Red, probe’s answer from layer3: the weight rests on 1.0 of 4 positions"
     )
-    assert found["sub"].endswith(
+    assert found.frame.sub.endswith(
         "no interval. In 1 of them no position speaks for the answer: it counts in no mean."
     )
-    assert found["tiles"][1]["words"] == "cat, read as <dog>; no position speaks for it"
-    assert 'class="heat"' not in found["tiles"][1]["svg"]
-    assert found["table"]["rows"][1][-2:] == ["–", "–"]
+    assert found.tiles[1].words == "cat, read as <dog>; no position speaks for it"
+    assert 'class="heat"' not in found.tiles[1].svg
+    assert found.frame.table.rows[1][-2:] == ["–", "–"]
 
 
-def test_an_arm_without_pictures_has_no_part_of_maps(tmp_path):
-    plan = sweep()
-    folder = write_study(tmp_path / "results", plan, run_all(plan, sweep_task, tmp_path))
+def test_an_arm_without_pictures_has_no_part_of_maps(finished, tmp_path):
+    folder = write_study(tmp_path / "results", *finished)
     write_report(folder)
     assert "maps" not in read(folder).ids
 
 
+def test_pictures_of_a_study_that_names_no_field_for_them_are_shown(finished, tmp_path):
+    plan, records = finished
+    folder = write_study(tmp_path / "results", plan, records)
+    run = next(record for record in records if record.stage == "final")
+    place = folder / "trials" / run.trial
+    place.mkdir(parents=True)
+    (place / "pictures.json").write_text(json.dumps([PICTURE]))
+    write_report(folder)
+    assert "maps-red-0" in "".join(read(folder).ids)
+
+
 def test_weights_are_drawn_in_steps_of_the_largest_and_words_are_escaped():
-    svg = tile(PICTURE, "attention after layer3")["svg"]
+    svg = tile(PICTURE, "attention after layer3").svg
     assert '<path class="heat" opacity="0.6" d="M0 0h32v32h-32z"/>' in svg
     assert svg.count("M") == 4  # 0.1 of 0.7 is a seventh: the first step
     assert "<dog>" not in svg
-    assert positions([[0.25, 0.25], [0.25, 0.25]]) == pytest.approx(4)
+    assert effective_positions([[0.25, 0.25], [0.25, 0.25]]) == pytest.approx(4)

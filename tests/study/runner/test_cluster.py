@@ -1,25 +1,21 @@
 """Where trials run: how many fit, and a cluster whose nodes come and go."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
+import toy_run
 from ray.cluster_utils import Cluster as Nodes
+from waiting import wait_for
 
 from study.design.record import final_records
 from study.design.stages import is_finished
 from study.errors import StudyError
-from study.runner.cluster import Cluster, Places
+from study.runner.cluster import Cluster, TrialSlots
 from study.store.ledger import read_records
-
-SCRIPT = Path(__file__).parents[1] / "toy_run.py"
-ROOT = SCRIPT.parents[2]
 
 
 def nodes(*resources):
@@ -42,13 +38,13 @@ def nodes(*resources):
 def test_trials_get_a_core_each_and_where_there_are_gpus_one_or_a_share(
     has, asked, workers, count, request_
 ):
-    places = Places(Cluster(**asked), workers, nodes(*has))
-    places.check()
-    assert (places.now(), places.request) == (count, request_)
+    slots = TrialSlots(Cluster(**asked), workers, nodes(*has))
+    slots.check()
+    assert (slots.count(), slots.request) == (count, request_)
 
 
 def test_workers_of_one_trial_may_lie_on_several_nodes():
-    assert Places(Cluster(), 2, nodes({"CPU": 1.0}, {"CPU": 4.0})).now() == 2
+    assert TrialSlots(Cluster(), 2, nodes({"CPU": 1.0}, {"CPU": 4.0})).count() == 2
 
 
 @pytest.mark.parametrize(
@@ -67,39 +63,17 @@ def test_workers_of_one_trial_may_lie_on_several_nodes():
 )
 def test_a_trial_that_never_fits_is_refused_in_a_sentence(has, asked, workers, sentence):
     with pytest.raises(StudyError, match=sentence):
-        Places(Cluster(**asked), workers, nodes(*has)).check()
+        TrialSlots(Cluster(**asked), workers, nodes(*has)).check()
 
 
 @pytest.fixture
 def cluster(monkeypatch):
     """A head without cores for trials and one node with one, all on this machine."""
-    monkeypatch.setenv(
-        "PYTHONPATH", str(SCRIPT.parent)
-    )  # the toy is no part of the program that is sent to nodes
+    monkeypatch.delenv("PYTHONPATH", raising=False)  # nodes get the program and the toy's module
     found = Nodes(initialize_head=True, head_node_args={"num_cpus": 0})
     found.add_node(num_cpus=1)
     yield found
     found.shutdown()
-
-
-def start(folder, sizes, overrides, address, output):
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{SCRIPT.parent}"}
-    words = [
-        sys.executable,
-        str(SCRIPT),
-        str(folder),
-        json.dumps(sizes),
-        json.dumps(overrides),
-        json.dumps({"address": address, "cpus": 0}),
-    ]
-    return subprocess.Popen(
-        words,
-        env=environment,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
 
 
 @pytest.mark.slow
@@ -110,21 +84,25 @@ def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_p
         {"sleep": 0.4},
     )
     with open(tmp_path / "output", "w+") as output:
-        process = start(folder, sizes, overrides, cluster.address, output)
+        options = {"address": cluster.address, "cpus": 0, "modules": ["toy"]}
+        process = toy_run.start(
+            folder, sizes, overrides, options, stdout=output, stderr=subprocess.STDOUT
+        )
+        told = (tmp_path / "output").read_text
         try:
-            wait_for(lambda: len(read_records(folder)) >= 2, process, output)
+            wait_for(lambda: len(read_records(folder)) >= 2, process, told)
             doomed = cluster.add_node(num_cpus=2)
-            wait_for(lambda: running(folder) >= 3, process, output)
+            wait_for(lambda: running(folder) >= 3, process, told)
             cluster.remove_node(doomed, allow_graceful=False)
             killed, count = time.monotonic(), len(read_records(folder))
             wait_for(
-                lambda: "lost its process and goes on" in (tmp_path / "output").read_text(),
+                lambda: "lost its process and goes on" in told(),
                 process,
-                output,
+                told,
             )
             print(f"the loss of a node was noticed after {time.monotonic() - killed:.1f} s")
-            wait_for(lambda: len(read_records(folder)) > count + 2, process, output)
-            assert process.wait(timeout=240) == 0, (tmp_path / "output").read_text()
+            wait_for(lambda: len(read_records(folder)) > count + 2, process, told)
+            assert process.wait(timeout=240) == 0, told()
         finally:
             process.kill()
             process.wait()
@@ -132,7 +110,7 @@ def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_p
     assert is_finished(plan, final_records(records))
     assert max(Counter(record.trial for record in records).values()) == 1
     assert {record.status for record in records} == {"finished"}
-    lost = re.findall(r"^(\w+) lost its process", (tmp_path / "output").read_text(), re.MULTILINE)
+    lost = re.findall(r"^(\w+) lost its process", told(), re.MULTILINE)
     assert lost
     for trial in lost:
         lines = (folder / "trials" / trial / "metrics.jsonl").read_text().splitlines()
@@ -142,11 +120,3 @@ def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_p
 def running(folder):
     """Trials that have begun and have no record."""
     return len(list((folder / "trials").glob("*"))) - len(read_records(folder))
-
-
-def wait_for(holds, process, output, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert process.poll() is None, Path(output.name).read_text()
-        assert time.monotonic() < deadline, Path(output.name).read_text()
-        time.sleep(0.05)

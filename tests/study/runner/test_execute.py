@@ -1,45 +1,26 @@
 """The runner on a real Ray, with a toy in place of training: complete, resumable, and nothing lost or doubled by a kill."""
 
-import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
+import toy_run
+from waiting import wait_for
 
 from study.design.record import final_records
-from study.design.stages import due
+from study.design.stages import due_trials
 from study.store.ledger import read_records
-
-SCRIPT = Path(__file__).parents[1] / "toy_run.py"
-ROOT = SCRIPT.parents[2]
 
 
 def start(folder, sizes, overrides, **options):
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{SCRIPT.parent}"}
-    words = [
-        sys.executable,
-        str(SCRIPT),
-        str(folder),
-        json.dumps(sizes),
-        json.dumps(overrides),
-        json.dumps(options),
-    ]
-    return subprocess.Popen(
-        words,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return toy_run.start(folder, sizes, overrides, options, **pipes)
 
 
-def whole(folder, sizes, overrides, **options):
+def run_to_end(folder, sizes, overrides, **options):
     process = start(folder, sizes, overrides, **options)
     output, _ = process.communicate(timeout=240)
     return process.returncode, output
@@ -49,7 +30,7 @@ def check_complete(toy, folder, sizes, overrides):
     plan = toy.plan(overrides=overrides, **sizes)
     records = read_records(folder)
     done = final_records(records)
-    assert [trial.id for trial in due(plan, done) if trial.id not in done] == []
+    assert [trial.id for trial in due_trials(plan, done) if trial.id not in done] == []
     assert max(Counter(record.trial for record in records).values()) == 1
     assert all(
         [row["epoch"] for row in record.curve] == [1, 2, 3]
@@ -66,20 +47,13 @@ def test_a_study_survives_kills_of_everything_and_a_gentle_interrupt(toy, tmp_pa
     for stop in (signal.SIGKILL, signal.SIGINT):
         before = len(read_records(folder))
         process = start(folder, sizes, overrides)
-        deadline = time.monotonic() + 120
-        while (
-            len(read_records(folder)) < before + 4
-            and process.poll() is None
-            and time.monotonic() < deadline
-        ):
-            time.sleep(0.05)
-        assert process.poll() is None, process.stdout.read()
+        wait_for(lambda: len(read_records(folder)) >= before + 4, process)  # noqa: B023
         os.killpg(process.pid, stop)
         output, _ = process.communicate(timeout=60)
         assert len(read_records(folder)) >= before + 4, output
         assert process.returncode == (-signal.SIGKILL if stop == signal.SIGKILL else 130), output
     assert "running trials reach the end of their epoch" in output
-    code, output = whole(folder, sizes, overrides)
+    code, output = run_to_end(folder, sizes, overrides)
     assert code == 0, output
     check_complete(toy, folder, sizes, overrides)
 
@@ -114,13 +88,7 @@ def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_pa
     assert time.monotonic() - began < 30
     folder = tmp_path / "impatient"
     process = start(folder, sizes, {"sleep": 30.0})
-    wait_for(
-        lambda: (
-            len(list((folder / "trials").glob("*/metrics.jsonl"))) >= 0
-            and list((folder / "trials").glob("*"))
-        ),
-        process,
-    )
+    wait_for(lambda: list((folder / "trials").glob("*")), process)
     os.kill(process.pid, number)
     time.sleep(1.0)
     assert process.poll() is None
@@ -129,17 +97,9 @@ def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_pa
     assert process.returncode != 0
 
 
-def wait_for(holds, process, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.slow
 def test_time_that_is_over_stops_a_study_after_the_running_epochs(tmp_path):
-    code, output = whole(
+    code, output = run_to_end(
         tmp_path / "results", {"search_trials": 3}, {"sleep": 0.5}, hours=16 / 3600
     )
     assert code == 130, output
@@ -157,7 +117,7 @@ def test_a_trial_that_diverges_ends_as_diverged_and_the_study_completes(toy, tmp
         "added_trials": 0,
     }
     overrides = {"limit": 0.4}  # the replica's rate and the default lie above it
-    code, output = whole(tmp_path / "results", sizes, overrides)
+    code, output = run_to_end(tmp_path / "results", sizes, overrides)
     assert code == 0, output
     check_complete(toy, tmp_path / "results", sizes, overrides)
     statuses = Counter(
@@ -177,7 +137,7 @@ def test_a_study_whose_trials_all_fail_tries_each_twice_stops_and_says_why(tmp_p
         "confirm_seeds": 1,
         "confirm_points": 1,
     }
-    code, output = whole(
+    code, output = run_to_end(
         tmp_path / "results", sizes, {"epochs": 0}
     )  # the toy then has no loss to return
     assert code == 2, output
@@ -193,9 +153,7 @@ def test_a_study_whose_trials_all_fail_tries_each_twice_stops_and_says_why(tmp_p
 def test_two_workers_run_a_trial_under_ray_train_and_the_first_ones_numbers_are_recorded(tmp_path):
     folder = tmp_path / "results"
     process = start(folder, {"workers": 2}, {})
-    deadline = time.monotonic() + 120
-    while not read_records(folder) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_for(lambda: read_records(folder), process)
     os.killpg(process.pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=60)
     record = read_records(folder)[0]

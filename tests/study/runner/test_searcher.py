@@ -8,13 +8,13 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from study.design.record import final_records
-from study.design.stages import due, to_explore
-from study.execution.run_trial import record_of_run
+from study.design.stages import due_trials, remaining_search_trials
+from study.execution.run_trial import make_record
 from study.execution.stop import Stop
-from study.runner.cluster import Cluster, Places
-from study.runner.scheduler import Schedule, cause_in
-from study.runner.searcher import ALIKE, LOSSES, StudySearch
-from study.runner.trainable import closing, shown
+from study.runner.cluster import Cluster, TrialSlots
+from study.runner.scheduler import StudyScheduler, find_cause
+from study.runner.searcher import MAX_CONSECUTIVE_FAILURES, MAX_LOST_PROCESSES, StudySearch
+from study.runner.trainable import epoch_report, final_report
 from study.search.database import SearchDatabase
 from study.store.ledger import Ledger
 
@@ -30,9 +30,9 @@ def made(tmp_path):
             plan,
             ledger,
             database,
-            Places(Cluster(), 1, lambda: [{"Alive": True, "Resources": {"CPU": cores}}]),
-            Stop(),
-            "c0ffee",
+            slots=TrialSlots(Cluster(), 1, lambda: [{"Alive": True, "Resources": {"CPU": cores}}]),
+            stop=Stop(),
+            commit="c0ffee",
         )
 
     yield make
@@ -42,14 +42,14 @@ def made(tmp_path):
 
 def end(search, name, status="finished", score=0.5):
     trial = search.running[name]
-    record = record_of_run(
+    record = make_record(
         trial,
         status,
         "c0ffee",
         result={"score": score} if status == "finished" else {},
         error="it broke" if status == "failed" else "",
     )
-    search.on_trial_complete(name, closing(record))
+    search.on_trial_complete(name, final_report(record))
 
 
 def test_no_more_trials_than_places_and_none_twice(toy, made):
@@ -64,11 +64,11 @@ def test_no_more_trials_than_places_and_none_twice(toy, made):
 def test_a_lost_process_is_no_failure_until_it_was_lost_too_often(toy, made):
     search = made(toy.plan())
     trial = json.loads(search.suggest("0")["trial"])["id"]
-    for count in range(1, LOSSES + 1):
-        search.causes[str(count - 1)] = "the node died"
+    for count in range(1, MAX_LOST_PROCESSES + 1):
+        search.loss_causes[str(count - 1)] = "the node died"
         search.on_trial_complete(str(count - 1), error=True)
-        search.quiet_until = 0.0
-        if count < LOSSES:
+        search.paused_until = 0.0
+        if count < MAX_LOST_PROCESSES:
             assert not search.ledger.records
             assert json.loads(search.suggest(str(count))["trial"])["id"] == trial, "it goes on"
     assert [record.status for record in search.ledger.records] == ["failed"]
@@ -79,11 +79,13 @@ def test_a_lost_process_is_no_failure_until_it_was_lost_too_often(toy, made):
 def test_a_trial_that_fails_is_tried_twice_and_when_all_fail_the_study_stops(toy, made):
     search = made(toy.plan(), cores=1.0)
     tried = []
-    for number in range(ALIKE):
+    for number in range(MAX_CONSECUTIVE_FAILURES):
         tried.append(json.loads(search.suggest(str(number))["trial"])["id"])
         end(search, str(number), "failed")
-    assert len(set(tried)) == ALIKE / 2
-    assert search.stop.spoiled == f"the last {ALIKE} attempts failed; the last: it broke"
+    assert len(set(tried)) == MAX_CONSECUTIVE_FAILURES / 2
+    assert search.stop.hopeless_reason == (
+        f"the last {MAX_CONSECUTIVE_FAILURES} attempts failed; the last: it broke"
+    )
     assert search.suggest("x") == Searcher.FINISHED
 
 
@@ -110,7 +112,7 @@ def test_a_failing_point_of_an_adaptive_search_is_replaced_and_takes_nothing_of_
         asked = json.loads(search.suggest(f"s{number}")["trial"])
         assert (asked["stage"], asked["point"] != broken["point"]) == ("search", True)
         end(search, f"s{number}", score=0.1 * number)
-    assert to_explore(plan, final_records(search.ledger.records)) == 0
+    assert remaining_search_trials(plan, final_records(search.ledger.records)) == 0
     assert json.loads(search.suggest("n")["trial"])["stage"] != "search"
 
 
@@ -124,7 +126,7 @@ def test_a_search_that_chooses_the_very_point_of_the_other_arm_still_gives_pairs
             end(search, str(number))
         number += 1
     done = final_records(search.ledger.records)
-    finals = [trial for trial in due(plan, done) if trial.stage == "final"]
+    finals = [trial for trial in due_trials(plan, done) if trial.stage == "final"]
     assert len({trial.id for trial in finals}) == len(finals) == 14
     assert all(trial.id in done for trial in finals)
 
@@ -133,7 +135,7 @@ class Trials:
     """A schedule with trials of an adaptive search in it."""
 
     def __init__(self, search, folder):
-        self.search, self.schedule = search, Schedule(search, folder)
+        self.search, self.schedule = search, StudyScheduler(search, folder)
 
     def begin(self, name):
         suggested = self.search.suggest(name)
@@ -141,8 +143,10 @@ class Trials:
         return json.loads(suggested["trial"])["id"]
 
     def tell(self, name, epoch, accuracy):
-        row = {"epoch": epoch, "loss": 1.0, "knn_accuracy": accuracy}
-        return self.schedule.on_trial_result(None, SimpleNamespace(trial_id=name), shown(row))
+        row = {"epoch": epoch, "loss": 1.0, "progress": accuracy}
+        return self.schedule.on_trial_result(
+            None, SimpleNamespace(trial_id=name), epoch_report(row)
+        )
 
 
 def test_what_lags_is_stopped_recorded_as_stopped_and_the_last_epoch_is_never_judged(
@@ -171,7 +175,7 @@ def test_epochs_that_an_earlier_attempt_trained_are_not_judged_again(toy, made, 
         trials.begin(name)
         trials.tell(name, 3, 0.9)
     search.on_trial_complete("a", error=True)
-    search.quiet_until = 0.0
+    search.paused_until = 0.0
     folder = tmp_path / "trials" / first
     folder.mkdir(parents=True)
     (folder / "metrics.jsonl").write_text(
@@ -184,4 +188,4 @@ def test_epochs_that_an_earlier_attempt_trained_are_not_judged_again(toy, made, 
 
 def test_rays_message_is_cut_down_to_its_cause():
     text = "Failure # 1\n\x1b[36mray::x\x1b[39m\nThe actor is dead because its node has died.\nmore"
-    assert cause_in(text) == "The actor is dead because its node has died"
+    assert find_cause(text) == "The actor is dead because its node has died"

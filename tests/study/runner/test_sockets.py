@@ -1,20 +1,17 @@
 """Nothing listens beyond this machine: every listening socket of every process that a study starts is looked at while it runs."""
 
-import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from pathlib import Path
 
 import pytest
+import toy_run
 
 from study.store.ledger import read_records
 
-SCRIPT = Path(__file__).parents[1] / "toy_run.py"
-ROOT = SCRIPT.parents[2]
 LISTEN = "0A"  # of the kernel's states
 LOOPBACK = (
     "0100007F",
@@ -56,23 +53,16 @@ def listening(mark):
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.faults)])
 def test_a_study_listens_on_loopback_alone(tmp_path, workers):
-    mark, folder = f"STUDY_TEST_MARK={uuid.uuid4()}", tmp_path / "results"
-    name, value = mark.split("=")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{SCRIPT.parent}", name: value}
-    words = [
-        sys.executable,
-        str(SCRIPT),
-        str(folder),
-        json.dumps({"workers": workers}),
-        json.dumps({"sleep": 0.5}),
-        "{}",
-    ]
-    process = subprocess.Popen(
-        words,
-        env=environment,
+    name, value, folder = "STUDY_TEST_MARK", str(uuid.uuid4()), tmp_path / "results"
+    mark = f"{name}={value}"
+    process = toy_run.start(
+        folder,
+        {"workers": workers},
+        {"sleep": 0.5},
+        {},
+        environment={name: value},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     )
     seen = set()
     try:
@@ -92,11 +82,11 @@ def test_a_study_listens_on_loopback_alone(tmp_path, workers):
 
 
 def test_rays_token_is_private(tmp_path, monkeypatch):
-    from study.runner.cluster import keep_token_private
+    from study.runner.cluster import restrict_token
 
     token = tmp_path / "token"
     token.write_text("secret")
     token.chmod(0o644)
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(token))
-    keep_token_private()
+    restrict_token()
     assert token.stat().st_mode & 0o777 == 0o600

@@ -4,7 +4,7 @@ import pytest
 
 from study.errors import StudyError
 from study.runner.cluster import Cluster
-from study.runner.trackers import Guarded, trackers
+from study.runner.trackers import GuardedTracker, make_trackers
 
 
 class Broken:
@@ -18,13 +18,12 @@ class Broken:
 
 def test_a_tracker_that_fails_is_told_no_more_and_ends_nothing(capsys):
     inner = Broken()
-    tracker = Guarded("MLflow", inner)
+    tracker = GuardedTracker("MLflow", inner)
     for _ in range(2):
         tracker.on_trial_result(iteration=1, trials=[], trial=None, result={})
     assert inner.calls == 1
     assert (
-        capsys.readouterr().err
-        == "MLflow is told no more, since it failed: no route to the tracker\n"
+        capsys.readouterr().err == "MLflow failed and gets nothing more: no route to the tracker\n"
     )
 
 
@@ -35,8 +34,8 @@ def test_a_tracker_that_is_not_installed_is_named_with_the_way_to_it(tmp_path, m
         StudyError,
         match=rf"--{name} needs {name}, which is not installed: pip install \"moco-study\[{name}\]\"",
     ):
-        trackers(Cluster(**{name: "x"}), "toy", tmp_path)
+        make_trackers(Cluster(**{name: "x"}), "toy", tmp_path)
 
 
 def test_without_a_wish_there_is_none(tmp_path):
-    assert trackers(Cluster(), "toy", tmp_path) == []
+    assert make_trackers(Cluster(), "toy", tmp_path) == []

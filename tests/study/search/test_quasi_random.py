@@ -1,48 +1,18 @@
-"""optuna.db holds every search trial once, with its state, and opens as Optuna studies."""
+"""An even search's points: a pinned sequence, even in the logarithm."""
 
-import optuna
-import pytest
-from optuna.trial import TrialState
-from toy import run_all
+import math
 
-from study.search.database import SearchDatabase
+from study.design.ranges import LogRange
+from study.search.quasi_random import sobol_points
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_the_database_has_one_study_an_arm_and_each_trial_once(toy, tmp_path):
-    plan = toy.plan(overrides={"best": 1.0})
-    records = run_all(plan, toy.task, tmp_path)
-    for _ in range(2):
-        database = SearchDatabase(tmp_path, plan)
-        database.add(records)
-        database.add(records)
-        database.close()
-    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'optuna.db'}")
-    assert {study.study_name for study in optuna.get_all_study_summaries(storage)} == {
-        "toy red",
-        "toy blue",
-        "toy green",
-    }
-    for arm in plan.arms:
-        study = optuna.load_study(study_name=f"toy {arm.name}", storage=storage)
-        mine = [
-            r for r in records if r.arm == arm.name and r.stage in ("search", "added", "beside")
-        ]
-        assert sorted(t.user_attrs["trial"] for t in study.trials) == sorted(r.trial for r in mine)
-        states = {t.user_attrs["trial"]: t.state for t in study.trials}
-        assert all(
-            (states[r.trial] == TrialState.COMPLETE) == (r.status == "finished") for r in mine
-        )
-        assert study.best_value == max(r.metric("score") for r in mine if r.status == "finished")
-    storage.remove_session()
-    storage.engine.dispose()
+def test_proposals_cover_the_range_and_repeat():
+    points = [p["lr"] for p in sobol_points({"lr": LogRange(1e-3, 1.0)}, 8)]
+    assert points == [p["lr"] for p in sobol_points({"lr": LogRange(1e-3, 1.0)}, 8)]
+    assert points[:5] == [p["lr"] for p in sobol_points({"lr": LogRange(1e-3, 1.0)}, 5)]
+    cells = sorted(int((math.log10(lr) + 3) / 3 * 8) for lr in points)
+    assert cells == list(range(8)), "eight Sobol points fall one into each eighth"
 
 
-def test_a_damaged_database_is_moved_aside_and_made_again(toy, tmp_path):
-    (tmp_path / "optuna.db").write_text(
-        "this is no database, but it is long enough to be taken for one" * 20
-    )
-    SearchDatabase(tmp_path, toy.plan()).close()
-    assert len(list(tmp_path.glob("optuna-damaged-*.db"))) == 1
-    SearchDatabase(tmp_path, toy.plan()).close()
-    assert len(list(tmp_path.glob("optuna-damaged-*.db"))) == 1
+def test_without_parameters_there_is_one_empty_point():
+    assert sobol_points({}, 8) == [{}]

@@ -11,9 +11,9 @@ from optuna.trial import TrialState
 from study.design.ranges import By, Choice, LogRange, OneMinus, Powers
 from study.design.record import Record
 from study.design.space import Explore
-from study.search.distributions import params_of, suggested
-from study.search.importance import importances
-from study.search.tpe import Explorer
+from study.search.distributions import suggest_point, to_parameters
+from study.search.importance import parameter_importances
+from study.search.tpe import AdaptiveSearch
 
 SEARCH = {
     "optimizer": Choice(("sgd", "adam")),
@@ -22,29 +22,30 @@ SEARCH = {
     "memory": OneMinus(1e-4, 0.5),
 }
 KNOWN = {"optimizer": "sgd", "lr": 0.03, "queue": 256, "memory": 0.99}
+SCORE = toy_module.SPACE.metric("score")
 EXPLORE = Explore("blue", SEARCH, (("score", True), ("seconds", False)), known=(KNOWN,), random=3)
 
 
 def record(point, status="finished", score=0.5, seconds=1.0, number=0):
     result = {"score": score} if status == "finished" else {}
     return Record(
-        f"t{number}",
-        "search",
-        "blue",
-        0,
-        status,
-        {},
-        point,
-        "",
-        [],
-        result,
-        "",
-        seconds,
-        "",
-        {},
-        "",
-        "",
-        f"then {number}",
+        trial=f"t{number}",
+        stage="search",
+        arm="blue",
+        seed=0,
+        status=status,
+        config={},
+        point=point,
+        why="",
+        curve=[],
+        result=result,
+        error="",
+        seconds=seconds,
+        device="",
+        versions={},
+        commit="",
+        started="",
+        ended=f"then {number}",
     )
 
 
@@ -58,24 +59,24 @@ def truth(point):
 
 
 def explorer(folder, explore=EXPLORE):
-    return Explorer(
+    return AdaptiveSearch(
         optuna.storages.RDBStorage(f"sqlite:///{folder / 'optuna.db'}"), toy_module.plan(), explore
     )
 
 
 def test_a_point_goes_to_optuna_and_back():
     for point in (KNOWN, {"optimizer": "adam", "lr": 2e-4, "queue": 1024, "memory": 0.9997}):
-        params, spans = params_of(SEARCH, point)
+        params, spans = to_parameters(SEARCH, point)
         assert (
             set(params)
             == {"optimizer", f"lr of {point['optimizer']}", "log2 queue", "1 - memory"}
             == set(spans)
         )
-        assert suggested(SEARCH, optuna.trial.FixedTrial(params)) == point
+        assert suggest_point(SEARCH, optuna.trial.FixedTrial(params)) == point
 
 
 def test_a_point_outside_its_range_carries_a_wider_one():
-    _, spans = params_of(SEARCH, {**KNOWN, "lr": 9.0, "queue": 4096})
+    _, spans = to_parameters(SEARCH, {**KNOWN, "lr": 9.0, "queue": 4096})
     assert (spans["lr of sgd"].high, spans["log2 queue"].high) == (9.0, 12)
 
 
@@ -160,7 +161,7 @@ def test_the_search_finds_what_matters_and_says_so(tmp_path):
         search.tell(records[-1])
     late = [truth(r.point) for r in records[-10:]]
     assert sum(late) / 10 > sum(truth(r.point) for r in records[:10]) / 10 + 0.1
-    shares = importances(EXPLORE, records, "score", True)
+    shares = parameter_importances(EXPLORE, records, SCORE)
     assert sum(shares.values()) == pytest.approx(1.0)
     assert next(iter(shares)) in ("optimizer", "lr of adam", "lr of sgd")
-    assert importances(EXPLORE, records[:10], "score", True) == {}, "too few trials say nothing"
+    assert parameter_importances(EXPLORE, records[:10], SCORE) == {}, "too few trials say nothing"

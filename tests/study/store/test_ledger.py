@@ -7,20 +7,17 @@ from dataclasses import replace
 import pytest
 
 from study.design.record import final_records
-from study.design.stages import due
+from study.design.stages import due_trials
 from study.errors import StudyError
-from study.execution.run_trial import attempt
+from study.execution.run_trial import run_trial
 from study.execution.stop import Stop
-from study.runner.cluster import Cluster, Places
-from study.runner.searcher import Searcher, StudySearch
-from study.runner.trainable import closing
 from study.search.database import SearchDatabase
 from study.store.ledger import Ledger, read_records
 
 
 def first_record(toy, folder):
-    trial = next(due(toy.plan(), {}))
-    return ended(attempt(toy.task, trial, folder / trial.id, "c0ffee"))
+    trial = next(due_trials(toy.plan(), {}))
+    return ended(run_trial(toy.task, trial, folder / trial.id, "c0ffee"))
 
 
 def ended(steps):
@@ -43,8 +40,10 @@ def test_a_record_comes_back_as_it_was(toy, tmp_path):
 
 def test_not_a_number_stays_not_a_number(toy, tmp_path):
     plan = toy.plan()
-    trial = replace(next(due(plan, {})), config={**next(due(plan, {})).config, "lr": 0.99})
-    steps = attempt(toy.task, trial, tmp_path / "t", "")
+    trial = replace(
+        next(due_trials(plan, {})), config={**next(due_trials(plan, {})).config, "lr": 0.99}
+    )
+    steps = run_trial(toy.task, trial, tmp_path / "t", "")
     record = ended(steps)
     assert (record.status, len(record.curve)) == ("diverged", 1)
     ledger = Ledger(tmp_path)
@@ -112,6 +111,10 @@ def test_a_line_of_the_wrong_shape_or_letters_is_named(toy, tmp_path):
 
 
 def test_a_record_that_cannot_be_written_ends_the_search_and_is_told(toy, tmp_path):
+    from study.runner.cluster import Cluster, TrialSlots
+    from study.runner.searcher import Searcher, StudySearch
+    from study.runner.trainable import final_report
+
     plan = toy.plan()
     ledger, database = Ledger(tmp_path / "results"), SearchDatabase(tmp_path, plan)
     (tmp_path / "results" / "records.jsonl").mkdir()
@@ -119,14 +122,16 @@ def test_a_record_that_cannot_be_written_ends_the_search_and_is_told(toy, tmp_pa
         plan,
         ledger,
         database,
-        Places(Cluster(), 1, lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}]),
-        Stop(),
-        "",
+        slots=TrialSlots(Cluster(), 1, lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}]),
+        stop=Stop(),
+        commit="",
     )
     search.suggest("tune-1")
     trial = search.running["tune-1"]
-    search.on_trial_complete("tune-1", closing(ended(attempt(toy.task, trial, tmp_path / "t", ""))))
-    assert isinstance(search.broken, OSError)
+    search.on_trial_complete(
+        "tune-1", final_report(ended(run_trial(toy.task, trial, tmp_path / "t", "")))
+    )
+    assert isinstance(search.write_error, OSError)
     assert search.suggest("tune-2") == Searcher.FINISHED
     assert not search.finished
     database.close()
@@ -140,15 +145,3 @@ def test_fields_of_a_later_version_are_kept(toy, tmp_path):
     ledger.close()
     assert json.loads((tmp_path / "records.jsonl").read_text())["watts"] == 250
     assert read_records(tmp_path)[0].extra == {"watts": 250}
-
-
-def test_an_exception_ends_a_trial_as_failed_with_its_words(toy, tmp_path):
-    def broken(config, folder):
-        yield {"epoch": 1, "loss": 1.0}
-        raise RuntimeError("the disk is full")
-
-    steps = attempt(broken, next(due(toy.plan(), {})), tmp_path / "t", "")
-    record = ended(steps)
-    assert record.status == "failed"
-    assert "the disk is full" in record.error
-    assert (tmp_path / "t" / "metrics.jsonl").read_text().count("\n") == 1

@@ -1,0 +1,50 @@
+"""What MoCo's fields and numbers are called, for a study's tables and page."""
+
+from typing import Any, NamedTuple
+
+TRAINED = ("method", ("moco", "supervised"))  # configs whose training reads a field
+CONTRASTED = ("method", ("moco",))
+
+
+class MoCoWords(NamedTuple):
+    """Words that a study prints; it has no names of its own for what it trains."""
+
+    epochs: str = "epochs"
+    set_by_study: tuple[str, ...] = ("dataset", "method")
+    # fields that the fairness ledger shows, and which configs read them
+    fixed: tuple[tuple[str, tuple[str, tuple[str, ...]]], ...] = (
+        ("schedule", TRAINED),
+        ("batch_size", TRAINED),
+        ("queue_size", CONTRASTED),
+        ("temperature", CONTRASTED),
+        ("key_momentum", CONTRASTED),
+    )
+    # numbers of an epoch that are shown while it runs: name, title, scale, digits
+    live: tuple[tuple[str, str, float, int], ...] = (
+        ("loss", "loss", 1.0, 3),
+        ("knn_accuracy", "kNN, %", 100.0, 1),
+        ("images_per_second", "images/s", 1.0, 0),
+    )
+    not_compared: tuple[str, ...] = ("pictures",)
+    alike: dict[str, Any] = {"precision": "the precision of the encoders’ passes"}  # noqa: RUF012
+    inputs: dict[str, Any] = {"weights_sha256": "Weights"}  # noqa: RUF012
+    seed: str = "initialisation, data order, views, queue and probe"
+    same: str = "data, encoder, epochs and evaluation"
+    not_estimated: str = "the probe"
+    loss: str = (
+        "Chance is {chance} nats for our queue; a loss at another queue size could not be compared "
+        "with it. The queue begins with random keys, so the first steps are easier than chance."
+    )
+    pictures: str = "pictures"
+    pictures_title: str = "Attention maps"
+    pictures_note: str = (
+        "Attention maps show what an encoder takes its features from; they do not say that this is "
+        "why an answer is right. The maps of the probe’s answer show what that rests on: each "
+        "position’s part in its score, where it speaks for it. Weights are laid over the image "
+        "without smoothing and scaled to the image’s own maximum; those below 0.1 of it are left "
+        "clear. Positions: the exponential of the weights’ entropy, 1 where all lies on one, all "
+        "of them where none is preferred."
+    )
+
+
+WORDS = MoCoWords()

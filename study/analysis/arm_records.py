@@ -1,0 +1,97 @@
+"""The records of a study as its arms read them: what gates, tables and figures are functions of.
+
+An arm may take its numbers under other names, or from the trials of another arm. One trial can
+measure many values of the scientific parameter at once, as a probe does with its learning rates:
+each is an arm then, and only one of them is run.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from study.design.plan import Plan, Point
+from study.design.record import Record, final_records
+from study.design.space import Arm, Metric
+from study.design.stages import chosen_point, current_records
+
+
+class ArmRecords:
+    """Plan and records, and what follows from them, each found once."""
+
+    def __init__(self, plan: Plan, records: Iterable[Record]) -> None:
+        self.plan = plan
+        self.records = list(records)  # all of them, failed attempts and superseded points included
+        self.final = final_records(self.records)  # by trial
+        self.current = current_records(plan, self.final)  # of trials that the plan asks for
+        self._points: dict[str, Point | None] = {}
+
+    @cached_property
+    def by_arm(self) -> list[Record]:
+        """The current records as every arm reads them, in the order of records.jsonl."""
+        records = dict(self.current)
+        for arm in self.plan.space.arms:
+            if not (arm.of or arm.reads or arm.curve):
+                continue
+            for id, record in self.current.items():
+                if record.arm == (arm.of or arm.name):
+                    records[f"{id}/{arm.name}" if arm.of else id] = read_as_arm(arm, record)
+        return list(records.values())
+
+    @cached_property
+    def _runs(self) -> dict[tuple[str, str], list[Record]]:
+        runs: dict[tuple[str, str], list[Record]] = {}
+        for record in self.by_arm:
+            runs.setdefault((record.arm, record.stage), []).append(record)
+        return {key: sorted(found, key=lambda run: run.seed) for key, found in runs.items()}
+
+    def runs(self, arm: str, stage: str) -> list[Record]:
+        """An arm's final records of a stage, by seed."""
+        return self._runs.get((arm, stage), [])
+
+    def chosen_point(self, arm: Arm) -> Point | None:
+        """The arm's chosen point; None while nothing is chosen."""
+        if arm.name not in self._points:
+            self._points[arm.name] = chosen_point(self.plan, arm, self.current)
+        return self._points[arm.name]
+
+    def values(self, arm: str, stage: str, metric: Metric, seeds: int = 0) -> dict[int, float]:
+        """An arm's values by seed, in the metric's unit; runs that did not finish have none.
+
+        Args:
+            seeds: only the first so many seeds as planned, whether they finished or not; 0: all.
+        """
+        runs = self.runs(arm, stage)
+        values = {run.seed: run.metric(metric.name) * metric.scale for run in runs}
+        chosen = sorted(values)[:seeds] if seeds else sorted(values)
+        return {seed: values[seed] for seed in chosen if not math.isnan(values[seed])}
+
+    def delta(self, metric: Metric) -> float:
+        """The smallest difference that matters, in the metric's unit.
+
+        For a share of test images it is at least the binomial sd at the reference's final mean.
+        """
+        values = list(self.values(self.plan.space.reference, "final", metric).values())
+        images = self.plan.data.test_items
+        if not (metric.share_of_images and values and images):
+            return metric.delta
+        share = sum(values) / len(values) / metric.scale
+        return max(metric.delta, metric.scale * math.sqrt(max(share * (1 - share), 0.0) / images))
+
+
+def read_as_arm(arm: Arm, record: Record) -> Record:
+    """A record as an arm reads it."""
+    other = {metric: record.result.get(key) for metric, key in arm.reads.items() if record.result}
+    result = {**record.result, **other}
+    return replace(record, arm=arm.name, result=result, curve=arm_curve(arm, record))
+
+
+def arm_curve(arm: Arm, record: Record) -> list[dict[str, Any]]:
+    """The epochs that an arm shows: those of the record, or a list of its result."""
+    if arm.curve is None:
+        return record.curve
+    values: Any = record.result
+    for key in arm.curve.path:
+        values = values.get(key, {}) if isinstance(values, dict) else {}
+    return [{"epoch": k + 1, arm.curve.metric: value} for k, value in enumerate(values or [])]

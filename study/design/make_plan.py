@@ -1,0 +1,218 @@
+"""A plan from a space and a command: which arms, which fields, and what the command may not set."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from study.design.facts import DataFacts
+from study.design.plan import Fields, Plan, PointSource
+from study.design.space import Arm, Profile, Space
+from study.design.trainer import Prepared
+from study.design.words import Words
+from study.errors import StudyError
+from study.text import join_words
+
+MOST_TRIALS = 10_000
+MOST_SEEDS = {"replica": 20, "confirm": 80, "final": 1000}  # so that no two stages share one
+
+
+def make_plan(
+    *,
+    space: Space,
+    profile: str,
+    sizes: Profile,
+    overrides: Fields,
+    prepared: Prepared,
+    propose: PointSource,
+    workers: int = 1,
+) -> Plan:
+    """The plan of a space, its arms as `select_arms` gives them, at the sizes of a profile.
+
+    Args:
+        overrides: fields that the command sets; neither an arm's own field nor a tuned one.
+        prepared: what the trainer found here.
+        propose: the source of an even search's points.
+
+    Raises:
+        StudyError: a field is unknown, of the wrong type, or not free, or two arms are one.
+    """
+    for stage, most in MOST_SEEDS.items():
+        if (count := getattr(sizes, f"{stage}_seeds")) > most:
+            raise StudyError(
+                f"the {stage} stage takes at most {most} seeds, so that no two stages share one; "
+                f"got {count}"
+            )
+    if sizes.search_trials > MOST_TRIALS:
+        raise StudyError(
+            f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}"
+        )
+    words = Words.of(space.trainer.words)
+    own = {k: v for k, v in prepared.fields.items() if k not in words.set_by_study}
+    overrides = {**overrides, **own}
+    check_overrides(space, overrides, sizes)
+    shared = {**shared_fields(space, sizes, overrides), **prepared.fields}
+    try:
+        plan = Plan(
+            space=space, profile=profile, sizes=sizes, base=space.trainer.complete(shared),
+            overrides=overrides, data=DataFacts.of(prepared.data), workers=workers, absent=dict(prepared.absent),
+            found=dict(prepared.found), words=words, propose=propose,
+        )  # fmt: skip
+        for stage in space.stages:
+            for arm in space.arms:
+                space.trainer.complete(plan.config(arm, stage))
+    except ValueError as error:
+        raise StudyError(str(error)) from None
+    check_arms_differ(plan)
+    return plan
+
+
+def shared_fields(space: Space, sizes: Profile, overrides: Fields) -> Fields:
+    """What all trials have in common before the trainer completes it."""
+    everywhere = {k: v for k, v in overrides.items() if k != "arms" and k not in sizes.final}
+    return {**space.fixed, **sizes.values, **everywhere}
+
+
+def check_arms_differ(plan: Plan) -> None:
+    """Check that no two arms are one: their trials would be, and only one of them would be run.
+
+    Raises:
+        StudyError: --set made them so.
+    """
+    seen: dict[str, Arm] = {}
+    for arm in plan.running if plan.space.explore is None else ():
+        config = json.dumps(plan.space.trainer.canonical(plan.config(arm)), sort_keys=True)
+        if (twin := seen.setdefault(config, arm)) is not arm:
+            raise StudyError(
+                f"--set must leave the arms apart; with it {twin.title} and {arm.title} are the "
+                "same. Leave one out by --set arms"
+            )
+
+
+def central_arms(space: Space) -> set[str]:
+    """The reference and the arms of the primary claim."""
+    primary = [claim for claim in space.claims if claim.role == "primary"]
+    return {space.reference, *(name for claim in primary for name in (claim.better, claim.than))}
+
+
+def check_overrides(space: Space, overrides: Fields, sizes: Profile) -> None:
+    """Check that the command sets no field which the study sets.
+
+    Fields of arms on which the primary claim does not rest may be set, those arms keep their own;
+    and so may sizes of the final stage.
+
+    Raises:
+        StudyError: it sets a field of a stage, of a search, or of an arm of the primary claim.
+    """
+    if empty := [name for name in overrides if name in sizes.final and overrides[name] == 0]:
+        raise StudyError(f"--set {empty[0]} must be above 0: the final stage measures by it; got 0")
+    central = central_arms(space)
+    central |= {arm.of for arm in space.arms if arm.name in central}
+    taken = {"seed", *Words.of(space.trainer.words).set_by_study}
+    taken |= {name for fields in space.stages.values() for name in fields} - set(sizes.final)
+    for arm in space.arms:
+        taken |= {*arm.search, *(arm.values if arm.name in central else ())}
+    taken |= set(space.explore.search) if space.explore else set()
+    if wrong := [name for name in overrides if name in taken]:
+        raise StudyError(
+            f"--set {wrong[0]} is not free: the study itself sets it for each arm, stage, trial or "
+            "command"
+        )
+
+
+def select_arms(space: Space, sizes: Profile, overrides: Fields) -> Space:
+    """The space with the arms that a study has, and the claims about them.
+
+    Args:
+        sizes: may set fields of arms, and of the final stage.
+        overrides: of these "arms", names joined by commas or "all" (default: those that are not
+            optional), and the sizes of the final stage.
+
+    Raises:
+        StudyError: a name is no arm's, or an arm of the primary claim is missing.
+    """
+    known, wish = [arm.name for arm in space.arms], overrides.get("arms", "")
+    named = known if wish == "all" else [name.strip() for name in wish.split(",")] if wish else []
+    if unknown := [name for name in named if name not in known]:
+        raise StudyError(
+            f"--set arms=NAME,NAME,... takes arms of {space.name}: {', '.join(known)}, or all; "
+            f"got {unknown[0]!r}"
+        )
+    arms = [arm for arm in space.arms if (arm.name in named if named else not arm.optional)]
+    kept = {arm.name for arm in arms}
+    needed = central_arms(space) | {arm.of for arm in arms if arm.of}
+    if missing := sorted(needed - kept):
+        raise StudyError(
+            f"--set arms must name {' and '.join(sorted(needed))}, on which the primary claim "
+            f"rests; {' and '.join(missing)} is missing"
+        )
+    final = {name: overrides.get(name, value) for name, value in sizes.final.items()}
+    return replace(
+        space,
+        arms=tuple(sized_arm(arm, sizes) for arm in arms),
+        stages={**space.stages, "final": {**space.stages["final"], **final}},
+        claims=tuple(c for c in space.claims if {c.better, c.than} <= kept),
+        reported=tuple(row for row in space.reported if row.arm in kept),
+    )
+
+
+def sized_arm(arm: Arm, sizes: Profile) -> Arm:
+    """The arm with the fields that a profile sets for it or its group."""
+    own = {**sizes.arms.get(arm.group, {}), **sizes.arms.get(arm.name, {})}
+    return replace(arm, values={**arm.values, **own})
+
+
+def absent_sentences(space: Space, absent: dict[str, str]) -> list[str]:
+    """Which arms are not run and why: a sentence for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in absent.items():
+        by_reason.setdefault(reason, []).append(space.arm(name).title)
+    return [
+        f"{join_words(titles)} {'is' if len(titles) == 1 else 'are'} not run: {reason}."
+        for reason, titles in by_reason.items()
+    ]
+
+
+def selected_profile(space: Space, name: str, trials: int | None, seeds: int | None) -> Profile:
+    """The sizes of a profile with the command's budget.
+
+    Raises:
+        StudyError: the space has no such profile, or a budget is below 1.
+    """
+    if name not in space.profiles:
+        raise StudyError(f"{space.name} has the profiles {', '.join(space.profiles)}; got {name!r}")
+    sizes = space.profiles[name]
+    if trials is not None and not sizes.search_trials:
+        raise StudyError(
+            f"--trials is for spaces that search; {space.name} tunes nothing for an arm, "
+            "give --seeds"
+        )
+    for option, count in (("--trials", trials), ("--seeds", seeds)):
+        if count is not None and count < 1:
+            raise StudyError(f"{option} must be 1 or more; got {count}")
+    return replace(
+        sizes,
+        search_trials=trials or sizes.search_trials,
+        final_seeds=seeds or sizes.final_seeds,
+    )
+
+
+def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of --set KEY=VALUE; a value that is not JSON is a word.
+
+    Raises:
+        StudyError: a pair has no equals sign.
+    """
+    fields: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise StudyError(f"--set takes KEY=VALUE; got {pair!r}")
+        if name in fields:
+            raise StudyError(f"--set takes each field once; got {name} twice")
+        try:
+            fields[name] = json.loads(text)
+        except (ValueError, RecursionError):
+            fields[name] = text
+    if not isinstance(fields.get("arms", ""), str):
+        raise StudyError(f"--set arms takes names joined by commas, or all; got {fields['arms']!r}")
+    return fields

@@ -1,0 +1,209 @@
+"""The page's first sentences: the answer, and what the report's setting gives."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from study.analysis.gates import Cause
+from study.analysis.verdict import LABELS, Verdict
+from study.design.plan import Plan
+from study.design.space import Metric
+from study.report.wording import (
+    failed_reasons,
+    find_gate,
+    format_delta,
+    format_interval,
+    format_p,
+    format_percent,
+    format_signed,
+    format_size,
+    is_tuned,
+    pair_titles,
+)
+
+Answer = tuple[str, str]  # its bold part, and what follows
+
+
+class Measured(NamedTuple):
+    """A verdict's numbers in words, and what was done for both arms before they met."""
+
+    better: str
+    than: str
+    size: str  # "1.2 points of probe accuracy"
+    interval: str
+    effect: str  # the signed difference with its interval
+    pairs: str  # level and n
+    delta: str
+    how: str  # as a part of yes
+    even: str  # as a part of no
+    reasons: str  # why it cannot be tested
+
+
+def measure(plan: Plan, verdict: Verdict) -> Measured:
+    """A verdict in words."""
+    metric, result = plan.space.metric(verdict.claim.metric), verdict.result
+    better, than = pair_titles(plan, verdict)
+    how, even = tuning_words(plan, verdict)
+    return Measured(
+        better=better,
+        than=than,
+        size=f"{format_size(result.mean, metric)} of {metric.title}",
+        interval=format_interval(verdict, metric),
+        effect=effect_words(verdict, metric),
+        pairs=(
+            f"{format_percent(result.level)} % interval, n = {result.n} pairs on the same seeds"
+            if result.n > 1
+            else "n = 1 pair, no interval"
+        ),
+        delta=format_delta(verdict, metric),
+        how=how,
+        even=even,
+        reasons=failed_reasons(verdict),
+    )
+
+
+def effect_words(verdict: Verdict, metric: Metric) -> str:
+    """The signed difference, with its interval where it has one."""
+    effect = f"{format_signed(verdict.result.mean, metric)} {metric.unit}"
+    if verdict.result.n < 2:
+        return f"{effect}, one pair"
+    return f"{effect} of {metric.title} {format_interval(verdict, metric)}"
+
+
+def tuning_words(plan: Plan, verdict: Verdict) -> tuple[str, str]:
+    """What was done for both arms before they met: as a part of yes, and of no."""
+    if plan.space.explore is not None:
+        return "at the setting that the search found", "though it was searched for"
+    if is_tuned(plan, verdict):
+        return "once each has its own learning rate", "even at its own learning rate"
+    better, than = pair_titles(plan, verdict)
+    how = f"{better} against {than}, nothing tuned for either"
+    return how, "nothing being tuned for either"
+
+
+def answer(plan: Plan, verdict: Verdict | None) -> Answer:
+    """The page's answer: the primary claim's verdict, with n and the interval."""
+    if verdict is not None and (gate := find_gate(verdict, Cause.ABSENT)):
+        return "Not answered here:", f"{gate.reason}. Below the final result stands what to do."
+    if verdict is None or not verdict.result.n:
+        return (
+            "Not answered yet:",
+            "no pair of final runs has finished so far; a run that diverged gives none.",
+        )
+    measured = measure(plan, verdict)
+    if verdict.label == "undecided" and verdict.result.low > 0:
+        return (
+            f"Undecided: {measured.effect}.",
+            f"The interval lies above zero, but p is {format_p(verdict.p)} ({measured.pairs}).",
+        )
+    return ANSWERS[verdict.label](measured)
+
+
+def answer_supported(words: Measured) -> Answer:
+    """Better by what matters."""
+    return f"Yes, by {words.size} {words.interval},", f"{words.how} ({words.pairs})."
+
+
+def answer_small(words: Measured) -> Answer:
+    """Better by less than what matters."""
+    return (
+        f"Yes, but only by about {words.size} {words.interval},",
+        f"an estimate below the {words.delta} that matter ({words.pairs}).",
+    )
+
+
+def answer_contradicted(words: Measured) -> Answer:
+    """Worse."""
+    return (
+        f"No, the opposite holds: {words.better} ends {words.size} below {words.than} "
+        f"{words.interval},",
+        f"{words.even} ({words.pairs}).",
+    )
+
+
+def answer_equivalent(words: Measured) -> Answer:
+    """Level."""
+    return (
+        f"No: {words.better} and {words.than} are level, {words.effect},",
+        f"within the ±{words.delta} that do not matter ({words.pairs}).",
+    )
+
+
+def answer_nogain(words: Measured) -> Answer:
+    """Not better by what matters."""
+    return (
+        f"No gain that matters: {words.effect};",
+        f"an advantage of {words.delta} or more is ruled out ({words.pairs}).",
+    )
+
+
+def answer_undecided(words: Measured) -> Answer:
+    """Neither."""
+    return (
+        f"Undecided: {words.effect}.",
+        f"The interval holds both zero and differences that matter ({words.pairs}).",
+    )
+
+
+def answer_untestable(words: Measured) -> Answer:
+    """A gate failed."""
+    return "Not testable:", f"{words.reasons}. Measured: {words.effect} ({words.pairs})."
+
+
+ANSWERS: dict[str, Callable[[Measured], Answer]] = {  # by label
+    "supported": answer_supported,
+    "small": answer_small,
+    "contradicted": answer_contradicted,
+    "equivalent": answer_equivalent,
+    "nogain": answer_nogain,
+    "undecided": answer_undecided,
+    "untestable": answer_untestable,
+}
+
+
+def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:
+    """What the report's own setting gives with seeds; empty where the report has none."""
+    if verdict is None or not any(arm.in_report for arm in plan.space.arms):
+        return ""
+    setting = f"At the report’s setting, {plan.space.replica.shown},"
+    if gate := find_gate(verdict, Cause.ABSENT):
+        return f"{setting} nothing was run: {gate.reason}."
+    if verdict.result.n < 2:
+        return f"{setting} too few runs have ended to say."
+    metric = plan.space.metric(verdict.claim.metric)
+    return f"{setting} {replica_result(plan, verdict, metric)}{collapsed_words(verdict)}."
+
+
+def replica_result(plan: Plan, verdict: Verdict, metric: Metric) -> str:
+    """Which arm ends where, or that it is not decided."""
+    result = verdict.result
+    above, below = ("higher", "lower") if metric.higher_is_better else ("lower", "higher")
+    side = {"supported": above, "small": above, "contradicted": below}.get(verdict.label)
+    if side is None:
+        label, mean = LABELS[verdict.label][0].lower(), format_signed(result.mean, metric)
+        return (
+            f"the claim on the {metric.title} is {label}: an advantage of {mean} {metric.unit} "
+            f"{format_interval(verdict, metric)}, n = {result.n} pairs"
+        )
+    better, than = pair_titles(plan, verdict)
+    low, high = sorted((abs(result.low), abs(result.high)))
+    return (
+        f"{better} ends with a {side} {metric.title} than {than}, by "
+        f"{format_size(result.mean, metric)} [{low:.{metric.decimals}f}, "
+        f"{high:.{metric.decimals}f}], n = {result.n} pairs"
+    )
+
+
+def collapsed_words(verdict: Verdict) -> str:
+    """How many runs collapsed, as an afterthought; empty where none did."""
+    gate = find_gate(verdict, Cause.COLLAPSED)
+    return f" ({gate.detail})" if gate else ""
+
+
+def published_sentence(plan: Plan, verdict: Verdict | None) -> str:
+    """Why the published claim as such cannot be judged."""
+    if verdict is None:
+        return ""
+    return (
+        f"one run each, one shared setting ({plan.space.replica.shown}), nothing tuned, judged by "
+        f"the {plan.space.metric(verdict.claim.metric).title}."
+    )

@@ -1,0 +1,109 @@
+"""What would change a verdict, computed from the same pairs."""
+
+from collections.abc import Callable
+
+from study.analysis.gates import Cause, min_seeds
+from study.analysis.statistics import Paired, pairs_needed
+from study.analysis.verdict import Verdict
+from study.design.plan import Plan
+from study.design.space import Metric
+from study.report.wording import failed_reasons, find_gate, format_signed, format_size
+
+CONTINUE = "Finished trials are saved; run the same command to continue."
+REMEDIES = {  # by gate
+    "Range": "A denser search, as by --trials, or in the space’s file a wider range.",
+    "Budget": "The same command: it runs what an arm still lacks.",
+    "Search": "Run the same command: it continues the search.",
+    "Stability": "A range without the settings at which runs diverge.",
+}
+
+
+def what_would_change(plan: Plan, verdict: Verdict) -> str:
+    """What would change the label."""
+    if verdict.claim.role == "published":
+        tuned = ", each arm at its own tuned rate" if plan.tunes else ""
+        return f"Six or more paired seeds{tuned}, scored by accuracy."
+    if find_gate(verdict, Cause.ABSENT):
+        return "What is missing here: below the final result stands what that is."
+    if verdict.label == "untestable":
+        return gate_remedies(plan, verdict)
+    metric = plan.space.metric(verdict.claim.metric)
+    find_change = CHANGES.get(verdict.label)
+    sentences = [find_change(verdict, metric)] if find_change else []
+    if verdict.result.n > 2:
+        sentences.append(leave_one_out(verdict.result, metric))
+    return " ".join(sentences)
+
+
+def leave_one_out(result: Paired, metric: Metric) -> str:
+    """How far the mean moves without any one seed."""
+    means = [(sum(result.differences) - d) / (result.n - 1) for d in result.differences]
+    low, high = (format_signed(mean, metric) for mean in (min(means), max(means)))
+    return f"Leaving out any one seed keeps the mean between {low} and {high}."
+
+
+def change_supported(verdict: Verdict, metric: Metric) -> str:
+    """The δ above which the difference would be small."""
+    size = format_size(verdict.result.mean, metric)
+    return f"With a δ above {size} it would be “supported, small”."
+
+
+def change_contradicted(verdict: Verdict, metric: Metric) -> str:
+    """Nothing within this setting."""
+    return "Another setting: it holds for this one only."
+
+
+def change_equivalent(verdict: Verdict, metric: Metric) -> str:
+    """The δ below which the arms would not be level."""
+    ends = (verdict.result.low, verdict.result.high)
+    return f"A δ below {format_size(max(map(abs, ends)), metric)}."
+
+
+def change_nogain(verdict: Verdict, metric: Metric) -> str:
+    """The δ below which a gain would not be ruled out."""
+    return f"A δ below {format_size(verdict.result.high, metric)}."
+
+
+def change_undecided(verdict: Verdict, metric: Metric) -> str:
+    """How many pairs would decide."""
+    n, lowest_p = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
+    if lowest_p > verdict.alpha:
+        family = f" in a family of {verdict.family}" if verdict.family > 1 else ""
+        return (
+            f"With n = {n} no claim{family} can reach p = {verdict.alpha:g} (the least is "
+            f"{lowest_p:.2f}); more seeds can."
+        )
+    if (needed := pairs_needed(verdict.result, verdict.delta)) > n:
+        return f"More seeds: about {needed} pairs bring the interval to ±δ; this study has {n}."
+    return (
+        "The interval is narrower than ±δ, but the estimate lies too near its edge; only many "
+        "more seeds could tell."
+    )
+
+
+CHANGES: dict[str, Callable[[Verdict, Metric], str]] = {  # by label
+    "supported": change_supported,
+    "contradicted": change_contradicted,
+    "equivalent": change_equivalent,
+    "nogain": change_nogain,
+    "undecided": change_undecided,
+}
+
+
+def gate_remedies(plan: Plan, verdict: Verdict) -> str:
+    """What each failed gate asks for."""
+    if find_gate(verdict, Cause.UNFINISHED):
+        return CONTINUE
+    remedies = {**REMEDIES, "Seeds": seeds_remedy(plan, verdict)}
+    sentences = [remedies[gate.name] for gate in verdict.failed_gates if gate.name in remedies]
+    return " ".join(sentences) if sentences else f"The gate: {failed_reasons(verdict)}."
+
+
+def seeds_remedy(plan: Plan, verdict: Verdict) -> str:
+    """How many seeds a stage needs."""
+    if verdict.claim.stage != "final":
+        return "More seeds of the replica, in the space’s profile."
+    return (
+        f"More seeds: --seeds {min_seeds(plan, 'final')} or more; raised after results were seen, "
+        "it is one more interim analysis."
+    )
