@@ -1,1 +1,1 @@
-"""What is measured against peers and against the model's own floor; runnable by anyone: make bench."""
+"""What is measured against peers and against the model's own floor; run by `make bench`."""

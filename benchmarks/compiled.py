@@ -1,4 +1,6 @@
-"""When torch.compile pays back on a GPU: seconds that it costs at the start, and what it saves an image."""
+"""When torch.compile pays back on a GPU: seconds that it costs at the start, and what it saves an
+image.
+"""
 
 import time
 
@@ -42,5 +44,8 @@ def run() -> list[Table]:
     told = (
         f"It pays back after {start / saved:,.0f} images." if saved > 0 else "It does not pay back."
     )
-    note = f"ResNet-18 of full width, stem for small images, 32 px, batch 512; the first 20 steps hold the start. {told}"
+    note = (
+        "ResNet-18 of full width, stem for small images, 32 px, batch 512; the first 20 steps "
+        f"hold the start. {told}"
+    )
     return [Table(TITLE, ["compile", "first 20 steps, s", "ms a step", "rounds"], rows, note)]

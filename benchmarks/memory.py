@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def peak() -> float:
-    """MB. Linux tells that of this program alone; elsewhere it may be that of the one that started it."""
+    """MB.
+
+    Linux tells that of this program alone; elsewhere it may be that of the one that started it.
+    """
     status = Path("/proc/self/status")
     if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
         return int(found[1]) * 1024 / 1e6

@@ -1,4 +1,4 @@
-"""Our sides: the step as the program runs it, the bare work of its encoders, and the views alone."""
+"""Our sides: the step as the program runs it, the bare work of its encoders, and views alone."""
 
 import copy
 from collections.abc import Callable
@@ -25,13 +25,16 @@ def made_up(images: int, size: int, classes: int = 10) -> Dataset:
     split = Split(pixels, torch.arange(images) % classes)
     names = tuple(str(i) for i in range(classes))
     return Dataset(
-        name="noise", title="noise", bundled=True, views="moco_v2", classes=names, train=split, test=split, extra=None, extra_name="",
+        name="noise", title="noise", bundled=True, views="moco_v2", classes=names, train=split,
+        test=split, extra=None, extra_name="",
         mean=(0.5,) * 3, std=(0.25,) * 3, modes={}, sizes={}, fingerprint="",
     )  # fmt: skip
 
 
 def pretraining(settings: dict[str, Any]) -> Pretraining:
-    """A run over `images` images of `size` pixels that never ends; the other settings are fields of a Config."""
+    """A run over `images` images of `size` pixels that never ends; the other settings are fields of
+    a Config.
+    """
     images, size = settings["images"], settings["size"]
     fields = {name: value for name, value in settings.items() if name not in ("images", "size")}
     config = Config.of(
@@ -48,7 +51,8 @@ def step(settings: dict[str, Any]) -> Round:
 
 
 def encoders(settings: dict[str, Any]) -> Round:
-    """The work that no MoCo can leave out, as many steps as an epoch has: query forward and backward, key forward, on ready views.
+    """The work that no MoCo can leave out, as many steps as an epoch has: query forward and
+    backward, key forward, on ready views.
 
     The batch is one group of batch norm; dtype and layout are the program's.
     """

@@ -1,7 +1,9 @@
-"""What a user would pick instead, as its documentation or its authors have it. Runs in an environment of its own; knows nothing of ours.
+"""What a user would pick instead, as its documentation or its authors have it. Runs in an
+environment of its own; knows nothing of ours.
 
 lightly: its documented MoCo v2 example with its own transform and DataLoader, one worker a core.
-fair: a loop in the manner of facebookresearch/moco: PIL transforms, DataLoader, float32, the queue a buffer of C x K.
+fair: a loop in the manner of facebookresearch/moco: PIL transforms, DataLoader, float32, the queue
+a buffer of C x K.
 """
 
 import copy
@@ -24,7 +26,9 @@ Step = Callable[[Tensor, Tensor], None]
 
 
 class InMemory(torch.utils.data.Dataset[Any]):
-    """Images of noise held as an array, handed out as torchvision's CIFAR-10 does: a PIL image through the transform."""
+    """Images of noise held as an array, handed out as torchvision's CIFAR-10 does: a PIL image
+    through the transform.
+    """
 
     def __init__(self, images: int, size: int, transform: Callable[[Image.Image], Any]) -> None:
         draws = torch.Generator().manual_seed(0)
@@ -46,7 +50,7 @@ def cores() -> int:
 
 
 def loader(settings: dict[str, Any], transform: Callable[[Image.Image], Any]) -> Iterable[Any]:
-    """A DataLoader whose workers stay alive between epochs, so that starting them is in no round."""
+    """A DataLoader whose workers stay alive between epochs, so that their start is in no round."""
     dataset = InMemory(settings["images"], settings["size"], transform)
     return DataLoader(
         dataset,
@@ -72,7 +76,9 @@ def epochs_of(batches: Iterable[Any], step: Step) -> Round:
 
 
 def resnet18(stem: str) -> nn.Module:
-    """torchvision's ResNet-18; with the stem for small images as FAIR's CIFAR-10 demo and lightly's benchmarks change it."""
+    """torchvision's ResNet-18; with the stem for small images as FAIR's CIFAR-10 demo and lightly's
+    benchmarks change it.
+    """
     model = torchvision.models.resnet18()
     if stem == "small":
         model.conv1 = nn.Conv2d(3, 64, 3, stride=1, padding=1, bias=False)

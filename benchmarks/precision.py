@@ -1,4 +1,6 @@
-"""Whether the fast precision costs accuracy: the same trials in bfloat16 and in float32, paired by seed."""
+"""Whether the fast precision costs accuracy: the same trials in bfloat16 and in float32, paired by
+seed.
+"""
 
 import os
 import tempfile
@@ -52,8 +54,10 @@ def run() -> list[Table]:
         "95 % interval",
     ]
     note = (
-        f"Whole trials of the study's profiles, n = {len(SEEDS)} seeds, validation split; paired t interval of bfloat16 − float32. "
-        "Quick: the bundled digits. Small: CIFAR-10's images as BENCH_CIFAR names them, left out without it."
+        f"Whole trials of the study's profiles, n = {len(SEEDS)} seeds, validation split; paired "
+        "t interval of bfloat16 − float32. "
+        "Quick: the bundled digits. Small: CIFAR-10's images as BENCH_CIFAR names them, left out "
+        "without it."
     )
     return [Table("Accuracy of the fast precision", head, rows, note)]
 

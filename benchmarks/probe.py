@@ -6,7 +6,7 @@ from benchmarks.ours import made_up, pretraining
 from benchmarks.rounds import ROUNDS, timed_in_turn
 from benchmarks.step import BATCH
 from benchmarks.table import Table
-from moco.evaluation.linear_probe import LabelledFeatures, learning_rate_grid, fit_sgd_probe
+from moco.evaluation.linear_probe import LabelledFeatures, fit_sgd_probe, learning_rate_grid
 from moco.model.features import BATCH_SIZE as BATCH_OF_FEATURES
 from moco.model.features import extract_features
 from moco.training.loop import Training
@@ -44,7 +44,10 @@ def run() -> list[Table]:
             ]
         )
     rates = len(learning_rate_grid(3e-4, 100.0))
-    note = f"{EPOCHS} epochs of the probe at batch 256, {rates} learning rates at once, {TRAIN:,} images; an epoch of 50,000."
+    note = (
+        f"{EPOCHS} epochs of the probe at batch 256, {rates} learning rates at once, {TRAIN:,} "
+        "images; an epoch of 50,000."
+    )
     return [
         Table(
             "Probe sweep against one epoch of pretraining",
@@ -73,9 +76,9 @@ def costs(training: Training) -> tuple[float, float, float]:
                 validation,
                 test,
                 learning_rate_grid(3e-4, 100.0),
-                PART,
-                256,
-                torch.Generator().manual_seed(0),
+                epochs=PART,
+                batch_size=256,
+                generator=torch.Generator().manual_seed(0),
             ),
             "epoch": training.train_epoch,
             "features": lambda: extract_features(training.encoder, few.train, few, training.config),

@@ -79,7 +79,10 @@ def profiled(stem: str, width: float) -> Table:
         f"Where a step's time goes: ResNet-18 of width {width:g}, {stem} stem, 32 px, batch {batch}"
     )
     precision = str(moco.precision).removeprefix("torch.")
-    note = f"{precision}, {len(moco.queue.keys_KC):,} keys. Each part is waited for; a GPU otherwise makes the views while the step before runs."
+    note = (
+        f"{precision}, {len(moco.queue.keys_KC):,} keys. Each part is waited for; a GPU otherwise "
+        "makes the views while the step before runs."
+    )
     return Table(title, ["part", "ms", "share"], [*rows, ["all", f"{1000 * total:.1f}", ""]], note)
 
 

@@ -1,4 +1,6 @@
-"""What the engine adds to a study's trials: the wall time of the quick study against the seconds of its trials."""
+"""What the engine adds to a study's trials: the wall time of the quick study against the seconds of
+its trials.
+"""
 
 import json
 import subprocess
@@ -57,6 +59,7 @@ def run() -> list[Table]:
             "The quick study",
             head,
             rows,
-            "From the command to the page, imports and Ray's start included. Aim: 1.25 (seconds / at once) + 10 s.",
+            "From the command to the page, imports and Ray's start included. Aim: 1.25 (seconds "
+            "/ at once) + 10 s.",
         )
     ]

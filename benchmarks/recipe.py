@@ -1,4 +1,6 @@
-"""FAIR's recipe for CIFAR-10 on one GPU: seconds an epoch and kNN accuracy. It takes a GPU, and CIFAR-10 as BENCH_CIFAR names it."""
+"""FAIR's recipe for CIFAR-10 on one GPU: seconds an epoch and kNN accuracy. It takes a GPU, and
+CIFAR-10 as BENCH_CIFAR names it.
+"""
 
 import json
 import os
@@ -14,8 +16,10 @@ from benchmarks.table import Table
 
 TITLE = "FAIR's recipe: ResNet-18, stem for small images, batch 512, queue 4,096, 200 epochs"
 FIELDS = {
-    "image-size": 32, "epochs": 200, "batch-size": 512, "batch-norm-splits": 8, "queue-size": 4096, "temperature": 0.1, "lr": 0.06,
-    "weight-decay": 5e-4, "head": "linear", "views": "moco_cifar", "knn-neighbours": 200, "knn-every": 20, "validation-share": 0.02,
+    "image-size": 32, "epochs": 200, "batch-size": 512, "batch-norm-splits": 8, "queue-size": 4096,
+    "temperature": 0.1, "lr": 0.06,
+    "weight-decay": 5e-4, "head": "linear", "views": "moco_cifar", "knn-neighbours": 200,
+    "knn-every": 20, "validation-share": 0.02,
     "probe-batch-size": 1024, "score-split": "test",
 }  # fmt: skip
 
@@ -29,7 +33,8 @@ def run() -> list[Table]:
                 TITLE,
                 ["epochs"],
                 [],
-                "Not run: it takes a GPU, and BENCH_CIFAR=cifar10 or a folder of CIFAR-10's images.",
+                "Not run: it takes a GPU, and BENCH_CIFAR=cifar10 or a folder of CIFAR-10's "
+                "images.",
             )
         ]
     until = max(2, int(os.environ.get("BENCH_EPOCHS", "200")))  # the first epoch warms up
@@ -70,5 +75,8 @@ def run() -> list[Table]:
         "kNN, test",
         "probe, test",
     ]
-    note = "kNN on projections, k 200; FAIR's demo has 82.6 % on test after 200 epochs, 20 s an epoch on a V100. 49,000 images train, 1,000 validate."
+    note = (
+        "kNN on projections, k 200; FAIR's demo has 82.6 % on test after 200 epochs, 20 s an "
+        "epoch on a V100. 49,000 images train, 1,000 validate."
+    )
     return [Table(TITLE, head, [found], note)]

@@ -1,4 +1,6 @@
-"""From records to tables and page: seconds and memory of `run_study.py --report`, by the number of trials."""
+"""From records to tables and page: seconds and memory of `run_study.py --report`, by the number of
+trials.
+"""
 
 import json
 import math
@@ -77,7 +79,10 @@ def run() -> list[Table]:
         f"{long.megabytes:,.0f}",
         f"{long.page:.1f}",
     ]
-    note = f"Between the largest two, seconds grow {named[0]} and memory {named[1]}. Aim for the last row: {LIMIT[0]:.0f} s and {LIMIT[1]:.0f} MB."
+    note = (
+        f"Between the largest two, seconds grow {named[0]} and memory {named[1]}. Aim for the last "
+        f"row: {LIMIT[0]:.0f} s and {LIMIT[1]:.0f} MB."
+    )
     return [
         Table(
             "Records to report (20 epochs a trial)",
@@ -146,17 +151,22 @@ def record_of(trial: Trial, epochs: int) -> Record:
     off = abs(math.log10(trial.config["lr"] / 0.01)) + (trial.seed * 37 % 11) / 50
     curve: list[dict[str, Any]] = [
         {
-            "epoch": k, "step": k * 17, "loss": 5 / (1 + 0.1 * k) + off / 7, "lr": trial.config["lr"] * (1 - k / (epochs + 1)), "chance_loss": 4.8598,
-            "contrastive_accuracy": 0.4 + k / 1e4, "alignment": 0.3 + off / 70, "uniformity": -3.2 - off / 7, "projection_std": 0.9137,
-            "projection_rank": 51.2 - off, "queue_fill": 1.0, "queue_age": 2.0, "key_drift": 0.065 + off / 700, "gradient_norm": 1.23 + off / 7,
+            "epoch": k, "step": k * 17, "loss": 5 / (1 + 0.1 * k) + off / 7,
+            "lr": trial.config["lr"] * (1 - k / (epochs + 1)), "chance_loss": 4.8598,
+            "contrastive_accuracy": 0.4 + k / 1e4, "alignment": 0.3 + off / 70,
+            "uniformity": -3.2 - off / 7, "projection_std": 0.9137,
+            "projection_rank": 51.2 - off, "queue_fill": 1.0, "queue_age": 2.0,
+            "key_drift": 0.065 + off / 700, "gradient_norm": 1.23 + off / 7,
             "key_momentum": 0.99, "images_per_second": 2345.6 + k, "seconds": 0.4321 + off / 700,
             "knn_accuracy": 0.9 - off / 10 if k % 5 == 0 else None, "knn_projection_accuracy": None,
         }
         for k in range(1, epochs + 1)
     ]  # fmt: skip
     result = {
-        "loss": curve[-1]["loss"], "probe_accuracy": 0.92 - off / 10, "knn_accuracy": 0.9 - off / 10, "effective_rank": 20.0 - off,
-        "probe_lr": 1.0, "probe_at_edge": False, "probe_validation_accuracy": 0.92, "device": "made up", "precision": "float32", "remarks": [],
+        "loss": curve[-1]["loss"], "probe_accuracy": 0.92 - off / 10,
+        "knn_accuracy": 0.9 - off / 10, "effective_rank": 20.0 - off,
+        "probe_lr": 1.0, "probe_at_edge": False, "probe_validation_accuracy": 0.92,
+        "device": "made up", "precision": "float32", "remarks": [],
     }  # fmt: skip
     made = asdict(trial) | {
         "status": "finished",

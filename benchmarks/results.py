@@ -14,9 +14,9 @@ from study.store.environment import commit, cores, now, versions
 FILE = ROOT / "benchmarks" / "RESULTS.md"
 INTRODUCTION = """# Results
 
-Written by `make bench`; a part that runs replaces what it found on that machine before. Numbers are medians of rounds in which all sides
-take turns; “rounds” is the fastest and the slowest against the median. Nothing here is a test: a busy machine gives other numbers, the ratios
-less so.
+Written by `make bench`; a part that runs replaces what it found on that machine before. Numbers are
+medians of rounds in which all sides take turns; “rounds” is the fastest and the slowest against the
+median. Nothing here is a test: a busy machine gives other numbers, the ratios less so.
 """
 
 
@@ -31,7 +31,9 @@ def machine() -> str:
 
 
 def keep(part: str, tables: list[Table], minutes: float, order: list[str]) -> None:
-    """Puts what a part found in the place of what it found on this machine before; all else in the file stays."""
+    """Puts what a part found in the place of what it found on this machine before; all else in the
+    file stays.
+    """
     sections = read()
     own = sections.setdefault(machine(), {})
     if part in own and not any(table.rows for table in tables):
@@ -62,7 +64,10 @@ def told(tables: list[Table], minutes: float) -> str:
     installed = ", ".join(
         f"{name} {version}" for name, version in versions().items() if name in named
     )
-    about = f"{now()[:10]}, commit {commit(ROOT) or 'unknown'}, {installed}; auto precision {precision()}; {minutes:.1f} min."
+    about = (
+        f"{now()[:10]}, commit {commit(ROOT) or 'unknown'}, {installed}; auto precision "
+        f"{precision()}; {minutes:.1f} min."
+    )
     lines: list[str] = []
     for table in tables:
         lines += [

@@ -1,4 +1,6 @@
-"""Sides of a comparison run in turn, so that whatever else the machine does falls on all of them alike."""
+"""Sides of a comparison run in turn, so that whatever else the machine does falls on all of them
+alike.
+"""
 
 import json
 import os
@@ -39,11 +41,13 @@ class Seconds(NamedTuple):
     @property
     def spread(self) -> str:
         """From the fastest round to the slowest, as shares of the median."""
-        return f"{min(self.rounds) / self.median - 1:+.0%} to {max(self.rounds) / self.median - 1:+.0%}"
+        low, high = (end / self.median - 1 for end in (min(self.rounds), max(self.rounds)))
+        return f"{low:+.0%} to {high:+.0%}"
 
 
 def in_turn(sides: dict[str, Side], rounds: int = ROUNDS) -> dict[str, Seconds]:
-    """Starts all sides, then runs `rounds` rounds of each, the first of every side before the second of any.
+    """Starts all sides, then runs `rounds` rounds of each, the first of every side before the
+    second of any.
 
     Raises:
         RuntimeError: a side's process ended; what it said last is on standard error.
@@ -68,7 +72,9 @@ def in_turn(sides: dict[str, Side], rounds: int = ROUNDS) -> dict[str, Seconds]:
 def timed_in_turn(
     sides: dict[str, Callable[[], object]], rounds: int = ROUNDS
 ) -> dict[str, Seconds]:
-    """The same for work in this process, after a round of each to warm up; what is queued on a GPU is waited for."""
+    """The same for work in this process, after a round of each to warm up; what is queued on a GPU
+    is waited for.
+    """
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for k in range(rounds + 1):
         for name, work in sides.items():

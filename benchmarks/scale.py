@@ -61,7 +61,9 @@ def grown(
     sizes: Sequence[float],
     work: Sequence[float] = (),
 ) -> Table:
-    """A step at each size, in turn; `work` is what the sizes make of the encoder's weights, where they are not proportional to it."""
+    """A step at each size, in turn; `work` is what the sizes make of the encoder's weights, where
+    they are not proportional to it.
+    """
     runs = {
         str(size): pretraining({**one, "images": STEPS * one["batch_size"]})
         for size, one in zip(sizes, settings, strict=True)
@@ -80,17 +82,23 @@ def grown(
     medians = [side.median for side in seconds.values()]
     said = f"Cost grows {growth(sizes, medians)} in {title}."
     if work:
-        said += f" The encoder's weights grow with the square of it; in them the cost grows {growth(work, medians)}."
+        said += (
+            " The encoder's weights grow with the square of it; in them the cost grows "
+            f"{growth(work, medians)}."
+        )
     return Table(
         f"Cost against {title}",
         HEAD,
         rows,
-        f"{said} ResNet-18 at 32 px; {', '.join(f'{name} {value}' for name, value in fixed.items())}.",
+        f"{said} ResNet-18 at 32 px; "
+        f"{', '.join(f'{name} {value}' for name, value in fixed.items())}.",
     )
 
 
 def large_queue() -> Table:
-    """MoCo's own queue with the symmetric loss at batch 512: two matrices of 512 x 65,536 logits, one after the other."""
+    """MoCo's own queue with the symmetric loss at batch 512: two matrices of 512 x 65,536 logits,
+    one after the other.
+    """
     device = pick_device("auto")
     training = pretraining(
         {
@@ -122,7 +130,10 @@ def large_queue() -> Table:
         ["whole step", f"{whole:,.0f}", ""],
         ["both losses and their gradients", f"{losses:,.0f}", f"{losses / whole:.0%}"],
     ]
-    note = "ResNet-18 of full width, ImageNet stem, 32 px, batch 512, queue 65,536: a matrix of logits is 134 MB, and one is held at a time."
+    note = (
+        "ResNet-18 of full width, ImageNet stem, 32 px, batch 512, queue 65,536: a matrix of "
+        "logits is 134 MB, and one is held at a time."
+    )
     return Table("The largest queue", ["part", "ms", "share"], rows, note)
 
 
@@ -160,7 +171,10 @@ def at_once(base: dict[str, Any]) -> Table:
         count / max(speed, 1e-9) for count, speed in zip(gpu_sharing.COUNTS, speeds, strict=True)
     ]
     grows = growth(gpu_sharing.COUNTS, seconds)
-    note = f"{os.cpu_count()} cores. The time until each trial has seen an image grows {grows} with the trials; 0 images/s: they did not fit."
+    note = (
+        f"{os.cpu_count()} cores. The time until each trial has seen an image grows {grows} with "
+        "the trials; 0 images/s: they did not fit."
+    )
     return Table(
         "Trials at once", ["trials", "images/s, all together", "relative to one"], rows, note
     )

@@ -1,8 +1,10 @@
-"""One side of a comparison, in a process of its own: runs a round when it is told to and answers with the seconds that it took.
+"""One side of a comparison, in a process of its own: runs a round when it is told to and answers
+with the seconds that it took.
 
     python -m benchmarks.side MODULE NAME SETTINGS
 
-MODULE has a table SIDES from name to builder; a builder takes the settings and returns a function that runs one round.
+MODULE has a table SIDES from name to builder; a builder takes the settings and returns a function
+that runs one round.
 """
 
 import importlib

@@ -1,4 +1,6 @@
-"""The whole step against lightly's, against a plain loop in FAIR's manner, and against the bare work of the encoders."""
+"""The whole step against lightly's, against a plain loop in FAIR's manner, and against the bare
+work of the encoders.
+"""
 
 import subprocess
 import sys
@@ -16,7 +18,11 @@ STEPS = {"imagenet": 20, "small": 4}  # a round, on a CPU
 
 
 def run() -> list[Table]:
-    """One table a stem. On a GPU only the stem for small images, with so many steps that a DataLoader's first batches do not count."""
+    """One table a stem.
+
+    On a GPU only the stem for small images, with so many steps that a DataLoader's first batches do
+    not count.
+    """
     device = pick_device("auto").type
     stems = ("imagenet", "small") if device == "cpu" else ("small",)
     return [
@@ -39,9 +45,12 @@ def compared(stem: str, batch: int, steps: int) -> Table:
     rows = [row(name, side, first, batch, steps) for name, side in seconds.items()]
     missing = "" if lightly_version() else " lightly is not installed here: make bench installs it."
     note = (
-        f"Queue 4,096, MoCo v2's views with blur; {steps} steps a round, {ROUNDS} rounds in turn. “Relative” is seconds over ours. "
-        "A DataLoader's workers stay alive between rounds; its first batch, once a round, is in its time. "
-        "The encoders' work is query forward and backward and key forward on ready views, batch norm in one group, dtype and layout as ours."
+        f"Queue 4,096, MoCo v2's views with blur; {steps} steps a round, {ROUNDS} rounds in "
+        "turn. “Relative” is seconds over ours. "
+        "A DataLoader's workers stay alive between rounds; its first batch, once a round, is in "
+        "its time. "
+        "The encoders' work is query forward and backward and key forward on ready views, batch "
+        "norm in one group, dtype and layout as ours."
     )
     return Table(
         f"A step, images in memory to optimizer step: ResNet-18, {stem} stem, 32 px, batch {batch}",

@@ -23,9 +23,9 @@ def parse_command(words: list[str], spaces: list[str]) -> Options:
     Raises:
         StudyError: an option cannot be meant.
     """
-    values = vars(build_parser(spaces).parse_args(words))
-    lists = {name: tuple(values.pop(name)) for name in ("set", "adopt")}
-    return Options(**values, **lists, words=tuple(words))
+    values: dict[str, Any] = vars(build_parser(spaces).parse_args(words))
+    values |= {name: tuple(values[name]) for name in ("set", "adopt")}
+    return Options(**values, words=tuple(words))
 
 
 def build_parser(spaces: list[str]) -> argparse.ArgumentParser:

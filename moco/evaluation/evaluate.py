@@ -1,4 +1,4 @@
-"""What a frozen encoder is worth: neighbours, linear probe, effective rank, and the proof that it stayed as it was."""
+"""Evaluation of a frozen encoder: kNN, linear probe, effective rank; it must not change."""
 
 import hashlib
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from moco.data.dataset import Dataset
 from moco.data.preprocessing import input_size
 from moco.data.splits import Splits, with_training_labels
 from moco.device import device_name, pick_precision
-from moco.evaluation import knn
+from moco.evaluation.knn import knn_accuracy
 from moco.evaluation.linear_probe import (
     LabelledFeatures,
     Probe,
@@ -28,7 +28,7 @@ from moco.training.diagnostics import effective_rank
 
 
 class Evaluation(NamedTuple):
-    """Numbers for a record, and the tables behind them."""
+    """The numbers of a record, and the data behind them."""
 
     numbers: dict[str, Any]
     probe: Probe
@@ -36,98 +36,94 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config) -> Evaluation:
-    """Everything that a frozen encoder gives, measured on `config.score_split`."""
+    """All measurements of a frozen encoder, on the split that `config.score_split` names."""
     before = state_hash(encoder)
-    scored = splits.scoring_split(config)
+    scored_split = splits.scoring_split(config)
     train, validation = (
         extract_features(encoder, split, dataset, config)
         for split in (splits.train, splits.validation)
     )
-    score = (
-        validation
-        if scored is splits.validation
-        else extract_features(encoder, scored, dataset, config)
-    )
-    labels = [
+    scored = validation
+    if scored_split is not splits.validation:
+        scored = extract_features(encoder, scored_split, dataset, config)
+    train_labels, validation_labels = (
         with_training_labels(split, config, part).labels
         for part, split in enumerate((splits.train, splits.validation))
-    ]
-    probe, each = fit_probe(
-        LabelledFeatures(train.features_ND, labels[0]),
-        LabelledFeatures(validation.features_ND, labels[1]),
-        LabelledFeatures(score.features_ND, scored.labels),
+    )
+    probe, sweep_numbers = fit_probe(
+        LabelledFeatures(train.features_ND, train_labels),
+        LabelledFeatures(validation.features_ND, validation_labels),
+        LabelledFeatures(scored.features_ND, scored_split.labels),
         config,
     )
-    assert state_hash(encoder) == before, "evaluation must leave the encoder as it was"
+    assert state_hash(encoder) == before, "evaluation must not change the encoder"
     device = train.features_ND.device
+    precision = pick_precision(config, device, input_size(config, splits.train.images))
     numbers = {
-        **knn_accuracies(train, labels[0], score, scored.labels, config),
+        **knn_accuracies(
+            train,
+            train_labels,
+            query=scored,
+            query_labels=scored_split.labels,
+            config=config,
+        ),
         **probe_numbers(probe, config),
-        **each,
+        **sweep_numbers,
         "effective_rank": effective_rank(train.features_ND),
         "encoder_sha256": before,
         "device": device_name(device),
-        "precision": str(
-            pick_precision(config, device, input_size(config, splits.train.images))
-        ).removeprefix("torch."),
+        "precision": str(precision).removeprefix("torch."),
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "feature_size": encoder.feature_size,
         "feature_scale": float(train.features_ND.square().mean().sqrt()),
     }
-    counts_C = probe.confusion_CC.sum(1)
-    by_class = (probe.confusion_CC.diagonal() / counts_C.clamp(min=1)).tolist()
-    return Evaluation(
-        numbers,
-        probe,
-        {
-            "classes": list(dataset.classes),
-            "accuracy_by_class": by_class,
-            "confusion": probe.confusion_CC.tolist(),
-        },
-    )
+    return Evaluation(numbers=numbers, probe=probe, tables=probe_tables(probe, dataset))
 
 
 def fit_probe(
-    train: LabelledFeatures, validation: LabelledFeatures, scored: LabelledFeatures, config: Config
+    train: LabelledFeatures,
+    validation: LabelledFeatures,
+    scored: LabelledFeatures,
+    config: Config,
 ) -> tuple[Probe, dict[str, Any]]:
-    """The probe that the config asks for, and where it asks for that what each rate gives alone.
+    """The config's probe, and with `probe_each=on` the accuracy of each learning rate alone.
 
-    The latter are `probe_accuracy_lr_<rate>`, and `probe_curves`: by rate the accuracy after each epoch. No choice is made by them.
+    The latter are `probe_accuracy_lr_<rate>`, and `probe_curves`: by learning rate the accuracy
+    after each epoch. They are on the scoring split and do not enter any choice.
     """
     if config.probe_features == "standardised":
         train, validation, scored = standardise(train, validation, scored)
     if config.probe_optimizer == "lbfgs":
         return fit_lbfgs_probe(train, validation, scored), {}
     rates = learning_rate_grid(config.probe_lr_low, config.probe_lr_high)
-    draws, found = make_generator(config.seed, Source.PROBE), list[list[float]]()
-    watch = (
-        (lambda weight_ELC: found.append(accuracy_by_setting(scored, weight_ELC).tolist()))
-        if config.probe_each == "on"
-        else None
-    )
+    accuracies_by_epoch: list[list[float]] = []
+
+    def record_accuracies(weight_ELC: Tensor) -> None:
+        accuracies_by_epoch.append(accuracy_by_setting(scored, weight_ELC).tolist())
+
     probe = fit_sgd_probe(
         train,
         validation,
         scored,
         rates,
-        config.probe_epochs,
-        config.probe_batch_size,
-        draws,
-        config.probe_schedule,
-        watch,
+        epochs=config.probe_epochs,
+        batch_size=config.probe_batch_size,
+        generator=make_generator(config.seed, Source.PROBE),
+        schedule=config.probe_schedule,
+        on_epoch=record_accuracies if config.probe_each == "on" else None,
     )
+    if not accuracies_by_epoch:
+        return probe, {}
     curves = {
-        f"{rate:g}": [round(value, 6) for value in curve]
-        for rate, curve in zip(rates, zip(*found, strict=True), strict=False)
+        f"{rate:g}": [round(accuracy, 6) for accuracy in curve]
+        for rate, curve in zip(rates, zip(*accuracies_by_epoch, strict=True), strict=True)
     }
-    return probe, {
-        **{f"probe_accuracy_lr_{rate}": curve[-1] for rate, curve in curves.items()},
-        **({"probe_curves": curves} if curves else {}),
-    }
+    last = {f"probe_accuracy_lr_{rate}": curve[-1] for rate, curve in curves.items()}
+    return probe, {**last, "probe_curves": curves}
 
 
 def probe_numbers(probe: Probe, config: Config) -> dict[str, Any]:
-    """A probe's numbers for a record; the setting that its solver does not have is None."""
+    """A probe's numbers for a record; None for the setting of the other solver."""
     by_sgd = config.probe_optimizer == "sgd"
     return {
         "probe_accuracy": probe.accuracy,
@@ -139,10 +135,20 @@ def probe_numbers(probe: Probe, config: Config) -> dict[str, Any]:
     }
 
 
+def probe_tables(probe: Probe, dataset: Dataset) -> dict[str, Any]:
+    """A probe's results by class."""
+    counts_C = probe.confusion_CC.sum(1)
+    return {
+        "classes": list(dataset.classes),
+        "accuracy_by_class": (probe.confusion_CC.diagonal() / counts_C.clamp(min=1)).tolist(),
+        "confusion": probe.confusion_CC.tolist(),
+    }
+
+
 def validation_knn(
     encoder: Encoder, splits: Splits, dataset: Dataset, config: Config
 ) -> dict[str, float | None]:
-    """kNN accuracies on the validation split, whatever split the result is scored on."""
+    """kNN accuracies on the validation split, whatever `config.score_split` is."""
     bank, query = (
         extract_features(encoder, split, dataset, config)
         for split in (splits.train, splits.validation)
@@ -150,9 +156,9 @@ def validation_knn(
     return knn_accuracies(
         bank,
         with_training_labels(splits.train, config).labels,
-        query,
-        splits.validation.labels,
-        config,
+        query=query,
+        query_labels=splits.validation.labels,
+        config=config,
     )
 
 
@@ -163,24 +169,34 @@ def knn_accuracies(
     query_labels: Tensor,
     config: Config,
 ) -> dict[str, float | None]:
-    """kNN accuracy on the backbone's features, and on the projections where the head was trained; in [0, 1]."""
-    found: dict[str, float | None] = {"knn_accuracy": None, "knn_projection_accuracy": None}
-    for name, part in zip(found, range(2 if config.method == "moco" else 1), strict=False):
-        found[name] = knn.knn_accuracy(
-            bank[part],
+    """kNN accuracy on the features and on the projections, in [0, 1].
+
+    None on the projections unless the method is MoCo, since the head is then not trained.
+    """
+
+    def accuracy(bank_ND: Tensor, query_MD: Tensor) -> float:
+        return knn_accuracy(
+            bank_ND,
             bank_labels,
-            query[part],
+            query_MD,
             query_labels,
-            config.knn_neighbours,
-            config.knn_temperature,
+            neighbours=config.knn_neighbours,
+            temperature=config.knn_temperature,
         )
-    return found
+
+    on_projections = None
+    if config.method == "moco":
+        on_projections = accuracy(bank.projections_NC, query.projections_NC)
+    return {
+        "knn_accuracy": accuracy(bank.features_ND, query.features_ND),
+        "knn_projection_accuracy": on_projections,
+    }
 
 
 def state_hash(model: nn.Module) -> str:
     """SHA-256 of all parameters and buffers, names included."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
-        found.update(name.encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

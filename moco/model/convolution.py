@@ -38,8 +38,9 @@ class SmallMapConv2d(nn.Conv2d):
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
         if overruns_memory(self, x_NCHW):
-            rows, columns = self.stride
-            return F.conv2d(x_NCHW[:, :, ::rows, ::columns], self.weight, self.bias)
+            row_stride, column_stride = self.stride
+            visited_NCHW = x_NCHW[:, :, ::row_stride, ::column_stride]
+            return F.conv2d(visited_NCHW, self.weight, self.bias)
         rows, columns = self.axis(0), self.axis(1)
         pixels = output_size(x_NCHW.shape[2], rows) * output_size(x_NCHW.shape[3], columns)
         supported = self.groups == 1 and self.dilation == (1, 1) and self.bias is None
@@ -149,6 +150,8 @@ def overruns_memory(convolution: nn.Conv2d, x_NCHW: Tensor) -> bool:
     `benchmarks/memory_overruns.py` tries them in child processes. Reading every other pixel first
     and then convolving with stride 1 gives the same numbers without that kernel.
     """
+    if torch.compiler.is_compiling():  # a compiled graph cannot depend on the number of threads
+        return False
     return (
         x_NCHW.device.type == "cpu"
         and x_NCHW.dtype == torch.float32

@@ -78,7 +78,10 @@ def survey(
             continue
         load_backbone(Encoder(config, dataset.train.images.shape[1]).backbone, place, expected)
         sha256 = digests.setdefault(place, digests.get(place) or file_sha256(place))
-        found.fields[name], found.files[weights_key(sha256)] = {"weights_sha256": sha256}, place.resolve()
+        found.fields[name], found.files[weights_key(sha256)] = (
+            {"weights_sha256": sha256},
+            place.resolve(),
+        )
     return found
 
 

@@ -41,11 +41,17 @@ def estimate_seconds(values: dict[str, Any], cached: Path, threads: int = 1) -> 
         images = torch.arange(config.batch_size, device=run.device)
         run.train_step(run.make_batch(images, chance), chance)  # the first step also sets things up
         step = (
-            measure_seconds(lambda: [run.train_step(run.make_batch(images, chance), chance) for _ in range(STEPS)])
+            measure_seconds(
+                lambda: [
+                    run.train_step(run.make_batch(images, chance), chance) for _ in range(STEPS)
+                ]
+            )
             / STEPS
         )
         few = Split(splits.train.images[:BATCH_SIZE], splits.train.labels[:BATCH_SIZE])
-        image = measure_seconds(lambda: extract_features(run.encoder, few, dataset, config)) / len(few.labels)
+        image = measure_seconds(lambda: extract_features(run.encoder, few, dataset, config)) / len(
+            few.labels
+        )
     finally:
         torch.set_num_threads(before)
     measured = -(-config.epochs // config.knn_every)

@@ -143,7 +143,10 @@ def dataset_warnings(dataset: Dataset, config: Config, images: int) -> list[str]
         return checks.data_warnings(train, test, 0, images, dataset.modes)
     queue = config.queue_size // config.keys_per_image if config.own_keys == "keep" else 0
     note = diagnostics.key_age_warning(config, images)
-    return [*checks.data_warnings(train, test, queue, images, dataset.modes), *([note] if note else [])]
+    return [
+        *checks.data_warnings(train, test, queue, images, dataset.modes),
+        *([note] if note else []),
+    ]
 
 
 def about_rows(

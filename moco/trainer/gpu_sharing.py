@@ -17,7 +17,7 @@ from moco.data import cache
 from moco.data.splits import make_splits
 from moco.seed import Source, make_generator
 from moco.trainer.trial import METHODS
-from moco.training.loop import TrainingBatch, EpochGenerators, Training, prefetch
+from moco.training.loop import EpochGenerators, Training, TrainingBatch, prefetch
 
 COUNTS = (1, 2, 4, 8)
 GAIN = 1.1  # doubling the trials must make them together faster by this, else the fewer are better: each then ends sooner
@@ -34,7 +34,9 @@ def trials_per_gpu(values: dict[str, Any], cached: Path) -> int:
         values: the fields of a trial.
         cached: a dataset as `moco.data.prepare` left it.
     """
-    return fewest_fast_enough((trials, images_per_second(values, cached, trials)) for trials in COUNTS)
+    return fewest_fast_enough(
+        (trials, images_per_second(values, cached, trials)) for trials in COUNTS
+    )
 
 
 def fewest_fast_enough(speeds: Iterable[tuple[int, float]]) -> int:

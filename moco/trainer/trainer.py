@@ -11,7 +11,7 @@ from moco.config import Config
 from moco.device import gpu_count
 from moco.model.published_weights import GIVEN, WEIGHTS
 from moco.trainer import availability
-from moco.trainer.cost import group_by_cost, estimate_seconds
+from moco.trainer.cost import estimate_seconds, group_by_cost
 from moco.trainer.dataset_facts import (
     DatasetFacts,
     check_place,

@@ -19,7 +19,13 @@ from moco.model.published_weights import with_local_weights
 from moco.training import checkpoint, diagnostics
 from moco.training.contrastive import Pretraining
 from moco.training.loop import Training
-from moco.training.supervised import SupervisedTraining, classifier_accuracy, build_finetuning, with_plain_batch_norm, build_supervised_training
+from moco.training.supervised import (
+    SupervisedTraining,
+    build_finetuning,
+    build_supervised_training,
+    classifier_accuracy,
+    with_plain_batch_norm,
+)
 
 METHODS = {
     "moco": lambda config, dataset, splits: Pretraining(config, dataset, splits.pretrain),
@@ -114,7 +120,9 @@ class TrialCheckpoint:
         ):
             for draft in folder.glob(f"{name}.[0-9]*"):  # a kill during a save left it
                 draft.unlink(missing_ok=True)
-        self.content: dict[str, Any] = distributed.broadcast_from_first(lambda: load_trial_checkpoint(folder))
+        self.content: dict[str, Any] = distributed.broadcast_from_first(
+            lambda: load_trial_checkpoint(folder)
+        )
 
     def keep(self, **changes: Any) -> None:
         """Saves the checkpoint with these changes."""
@@ -207,9 +215,13 @@ def finetune_accuracy(
     encoder: Encoder, keeper: TrialCheckpoint, splits: Splits, dataset: Dataset, config: Config
 ) -> float:
     """Accuracy after the whole encoder learned the labels, a checkpoint after each epoch."""
-    training = build_finetuning(config, dataset, with_training_labels(splits.train, config), encoder)
+    training = build_finetuning(
+        config, dataset, with_training_labels(splits.train, config), encoder
+    )
     if keeper.content["finetuning"] is not None:
         training.load_state_dict(keeper.content["finetuning"])
     for epoch in training.epochs():
         keeper.keep(finetuning=epoch.state)
-    return classifier_accuracy(training.classifier, splits.scoring_split(config), dataset, training.config)
+    return classifier_accuracy(
+        training.classifier, splits.scoring_split(config), dataset, training.config
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from study.design.facts import DataFacts, Prepared
 from study.design.trainer import Epochs, Fields, Request, Trainer
@@ -41,7 +42,7 @@ class FunctionTrainer:
             DataFacts(fingerprint=request.dataset, name=request.dataset, title=request.dataset)
         )
 
-    def train(self, config: Fields, folder: Path, **inputs: Path) -> Epochs:
+    def train(self, config: Fields, folder: Path, **inputs: Any) -> Epochs:
         """What the function yields and returns."""
         return self.function(config, folder)
 

@@ -121,9 +121,9 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values as JSON keeps them."""
-        bare = replace(
-            self, propose=None, space=replace(self.space, trainer=None, profiles={}, fixed={})
-        )  # type: ignore[arg-type]
+        left_out: Any = None
+        space = replace(self.space, trainer=left_out, profiles={}, fixed={})
+        bare = replace(self, propose=left_out, space=space)
         values = asdict(bare)
         del values["propose"], values["space"]["trainer"]
         return values

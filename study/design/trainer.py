@@ -67,7 +67,7 @@ class Trainer(Protocol):
     def prepare(self, request: Request) -> Prepared:
         """Facts of the data, files for the nodes, and what is unavailable here."""
 
-    def train(self, config: Fields, folder: Path, **inputs: Path) -> Epochs:
+    def train(self, config: Fields, folder: Path, **inputs: Any) -> Epochs:
         """Yield one row of numbers an epoch, `epoch` (from 1) and `loss` among them; return the result.
 
         Called again with the same folder it continues from its checkpoint and yields the epochs that

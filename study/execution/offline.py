@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from study.design.facts import DataFacts
 from study.design.facts import Prepared as NothingPrepared
@@ -136,7 +136,7 @@ def run_all(
                 process.terminate()
 
 
-def run_one(trial: Trial, trainer: Trainer, inputs: dict[str, Path], options: Offline) -> Record:
+def run_one(trial: Trial, trainer: Trainer, inputs: dict[str, Any], options: Offline) -> Record:
     """Run a trial to its end."""
     trainer.set_threads(options.threads)
     train = partial(trainer.train, **inputs)

@@ -21,10 +21,13 @@ from study.figures.panel import Panel
 from study.figures.style import arms_css, marks_svg
 from study.report.answer import answer, published_sentence, replica_sentence
 from study.report.drawing import draw_panels, packed_plotly, plotly_json
+from study.report.provenance.deviations import deviation_lines
+from study.report.provenance.origin import head_facts, provenance_rows, toy_words
+from study.report.provenance.runs import runs_table
+from study.report.provenance.threats import threat_lines
 from study.report.section import Section
 from study.report.sections.adaptive_search import search_section
 from study.report.sections.claims import card_groups, claim_cards
-from study.report.sections.deviations import deviation_lines
 from study.report.sections.fairness import fairness_section
 from study.report.sections.final_result import final_section
 from study.report.sections.four_analyses import four_analyses
@@ -32,11 +35,8 @@ from study.report.sections.learning_rate import rate_section
 from study.report.sections.loss_accuracy import loss_section
 from study.report.sections.ordered_parameter import ordered_section
 from study.report.sections.pictures import pictures_section
-from study.report.sections.provenance import head_facts, provenance_rows, toy_words
 from study.report.sections.published_numbers import published_numbers
 from study.report.sections.reproduction import reproduction_section
-from study.report.sections.runs import runs_table
-from study.report.sections.threats import threat_lines
 from study.report.sections.tuning_budget import budget_section
 from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically

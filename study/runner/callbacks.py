@@ -14,10 +14,10 @@ from ray import tune
 
 from study.errors import StudyError
 from study.runner.cluster import Cluster, first_line
+from study.runner.files.trials import ActorStore, TrialFiles, write_files
 from study.runner.ray_patches import DriverOnly
 from study.runner.searcher import StudySearch
 from study.runner.trackers import make_trackers
-from study.runner.trial_files import ActorStore, TrialFiles, write_files
 from study.store.ledger import Ledger
 from study.store.remote import RemoteFolder
 

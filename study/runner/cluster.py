@@ -14,6 +14,7 @@ import ray
 from ray import tune
 
 from study.errors import StudyError
+from study.runner.ray_patches import HEAD_NODE
 from study.runner.ray_settings import NODE_SETTINGS
 from study.store.environment import cores
 
@@ -178,7 +179,7 @@ class TrialSlots:
         workers wait for.
         """
         if self.workers > 1:
-            return tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
+            return tune.PlacementGroupFactory([{HEAD_NODE: 0.001}])
         return {"cpu": self.cores, "gpu": self.gpus}
 
 

@@ -23,13 +23,13 @@ from study.errors import StudyError
 from study.execution.stop import Stop
 from study.runner.callbacks import PageRedraw, make_callbacks
 from study.runner.cluster import Cluster, TrialSlots, first_line, start_ray
-from study.runner.input_files import with_inputs
+from study.runner.files.inputs import with_inputs
+from study.runner.files.trials import TrialFiles, open_trial_files, remove_marker
 from study.runner.progress import Progress
 from study.runner.ray_patches import run_tune, survive_memory_kills
 from study.runner.scheduler import StudyScheduler
 from study.runner.searcher import StudySearch
 from study.runner.trainable import Job, run_data_parallel, run_single
-from study.runner.trial_files import TrialFiles, open_trial_files, remove_marker
 from study.search.database import SearchDatabase
 from study.store.ledger import Ledger
 

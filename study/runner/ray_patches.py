@@ -11,6 +11,9 @@ import ray
 from ray import tune
 from ray.exceptions import OutOfMemoryError, RayActorError
 
+# a resource of a cluster's head node alone (`_common/constants.py`)
+HEAD_NODE = "node:__internal_head__"
+
 
 class DriverOnly:
     """A callback, search or scheduler that stays in the driver's process.

@@ -12,8 +12,8 @@ from study.design.record import Record
 from study.design.trial import Trial, trial_title
 from study.design.words import Words
 from study.execution.run_trial import Train, make_record, run_trial
+from study.runner.files.trials import TrialFiles
 from study.runner.ray_patches import set_process_title
-from study.runner.trial_files import TrialFiles
 
 TAGS = ("space", "arm", "stage", "seed", "trial")  # of each gauge
 ERROR_LENGTH = 2000  # characters of a failure's last lines

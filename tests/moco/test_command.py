@@ -42,7 +42,7 @@ def run(tmp_path, capsys):
 
 
 def test_help_names_every_field_with_its_meaning_and_default():
-    text = " ".join(command.parser().format_help().split())
+    text = " ".join(command.build_parser().format_help().split())
     for field in fields(Config):
         assert f"--{field.name.replace('_', '-')} VALUE" in text
         assert f"(default: {field.default if field.default != '' else 'none'})" in text
@@ -125,7 +125,7 @@ def test_it_says_what_was_done_before_and_what_the_untrained_encoder_is_worth(ru
     )
     assert "Stopped after epoch 1 of 3" in first
     second = run(*words)[1]
-    assert "Going on after epoch 1 of 3." in second
+    assert "Continuing after epoch 1 of 3." in second
     assert "epoch 1/3" not in second
     third = run(*words)[1]
     assert "Complete already; nothing is run." in third

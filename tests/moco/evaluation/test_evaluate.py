@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from moco.config import Config
-from moco.evaluation import knn
 from moco.evaluation.evaluate import fit_probe
+from moco.evaluation.knn import knn_accuracy
 from moco.evaluation.linear_probe import (
     LabelledFeatures,
     fit_lbfgs_probe,
@@ -22,7 +22,7 @@ from moco.model.features import extract_features
 from moco.schedules import SCHEDULES, lr_factor, step_decay
 from moco.seed import Source, make_generator
 from moco.training.contrastive import Pretraining
-from moco.training.loop import EpochGenerators
+from moco.training.loop import epoch_generators
 
 RATES = learning_rate_grid(0.01, 100)
 
@@ -45,7 +45,13 @@ def blobs(count, seed=0, scale=1.0):
 def test_the_probe_trains_each_rate_as_torchs_sgd_would():
     train, validation = blobs(60), blobs(60, 1)
     probe = fit_sgd_probe(
-        train, validation, validation, RATES, 10, 16, torch.Generator().manual_seed(0)
+        train,
+        validation,
+        validation,
+        RATES,
+        epochs=10,
+        batch_size=16,
+        generator=torch.Generator().manual_seed(0),
     )
     best = {}
     for lr in RATES:
@@ -72,7 +78,13 @@ def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
     train, validation = blobs(90), blobs(90, 1)
     flipped = LabelledFeatures(validation.values, (validation.labels + 1) % 3)
     probe = fit_sgd_probe(
-        train, validation, flipped, RATES, 20, 32, torch.Generator().manual_seed(0)
+        train,
+        validation,
+        flipped,
+        RATES,
+        epochs=20,
+        batch_size=32,
+        generator=torch.Generator().manual_seed(0),
     )
     assert probe.validation_accuracy > 0.8
     assert probe.accuracy < 0.2
@@ -93,9 +105,15 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
     assert list(numbers["probe_curves"]) == ["0.1", "0.3", "1", "3", "10"]
     for lr in (0.1, 1.0, 10.0):
         for epochs in (1, 5):
-            draws = make_generator(config.seed, Source.PROBE)
             alone = fit_sgd_probe(
-                train, validation, scored, (lr,), epochs, 16, draws, schedule="constant"
+                train,
+                validation,
+                scored,
+                (lr,),
+                epochs=epochs,
+                batch_size=16,
+                generator=make_generator(config.seed, Source.PROBE),
+                schedule="constant",
             )
             assert numbers["probe_curves"][f"{lr:g}"][epochs - 1] == pytest.approx(
                 alone.accuracy, abs=1e-6
@@ -132,14 +150,8 @@ def test_the_encoder_sees_images_at_the_size_that_is_asked_for(config, dataset):
         torch.testing.assert_close(
             small, encoder.eval().backbone((larger.clamp(0, 1) - mean) / std), rtol=1e-4, atol=1e-5
         )
-    batch = next(Pretraining(config, dataset, dataset.train.images).batches(chance_of(config)))
+    batch = next(Pretraining(config, dataset, dataset.train.images).batches(epoch_generators(0, 1)))
     assert batch.views[0].shape[2:] == (12, 12)
-
-
-def chance_of(config):
-    return EpochGenerators(
-        make_generator(config.seed, Source.VIEWS, 1), make_generator(config.seed, Source.SHUFFLE, 1)
-    )
 
 
 def test_smaller_features_want_larger_rates():
@@ -149,9 +161,9 @@ def test_smaller_features_want_larger_rates():
             blobs(90, 1, s),
             blobs(90, 1, s),
             RATES,
-            10,
-            32,
-            torch.Generator().manual_seed(0),
+            epochs=10,
+            batch_size=32,
+            generator=torch.Generator().manual_seed(0),
         ).setting
         for s in (0.03, 1.0)
     ]
@@ -167,11 +179,11 @@ def test_knn_votes_by_weight_as_the_plain_loop_does():
         for i in cosine.argsort(descending=True)[:7]:
             votes[bank.labels[i]] += (cosine[i] / 0.1).exp()
         hits += int(votes.argmax() == label)
-    assert knn.knn_accuracy(*bank, *query, 7, 0.1) == pytest.approx(hits / 20)
+    assert knn_accuracy(*bank, *query, neighbours=7, temperature=0.1) == pytest.approx(hits / 20)
 
 
 def test_knn_takes_more_neighbours_than_there_are():
-    assert 0 <= knn.knn_accuracy(*blobs(5), *blobs(4, 1), 200, 0.1) <= 1
+    assert 0 <= knn_accuracy(*blobs(5), *blobs(4, 1), neighbours=200, temperature=0.1) <= 1
 
 
 def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
@@ -210,7 +222,15 @@ def test_features_that_are_no_numbers_teach_nothing_and_break_nothing():
     broken = LabelledFeatures(torch.full((9, 4), torch.nan), torch.arange(9) % 3)
     for probe in (
         fit_lbfgs_probe(broken, broken, broken),
-        fit_sgd_probe(broken, broken, broken, RATES, 2, 4, torch.Generator().manual_seed(0)),
+        fit_sgd_probe(
+            broken,
+            broken,
+            broken,
+            RATES,
+            epochs=2,
+            batch_size=4,
+            generator=torch.Generator().manual_seed(0),
+        ),
     ):
         assert 0 <= probe.accuracy <= 1
 
@@ -219,7 +239,13 @@ def test_a_probes_tables_agree_with_its_accuracy():
     train, validation = blobs(90), blobs(90, 1)
     for probe in (
         fit_sgd_probe(
-            train, validation, validation, RATES, 10, 32, torch.Generator().manual_seed(0)
+            train,
+            validation,
+            validation,
+            RATES,
+            epochs=10,
+            batch_size=32,
+            generator=torch.Generator().manual_seed(0),
         ),
         fit_lbfgs_probe(train, validation, validation),
     ):
@@ -232,14 +258,23 @@ def test_top_five_counts_labels_among_the_five_likeliest():
     features = LabelledFeatures(torch.eye(10), torch.arange(10))
     ranks = torch.zeros(11, 10)
     ranks[:10] = torch.arange(10.0)  # whatever the image, class 9 is likeliest, then 8 ..
-    assert score_probe(1.0, False, 0.0, features, ranks).top5_accuracy == 0.5
-    assert score_probe(1.0, False, 0.0, features, ranks).accuracy == 0.1
+    probe = score_probe(
+        1.0, at_edge=False, validation_accuracy=0.0, scored=features, weight_EC=ranks
+    )
+    assert probe.top5_accuracy == 0.5
+    assert probe.accuracy == 0.1
 
 
 def test_a_rate_at_the_edge_of_the_grid_is_said():
     train, validation = blobs(90, 0, 0.01), blobs(90, 1, 0.01)
     assert fit_sgd_probe(
-        train, validation, validation, (1e-4, 1e-3, 30.0), 10, 32, torch.Generator().manual_seed(0)
+        train,
+        validation,
+        validation,
+        (1e-4, 1e-3, 30.0),
+        epochs=10,
+        batch_size=32,
+        generator=torch.Generator().manual_seed(0),
     ).at_edge
 
 
@@ -270,10 +305,10 @@ def test_features_do_not_depend_on_the_other_images_of_a_batch(config, dataset):
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_schedules_begin_at_the_peak_never_reach_zero_and_warm_up(schedule):
-    shares = [lr_factor(schedule, step, 100, 0) for step in range(100)]
+    shares = [lr_factor(schedule, step, total_steps=100, warmup_steps=0) for step in range(100)]
     assert shares[0] == 1
     assert min(shares) > 0
-    warm = [lr_factor(schedule, step, 100, 10) for step in range(100)]
+    warm = [lr_factor(schedule, step, total_steps=100, warmup_steps=10) for step in range(100)]
     assert warm[:10] == pytest.approx([(k + 1) / 11 for k in range(10)])
     assert warm[10] == 1
 

@@ -68,7 +68,9 @@ def test_it_is_the_papers_loop_over_one_position_at_a_time(score, keeps_global):
             scores = [
                 {
                     "dot": vector @ g,
-                    "parametrised": (vector + g) @ attention.u_SD[s] if attention.u_SD is not None else None,
+                    "parametrised": (vector + g) @ attention.u_SD[s]
+                    if attention.u_SD is not None
+                    else None,
                     "uniform": torch.tensor(0.0),
                 }[score]
                 for vector in vectors
@@ -302,7 +304,15 @@ def test_the_evidence_of_all_positions_is_the_probes_score(config):
     encoder = Encoder(config, 3)
     _, features = attend(encoder, dataset.test.images, dataset, config)
     part = LabelledFeatures(features, dataset.test.labels)
-    probe = fit_sgd_probe(part, part, part, (0.1, 1.0), 20, 16, make_generator(0, Source.PROBE))
+    probe = fit_sgd_probe(
+        part,
+        part,
+        part,
+        (0.1, 1.0),
+        epochs=20,
+        batch_size=16,
+        generator=make_generator(0, Source.PROBE),
+    )
     one, _ = attend(encoder, dataset.test.images[:1], dataset, config)
     _, w_2, _ = (probe.weight_EC[:-1, 1] - probe.weight_EC[:-1].mean(1)).chunk(3)
     score = float(features[0].chunk(3)[1] @ w_2)

@@ -271,7 +271,8 @@ def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
 )
 def test_trials_of_one_essence_are_one_trial(one, other, same):
     assert (
-        availability.canonical_config({**WISH, **one}) == availability.canonical_config({**WISH, **other})
+        availability.canonical_config({**WISH, **one})
+        == availability.canonical_config({**WISH, **other})
     ) == same
 
 

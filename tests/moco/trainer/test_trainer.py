@@ -69,7 +69,7 @@ def test_weights_are_for_all_unless_an_arm_names_or_takes_them(tmp_path):
     assert start(tmp_path) == ({}, "")
     assert start(tmp_path, "some.pt", NAMED) == ({}, "some.pt")
     assert start(tmp_path, fair, NAMED) == ({}, "")
-    with pytest.raises(ValueError, match="--weights must be one of .*fair.*, or a file; got ''"):
+    with pytest.raises(ValueError, match=r"--weights must be one of .*fair.*, or a file; got ''"):
         start(tmp_path, "")
     with pytest.raises(ValueError, match="must be the same"):
         start(tmp_path, "some.pt", overrides={"weights": "other.pt"})

@@ -17,10 +17,10 @@ from study.design.stages import due_trials, expected_trials
 from study.errors import StudyError
 from study.report.answer import answer
 from study.report.page import write_report
+from study.report.provenance.threats import threat_lines
 from study.report.remedies import what_would_change
 from study.report.sections.ordered_parameter import ordered_means
 from study.report.sections.published_numbers import published_numbers
-from study.report.sections.threats import threat_lines
 from study.search.quasi_random import sobol_points
 
 

@@ -13,10 +13,10 @@ from study.analysis.results import Results
 from study.design.facts import DataFacts
 from study.design.space import Replica
 from study.report.page import write_report
-from study.report.sections.deviations import deviation_lines
-from study.report.sections.provenance import provenance_rows
+from study.report.provenance.deviations import deviation_lines
+from study.report.provenance.origin import provenance_rows
+from study.report.provenance.threats import remark_lines
 from study.report.sections.reproduction import loss_words
-from study.report.sections.threats import remark_lines
 from study.store.ledger import Ledger
 from study.store.study_file import StudyFile, fix_plan
 from study.text import format_number, format_short

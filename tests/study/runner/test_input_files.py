@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from study.runner.input_files import InputFiles, TrainWithInputs
+from study.runner.files.inputs import InputFiles, TrainWithInputs
 
 
 def test_inputs_on_their_own_machine_are_the_files_themselves(tmp_path):

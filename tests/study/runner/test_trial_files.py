@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.runner.trial_files import MARKER, FileStoreActor, TrialFiles, UrlStore
+from study.runner.files.trials import MARKER, FileStoreActor, TrialFiles, UrlStore
 
 
 class PlainStore:
