@@ -21,7 +21,7 @@ PACKAGES = tuple(SOURCE / name for name in ("moco", "study", "search_spaces"))
 
 
 def main(words: list[str] | None = None) -> int:
-    """Exit code: 0 complete, 2 the command or the data is wrong, 130 interrupted, 1 anything else."""
+    """Exit code: 0 complete, 2 a wrong command or wrong data, 130 interrupted, 1 anything else."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # preemption is an interrupt
     try:
         options = parse_command(sys.argv[1:] if words is None else words, space_names())

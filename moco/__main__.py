@@ -55,9 +55,9 @@ class Run(NamedTuple):
     weights: dict[str, Path]  # files of weights, as `moco.trainer.trial.run_config` takes them
     folder: Path
     opening: list[str]  # what is about to run, in words
-    done: int  # epochs that are finished
+    finished_epochs: int
     complete: bool  # the result is there
-    scored: int  # images that accuracies are measured on
+    scored_images: int  # images that accuracies are measured on
 
 
 def main(words: list[str] | None = None) -> int:
@@ -128,10 +128,10 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
     cached = cache.prepare(wish.dataset, wish.image_size, data_dir, wish.pretrain_split).resolve()
     dataset = cache.load_dataset(cached)
     config = Config.of(complete_config({**values, "dataset": dataset.name}))
-    found = survey(config.to_dict(), {"run": {}}, cached, data_dir, download=WEIGHTS)
-    if found.absent:
-        raise ValueError(found.absent["run"])
-    config = replace(config, **found.fields.get("run", {}))
+    availability = survey(config.to_dict(), {"run": {}}, cached, data_dir, download=WEIGHTS)
+    if availability.absent:
+        raise ValueError(availability.absent["run"])
+    config = replace(config, **availability.fields.get("run", {}))
     check_place(config.to_dict(), distributed.world_size())
     facts = dataset_facts(cached, config.to_dict())
     identity = run_identity(config, dataset.fingerprint)
@@ -142,12 +142,12 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
     return Run(
         config=config,
         cached=cached,
-        weights=found.files,
+        weights=availability.files,
         folder=folder,
         opening=opening_lines(config, dataset, facts),
-        done=len(checkpoint["curve"]),
+        finished_epochs=len(checkpoint["curve"]),
         complete=checkpoint["result"] is not None,
-        scored=facts.counts[config.score_split],
+        scored_images=facts.counts[config.score_split],
     )
 
 
@@ -183,7 +183,8 @@ def opening_lines(config: Config, dataset: Dataset, facts: DatasetFacts) -> list
 
 def train_run(run: Run, until: int) -> None:
     """Train up to an epoch, and evaluate where that is the last; save the numbers."""
-    config, folder, is_first = run.config, run.folder, distributed.rank() == 0
+    config, folder, done = run.config, run.folder, run.finished_epochs
+    is_first = distributed.rank() == 0
     if is_first:
         print_lines([*run.opening, *progress_lines(run)])
     rows: list[dict[str, Any]] = []
@@ -194,17 +195,17 @@ def train_run(run: Run, until: int) -> None:
             except StopIteration as end:
                 result = end.value
                 break
-            if is_first and len(rows) >= run.done:
-                print_lines([epoch_line(rows[-1], config.epochs)] if len(rows) > run.done else [])
+            if is_first and len(rows) >= done:
+                print_lines([epoch_line(rows[-1], config.epochs)] if len(rows) > done else [])
                 text = "".join(strict_json(row) + "\n" for row in rows)
                 (folder / "epochs.jsonl").write_text(text)
-            if max(until, run.done) <= rows[-1]["epoch"] < config.epochs:
+            if max(until, done) <= rows[-1]["epoch"] < config.epochs:
                 if is_first:
                     print_lines([stopped_line(rows[-1]["epoch"], config, folder)])
                 return
     if is_first:
         (folder / "result.json").write_text(json.dumps(json.loads(strict_json(result)), indent=1))
-        print_lines(result_lines(result, config, run.scored, folder))
+        print_lines(result_lines(result, config, run.scored_images, folder))
 
 
 def stopped_line(epoch: int, config: Config, folder: Path) -> str:
@@ -220,8 +221,8 @@ def progress_lines(run: Run) -> list[str]:
     config = run.config
     if run.complete:
         return ["Complete already; nothing is run."]
-    if run.done:
-        return [f"Continuing after epoch {run.done} of {config.epochs}."]
+    if run.finished_epochs:
+        return [f"Continuing after epoch {run.finished_epochs} of {config.epochs}."]
     if config.method == "frozen":
         return []
     dataset = cache.load_dataset(run.cached)

@@ -4,11 +4,11 @@ import argparse
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from moco.config import Config, limits_of
+from moco.config import Config, option_of
 from moco.data.augmentation import RECIPES
 from moco.data.datasets import DATASETS
 from moco.model.encoder import ENCODERS
@@ -30,7 +30,7 @@ TABLES: dict[str, Iterable[str]] = {  # names that a field takes from a table
 
 
 class Parser(argparse.ArgumentParser):
-    """One that complains in a sentence."""
+    """A parser that reports an error in one sentence."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"python -m moco: {message}; see python -m moco --help\n")
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--data-dir",
         default="data",
         metavar="DIR",
-        help="downloads, and every dataset decoded, yours too (default: data)",
+        help="folder of downloads and of the cache of decoded datasets (default: data)",
     )
     parser.add_argument(
         "--out",
@@ -65,27 +65,32 @@ def build_parser() -> argparse.ArgumentParser:
     )
     group = parser.add_argument_group("fields of the run")
     for field in fields(Config):
-        limits = limits_of(field)
-        allowed = ", ".join(TABLES.get(field.name, limits.choices))
-        meaning = " | ".join(part for part in (limits.help, allowed) if part)
-        default = field.default if field.default != "" else "none"
         group.add_argument(
             flag(field.name),
             default=None,
             metavar="VALUE",
-            help=f"{meaning} (default: {default})".replace("%", "%%"),
+            help=field_help(field).replace("%", "%%"),
             dest=field.name,
         )
     return parser
 
 
+def field_help(field: Field[Any]) -> str:
+    """Meaning, unit, choices and default of a field of Config."""
+    option = option_of(field)
+    meaning = f"{option.help} [{option.unit}]" if option.unit else option.help
+    allowed = ", ".join(TABLES.get(field.name, option.choices))
+    default = field.default if field.default != "" else "none"
+    return f"{meaning}{' | ' if allowed else ''}{allowed} (default: {default})"
+
+
 def flag(name: str) -> str:
-    """A field's option."""
+    """The command line's option for a field."""
     return "--" + name.replace("_", "-")
 
 
 def normalize_words(words: list[str]) -> list[str]:
-    """The command's words; an option may be written as its field."""
+    """The command's words with --batch_size, a field's own name, as --batch-size."""
     flags = {f"--{field.name}": flag(field.name) for field in fields(Config)}
     parts = [word.partition("=") for word in words]
     return [flags.get(name, name) + sign + value for name, sign, value in parts]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")  # of a ResNet, by torchvision's names
@@ -13,6 +13,7 @@ class Option(NamedTuple):
     """What a field means and which values it takes; help texts and checks follow from it."""
 
     help: str
+    unit: str = ""
     choices: tuple[str, ...] = ()  # the only values; none: any
     above: float | None = None  # the value must be larger
     low: float | None = None  # the value must be at least this
@@ -25,11 +26,8 @@ class Option(NamedTuple):
             return f"{name} must be one of {', '.join(self.choices)}; got {value!r}"
         if self.above is not None and not value > self.above:
             return f"{name} must be above {self.above:g}; got {value!r}"
-        if self.low is not None and self.high is not None and self.high <= 1:
-            inside = self.low <= value <= self.high
-            return (
-                "" if inside else f"{name} must lie in [{self.low:g}, {self.high:g}]; got {value!r}"
-            )
+        if (self.low, self.high) == (0, 1) and not 0 <= value <= 1:
+            return f"{name} must lie in [0, 1]; got {value!r}"
         if self.low is not None and not value >= self.low:
             return f"{name} must be {self.low:g} or more; got {value!r}"
         if self.high is not None and value > self.high:
@@ -38,8 +36,13 @@ class Option(NamedTuple):
 
 
 def option(default: Any, help: str, **limits: Any) -> Any:
-    """A field with its default, what it means, and the limits of an `Option`."""
+    """A dataclass field with its default and its `Option`, whose other items are `limits`."""
     return field(default=default, metadata={"option": Option(help, **limits)})
+
+
+def option_of(config_field: Field[Any]) -> Option:
+    """The Option of a dataclass field of Config."""
+    return config_field.metadata["option"]
 
 
 def attended_layers(placement: str) -> tuple[str, ...]:
@@ -59,9 +62,10 @@ def attended_layers(placement: str) -> tuple[str, ...]:
 
 ON_OFF = ("off", "on")
 AUTO_ON_OFF = ("auto", "on", "off")
-EPOCHS = 100_000  # beyond these a typing error is likelier than a wish
-HUGE = 1e30
-SEEDS = 2**31
+# beyond these a typing error is likelier than a wish
+MAX_EPOCHS = 100_000
+MAX_RATE = 1e30
+MAX_SEED = 2**31
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Config:
 
     method: str = option(
         "moco",
-        "moco; supervised: trained on labels, the ceiling; frozen: evaluates the encoder as it is",
+        "moco: contrastive pretraining; supervised: training on labels, the ceiling; frozen: "
+        "evaluates the encoder as it is",
         choices=("moco", "supervised", "frozen"),
     )
     # data
@@ -83,25 +88,36 @@ class Config:
         "digits", "a name of moco.data.datasets.DATASETS, or the name of a folder of images"
     )
     image_size: int = option(
-        0, "pixels per side; 0: the dataset's own (a folder: 32)", low=0, high=1024
+        0,
+        "side of the stored images; 0: the dataset's own (a folder: 32)",
+        unit="pixels",
+        low=0,
+        high=1024,
     )
     input_size: int = option(
         0,
-        "pixels per side that the encoder sees, images are resized to it; 0: image_size",
+        "side of the encoder's input, to which images are resized; 0: image_size",
+        unit="pixels",
         low=0,
         high=1024,
     )
     train_images: int = option(
-        0, "use only so many training images, evenly from all classes; 0: all", low=0
+        0,
+        "size of a subset of the training split with balanced classes; 0: all",
+        unit="images",
+        low=0,
     )
     pretrain_split: str = option(
         "train",
         "images for MoCo: train, unlabelled (stl10), extra (svhn), or both as in train+extra",
     )
     validation_share: float = option(
-        0.2, "share of the training images held out for choices", low=0.0, high=1.0
+        0.2,
+        "share of the training images held out as the validation split, between 0 and 1",
+        low=0.0,
+        high=1.0,
     )
-    split_seed: int = option(0, "selects the images that are held out", low=0, high=SEEDS)
+    split_seed: int = option(0, "selects the images that are held out", low=0, high=MAX_SEED)
     labels: str = option(
         "true",
         "shuffled: random training and validation labels, the floor of every accuracy",
@@ -109,157 +125,226 @@ class Config:
     )
     normalisation: str = option(
         "dataset",
-        "mean and deviation of the pixels: the training images' own, or published ones",
+        "mean and standard deviation of the pixels: of the training images, or published ones",
         choices=("dataset", "imagenet", "cifar10", "cifar10_images"),
     )
-    views: str = option("auto", "a name of moco.data.augmentation.RECIPES; auto: the dataset's own")
+    views: str = option(
+        "auto",
+        "augmentation, a name of moco.data.augmentation.RECIPES; auto: the dataset's own",
+    )
     views_blur: str = option(
-        "auto", "blur half the views; auto: as in the recipe", choices=AUTO_ON_OFF
+        "auto",
+        "Gaussian blur of a view with probability 0.5; auto: as in the recipe",
+        choices=AUTO_ON_OFF,
     )
     views_flip: str = option(
-        "auto", "mirror half the views; auto: as in the recipe", choices=AUTO_ON_OFF
+        "auto",
+        "horizontal flip of a view with probability 0.5; auto: as in the recipe",
+        choices=AUTO_ON_OFF,
     )
     # encoder
-    encoder: str = option("resnet18", "any torchvision ResNet")
+    encoder: str = option("resnet18", "a ResNet of torchvision")
     stem: str = option(
         "small",
-        "small: 3x3 stride 1 without pooling; imagenet: 7x7 stride 2 and max-pooling",
+        "first layers; small: 3x3 convolution, stride 1, no pooling; imagenet: 7x7 convolution, "
+        "stride 2, max-pooling",
         choices=("small", "imagenet"),
     )
-    width: float = option(1.0, "factor of the channels of every layer", above=0, high=16.0)
-    head: str = option("mlp", "linear: MoCo v1; mlp: MoCo v2", choices=("linear", "mlp"))
-    projection_size: int = option(128, "C, features of a query or key", above=0, high=65_536)
+    width: float = option(
+        1.0, "factor on the number of channels of every layer", above=0, high=16.0
+    )
+    head: str = option(
+        "mlp",
+        "projection head; linear: MoCo v1; mlp: MoCo v2, with a hidden layer",
+        choices=("linear", "mlp"),
+    )
+    projection_size: int = option(
+        128, "size of queries and keys (C)", unit="features", above=0, high=65_536
+    )
     weights: str = option(
         "",
         "initial weights of the backbone: a name of moco.model.published_weights.WEIGHTS, or a "
         "file; none: random",
     )
-    weights_sha256: str = option("", "SHA-256 of that file; another content is refused")
+    weights_sha256: str = option("", "SHA-256 of the file of weights; other content is refused")
     attention: str = option(
         "none",
-        "stages whose maps are attended, as in layer2+layer3 (moco/model/attention.py)",
+        "stages with attention over their maps, as in layer2+layer3 (moco/model/attention.py)",
         check=attended_layers,
     )
     attention_score: str = option(
         "dot",
-        "of a position: with the global vector, with a learned one, or uniform: a control with "
-        "dot's parameters",
+        "compatibility of a position; dot: with the global vector; parametrised: with a learned "
+        "vector; uniform: constant, a control with dot's parameters",
         choices=("dot", "parametrised", "uniform"),
     )
     attention_output: str = option(
         "replace",
-        "replace: the weighted sums are the features; join: they follow the global vector",
+        "replace: the weighted sums of the stages are the features; join: the global vector, then "
+        "the sums",
         choices=("replace", "join"),
     )
     attention_heads: str = option(
         "concatenated",
-        "independent: each of these vectors has its own projection head, outputs are averaged",
+        "concatenated: one projection head for all vectors of attention_output; independent: one "
+        "for each, outputs averaged",
         choices=("concatenated", "independent"),
     )
     # contrast
     loss: str = option(
         "asymmetric",
-        "symmetric: both views are queries; sum, as in FAIR's CIFAR-10 demo, has twice the "
-        "gradient of mean",
+        "symmetric: each view is query of the other; sum, as in FAIR's CIFAR-10 demo, has twice "
+        "the gradient of mean",
         choices=("asymmetric", "symmetric_mean", "symmetric_sum"),
     )
-    queue_size: int = option(1024, "K, keys", above=0, high=16_777_216)
+    queue_size: int = option(1024, "length of the queue (K)", unit="keys", above=0, high=16_777_216)
     own_keys: str = option(
-        "keep", "mask: an image's own older keys are no negatives of it", choices=("keep", "mask")
+        "keep",
+        "older keys of the query's own image in the queue; keep: as negatives; mask: left out of "
+        "the loss",
+        choices=("keep", "mask"),
     )
-    key_momentum: float = option(0.99, "m, of the key encoder's moving average", low=0.0, high=1.0)
+    key_momentum: float = option(
+        0.99, "momentum of the key encoder's moving average (m)", low=0.0, high=1.0
+    )
     key_momentum_schedule: str = option(
-        "constant", "cosine: from m to 1 over the run", choices=("constant", "cosine")
+        "constant",
+        "cosine: from key_momentum to 1 over the run",
+        choices=("constant", "cosine"),
     )
-    temperature: float = option(0.2, "T", above=0, high=1e12)
+    temperature: float = option(
+        0.2, "divisor of the cosine similarities in InfoNCE (T)", above=0, high=1e12
+    )
     batch_norm: str = option(
         "shuffle",
-        "shuffle: groups, keys shuffled between them; split: groups; plain: a worker's batch; "
-        "sync: the batch of all workers",
+        "statistics over; shuffle: groups, keys shuffled between them; split: groups; plain: the "
+        "batch of a worker; sync: the batch of all workers",
         choices=("shuffle", "split", "plain", "sync"),
     )
-    batch_norm_splits: int = option(4, "groups of a batch that are normalised separately", above=0)
+    batch_norm_splits: int = option(
+        4, "number of equal groups of a batch for shuffle and split", unit="groups", above=0
+    )
     # optimization
     optimizer: str = option("sgd", "a name of moco.training.optimizers.OPTIMIZERS")
-    lr: float = option(0.03, "peak learning rate; not scaled by the batch size", above=0, high=HUGE)
-    momentum: float = option(0.9, "of the optimizer, where it has one", low=0.0, high=1.0)
+    lr: float = option(
+        0.03, "peak learning rate; not scaled by the batch size", above=0, high=MAX_RATE
+    )
+    momentum: float = option(0.9, "momentum of the optimizer, where it has one", low=0.0, high=1.0)
     weight_decay: float = option(
-        1e-4, "coupled (L2) or decoupled as the optimizer's row says", low=0, high=HUGE
+        1e-4,
+        "weight decay, coupled (L2) or decoupled depending on the optimizer",
+        low=0,
+        high=MAX_RATE,
     )
     decay_on: str = option(
         "auto",
-        "all: every parameter; weights: not biases and norms; auto: weights for lars, lamb and "
-        "muon, all for the others",
+        "parameters with weight decay; all: every one; weights: not biases and norms; auto: "
+        "weights for lars, lamb and muon, all for the others",
         choices=("auto", "all", "weights"),
     )
-    batch_size: int = option(128, "images per step over all workers", above=0, high=65_536)
-    epochs: int = option(20, "passes over the training images", above=0, high=EPOCHS)
+    batch_size: int = option(
+        128, "batch of a step over all workers", unit="images", above=0, high=65_536
+    )
+    epochs: int = option(
+        20, "passes over the training images", unit="epochs", above=0, high=MAX_EPOCHS
+    )
     schedule: str = option(
         "cosine",
-        "of the learning rate; steps: a tenth after 60 % and 80 %",
+        "of the learning rate after the warm-up; steps: divided by 10 after 60 % and 80 %",
         choices=("cosine", "constant", "steps"),
     )
-    warmup_epochs: float = option(0.0, "linear from 0", low=0, high=EPOCHS)
+    warmup_epochs: float = option(
+        0.0,
+        "linear warm-up of the learning rate from 0, part of epochs",
+        unit="epochs",
+        low=0,
+        high=MAX_EPOCHS,
+    )
     # evaluation
-    knn_neighbours: int = option(20, "k", above=0)
+    knn_neighbours: int = option(
+        20, "nearest images that vote for a class (k)", unit="images", above=0
+    )
     knn_temperature: float = option(
-        0.1, "of the neighbours' weights exp(cosine / temperature)", above=0
+        0.1, "temperature of their votes exp(cosine / temperature)", above=0
     )
     knn_every: int = option(
-        5, "epochs between two measurements; the last epoch is always measured", above=0
+        5,
+        "interval of kNN evaluations; the last epoch is always evaluated",
+        unit="epochs",
+        above=0,
     )
     probe_optimizer: str = option(
         "sgd",
-        "sgd: the best of several learning rates; lbfgs: of several L2 penalties",
+        "of the linear probe; sgd: the best of several learning rates; lbfgs: the best of several "
+        "L2 penalties",
         choices=("sgd", "lbfgs"),
     )
-    probe_epochs: int = option(100, "of sgd", above=0, high=EPOCHS)
-    probe_batch_size: int = option(256, "of sgd, images", above=0, high=1_000_000)
-    probe_lr_low: float = option(
-        3e-4, "lowest of sgd's learning rates, 1 and 3 times the powers of ten", low=1e-12
+    probe_epochs: int = option(
+        100, "training of the SGD probe", unit="epochs", above=0, high=MAX_EPOCHS
     )
-    probe_lr_high: float = option(100.0, "highest of them", above=0, high=1e12)
+    probe_batch_size: int = option(
+        256, "batch of the SGD probe", unit="images", above=0, high=1_000_000
+    )
+    probe_lr_low: float = option(
+        3e-4,
+        "smallest learning rate of the SGD probe, which tries 1 and 3 times the powers of ten",
+        low=1e-12,
+    )
+    probe_lr_high: float = option(
+        100.0, "largest learning rate of the SGD probe", above=0, high=1e12
+    )
     probe_schedule: str = option(
         "steps",
-        "of sgd's rate: a tenth after 60 % and 80 % of the epochs, or constant",
+        "of the SGD probe's learning rate; steps: divided by 10 after 60 % and 80 % of its epochs",
         choices=("steps", "constant"),
     )
     probe_features: str = option(
         "raw",
-        "standardised: each feature with mean 0 and deviation 1 over the training images",
+        "input of the probe; standardised: each feature with mean 0 and standard deviation 1 over "
+        "the training images",
         choices=("raw", "standardised"),
     )
     probe_each: str = option(
         "off",
-        "on: accuracy by epoch for each of sgd's rates, besides the best of them",
+        "on: also save the accuracy of every learning rate of the SGD probe after every epoch",
         choices=ON_OFF,
     )
     finetune_epochs: int = option(
         0,
-        "epochs of training the whole encoder on labels after the probe; 0: none",
+        "fine-tuning of a copy of the encoder on labels after the probe; 0: none",
+        unit="epochs",
         low=0,
-        high=EPOCHS,
+        high=MAX_EPOCHS,
     )
     finetune_lr: float = option(
         0.03,
-        "peak rate of that training, by SGD with momentum 0.9, cosine",
+        "peak learning rate of fine-tuning, by SGD with momentum 0.9 and a cosine schedule",
         above=0,
-        high=HUGE,
+        high=MAX_RATE,
     )
     score_split: str = option(
         "validation", "split that accuracies are measured on", choices=("validation", "test")
     )
     pictures: int = option(
-        0, "test images whose attention maps are written to pictures.json", low=0, high=1000
+        0,
+        "images of score_split whose attention maps are written to pictures.json",
+        unit="images",
+        low=0,
+        high=1000,
     )
     # the run
-    seed: int = option(0, "everything random follows from it", low=0, high=SEEDS)
+    seed: int = option(
+        0,
+        "of everything random except the choice of held-out images (split_seed)",
+        low=0,
+        high=MAX_SEED,
+    )
     device: str = option(
         "auto", "auto: cuda, else mps, else cpu", choices=("auto", "cpu", "cuda", "mps")
     )
     compile: str = option(
         "off",
-        "on: torch.compile for the pretraining passes; takes a minute at the start, so for long "
+        "on: torch.compile for the pretraining passes; compiling takes about a minute, so for long "
         "runs on a GPU",
         choices=ON_OFF,
     )
@@ -271,11 +356,11 @@ class Config:
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            limits, value = limits_of(one), getattr(self, one.name)
-            if problem := limits.problem(one.name, value):
+            declared, value = option_of(one), getattr(self, one.name)
+            if problem := declared.problem(one.name, value):
                 raise ValueError(problem)
-            if limits.check:
-                limits.check(value)
+            if declared.check:
+                declared.check(value)
         for rule in RULES:
             if rule.is_broken(self):
                 raise ValueError(rule.message.format(self=self))
@@ -292,7 +377,11 @@ class Config:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "Config":
-        """The config with these values; a whole number serves as a real one, nothing else is converted."""
+        """The config with these values; an int serves as a float, nothing else is converted.
+
+        Raises:
+            ValueError: a name is no field, a value has another type, is infinite or breaks a rule.
+        """
         types = {one.name: type(one.default) for one in fields(cls)}
         checked: dict[str, Any] = {}
         for name, value in values.items():
@@ -313,13 +402,8 @@ class Config:
         return asdict(self)
 
 
-def limits_of(one: Any) -> Option:
-    """The option of a dataclass field of Config."""
-    return one.metadata["option"]
-
-
 class Rule(NamedTuple):
-    """What must hold between fields."""
+    """What must hold between fields, each of which is within its own limits."""
 
     is_broken: Callable[[Config], bool]
     message: str  # {self} is the config

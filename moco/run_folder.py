@@ -30,14 +30,15 @@ def lock_run(folder: Path) -> FileLock:
         ValueError: another run writes to the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock", timeout=0)
+    lock = FileLock(folder / "lock")
     try:
-        return lock.acquire().lock
+        lock.acquire(blocking=False)
     except Timeout:
         raise ValueError(
             f"{folder} is being written by another run; wait for it, or name another folder with "
             "--out"
         ) from None
+    return lock
 
 
 def claim_folder(folder: Path, identity: dict[str, Any]) -> None:

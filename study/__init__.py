@@ -1,1 +1,1 @@
-"""Plans, runs, records, compares and reports trials of any training generator; knows nothing of what is trained."""
+"""Plans, runs, records, compares and reports trials of any trainer; knows nothing of MoCo."""

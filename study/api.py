@@ -131,8 +131,8 @@ def show_plan(planned: Planned) -> int:
         path, count = export_trials(plan, final_records(ledger.records), planned.folder)
     space = f" --space {options.space}" if options.space and options.space.endswith(".py") else ""
     print(
-        f"{count} trials can run now: {path}. Elsewhere: python run_study.py{space} --trials {path} "
-        "--records more.jsonl; then here: --adopt more.jsonl"
+        f"{count} trials can run now: {path}. Elsewhere: python run_study.py{space} --trials "
+        f"{path} --records more.jsonl; then here: --adopt more.jsonl"
     )
     return 0
 

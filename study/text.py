@@ -21,7 +21,10 @@ def format_number(value: float, digits: int, signed: bool = False) -> str:
 
 
 def format_short(value: float | str) -> str:
-    """A number to three digits, 3e-5 rather than 3e-05, and to more where it is near 1; a word or a whole number as it is."""
+    """A number to three digits, 3e-5 rather than 3e-05, and to more where it is near 1.
+
+    A word or a whole number as it is.
+    """
     if isinstance(value, str | int):
         return str(value)
     if 0.99 < value < 1:

@@ -1,4 +1,4 @@
-"""What a trial will cost, measured by a few steps of it."""
+"""What a trial costs, measured by a few of its steps."""
 
 import time
 from dataclasses import replace
@@ -20,70 +20,56 @@ STEPS = 4
 
 
 def estimate_seconds(values: dict[str, Any], cached: Path, threads: int = 1) -> float:
-    """About how many seconds a trial of this config takes on this machine with so many threads.
+    """About how many seconds a trial of this config takes here with so many threads.
 
-    Training, fine-tuning (as if its steps were those of training) and encoding for the evaluation are counted, the probe itself is not.
+    Training, fine-tuning (as if its steps were those of training) and encoding for the evaluation
+    are counted, the probe itself is not.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         config = replace(
             Config.of(values), compile="off"
-        )  # that would cost more than all else here
+        )  # compiling would cost more than all else
         dataset = cache.load_dataset(cached)
         splits = make_splits(dataset, config)
-        run = METHODS[config.method if config.method in METHODS else "supervised"](
-            config, dataset, splits
-        )
-        chance = EpochGenerators(
-            *(make_generator(config.seed, source, 1) for source in (Source.VIEWS, Source.SHUFFLE))
+        method = config.method if config.method in METHODS else "supervised"
+        run = METHODS[method](config, dataset, splits)
+        sources = (Source.VIEWS, Source.SHUFFLE)
+        generators = EpochGenerators(
+            *(make_generator(config.seed, source, 1) for source in sources)
         )
         images = torch.arange(config.batch_size, device=run.device)
-        run.train_step(run.make_batch(images, chance), chance)  # the first step also sets things up
-        step = (
-            measure_seconds(
-                lambda: [
-                    run.train_step(run.make_batch(images, chance), chance) for _ in range(STEPS)
-                ]
-            )
-            / STEPS
-        )
+
+        def train(steps: int) -> None:
+            for _ in range(steps):
+                run.train_step(run.make_batch(images, generators), generators)
+
+        train(1)  # the first step also sets things up
+        step = measure_seconds(lambda: train(STEPS)) / STEPS
         few = Split(splits.train.images[:BATCH_SIZE], splits.train.labels[:BATCH_SIZE])
-        image = measure_seconds(lambda: extract_features(run.encoder, few, dataset, config)) / len(
-            few.labels
-        )
+        encode = measure_seconds(lambda: extract_features(run.encoder, few, dataset, config))
     finally:
         torch.set_num_threads(before)
-    measured = -(-config.epochs // config.knn_every)
-    encoded = (measured + 1) * (len(splits.train.labels) + len(splits.validation.labels)) + len(
-        splits.test.labels
-    )
+    measurements = -(-config.epochs // config.knn_every) + 1
+    train_images, validation_images, test_images = (len(split.labels) for split in splits[:3])
+    encoded = measurements * (train_images + validation_images) + test_images
     epochs = config.finetune_epochs + (config.epochs if config.method in METHODS else 0)
-    return epochs * run.steps_per_epoch * step + encoded * image
+    return epochs * run.steps_per_epoch * step + encoded * encode / len(few.labels)
 
 
-KIND = (
-    "method",
-    "encoder",
-    "width",
-    "stem",
-    "image_size",
-    "input_size",
-    "epochs",
-    "finetune_epochs",
-)  # what a trial's cost hangs on
+COST_FIELDS = (  # what a trial's cost depends on
+    "method", "encoder", "width", "stem", "image_size", "input_size", "epochs", "finetune_epochs",
+)  # fmt: skip
 
 
 def group_by_cost(configs: list[dict[str, Any]]) -> list[tuple[dict[str, Any], int]]:
-    """The configs that differ in cost, one of each kind and how many are like it; their weights are left out, which cost nothing."""
-    found: dict[tuple[Any, ...], tuple[dict[str, Any], int]] = {}
+    """One config of each kind that differs in cost, without weights, and how many are like it."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for config in configs:
-        kind = tuple(config.get(name) for name in KIND)
-        found[kind] = (
-            {**found.get(kind, (config, 0))[0], "weights": ""},
-            found.get(kind, (config, 0))[1] + 1,
-        )
-    return list(found.values())
+        kind = tuple(config.get(name) for name in COST_FIELDS)
+        groups.setdefault(kind, []).append(config)
+    return [({**alike[0], "weights": ""}, len(alike)) for alike in groups.values()]
 
 
 def measure_seconds(work: Any) -> float:

@@ -1,4 +1,7 @@
-"""How many trials should train at once on one device: measured, since memory and launch overhead differ by encoder and machine."""
+"""How many trials should train at once on one device.
+
+It is measured, since memory and launch overhead differ by encoder and machine.
+"""
 
 import itertools
 import multiprocessing
@@ -20,7 +23,8 @@ from moco.trainer.trial import METHODS
 from moco.training.loop import EpochGenerators, Training, TrainingBatch, prefetch
 
 COUNTS = (1, 2, 4, 8)
-GAIN = 1.1  # doubling the trials must make them together faster by this, else the fewer are better: each then ends sooner
+# Doubling the trials must make them together faster by this; else each of fewer trials ends sooner.
+GAIN = 1.1
 SECONDS = 3.0  # of training that are measured
 TOGETHER = 16  # steps between two looks at the clock
 FULL = 0.8  # share of a GPU's memory; evaluation takes more than training
@@ -28,7 +32,7 @@ PATIENCE = 180.0  # seconds until every process must be warm
 
 
 def trials_per_gpu(values: dict[str, Any], cached: Path) -> int:
-    """The number of COUNTS from which on more trials at once bring little, or do not fit into the GPU's memory.
+    """The number of COUNTS beyond which more trials at once bring little or exceed the memory.
 
     Args:
         values: the fields of a trial.
@@ -40,7 +44,10 @@ def trials_per_gpu(values: dict[str, Any], cached: Path) -> int:
 
 
 def fewest_fast_enough(speeds: Iterable[tuple[int, float]]) -> int:
-    """Of counts with the speed of so many trials together, the last that brought its gain; what comes after one that did not is not asked for."""
+    """Of pairs (count, speed of so many trials together) the last count that brought its gain.
+
+    Pairs after one that did not are not measured.
+    """
     best, fastest = 1, 0.0
     for count, speed in speeds:
         if speed <= GAIN * fastest:
@@ -52,7 +59,13 @@ def fewest_fast_enough(speeds: Iterable[tuple[int, float]]) -> int:
 def images_per_second(
     values: dict[str, Any], cached: Path, trials: int, threads: int = 1, seconds: float = SECONDS
 ) -> float:
-    """Of so many trials together, each in a process of its own with so many threads on a CPU; 0 where one of them fails, for want of memory say."""
+    """Images per second of so many trials together, each in a process of its own.
+
+    0 where one of them fails, for want of memory for example.
+
+    Args:
+        threads: of each trial on a CPU.
+    """
     context = multiprocessing.get_context("spawn")
     gate, told = context.Barrier(trials), context.Queue()
     processes = [
@@ -90,7 +103,10 @@ def collect_answers(
 def measure_trial(
     values: dict[str, Any], cached: Path, threads: int, seconds: float, gate: Barrier, told: Any
 ) -> None:
-    """Trains from when all are warm until the time is over; tells its images a second, and the share of the GPU's memory that all of them hold."""
+    """Train from when all trials are warm until the time is over.
+
+    Puts its images per second, and the share of the GPU's memory that all trials hold.
+    """
     torch.set_num_threads(threads)
     try:
         config = Config.of(values)

@@ -1,10 +1,12 @@
-"""One trial from config to result: train, checkpoint after every epoch, evaluate, and fine-tune where that is asked for."""
+"""One trial from config to result: train, save after every epoch, evaluate, fine-tune."""
 
 import json
 import math
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from moco import distributed
 from moco.config import Config
@@ -27,6 +29,8 @@ from moco.training.supervised import (
     with_plain_batch_norm,
 )
 
+PARTS = ("encoder", "attention", "head")  # of an encoder, each saved as a state dict
+FILES = ("checkpoint.pt", *(f"{part}.pt" for part in PARTS))
 METHODS = {
     "moco": lambda config, dataset, splits: Pretraining(config, dataset, splits.pretrain),
     "supervised": lambda config, dataset, splits: build_supervised_training(
@@ -38,34 +42,38 @@ METHODS = {
 def run_config(
     values: dict[str, Any], folder: Path, cached: Path, **weights: Path
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
-    """Yields one dict of numbers an epoch and returns the result; started again with the same folder it goes on where it was.
+    """Yield one dict of numbers an epoch and return the result.
 
-    Epochs that the checkpoint already holds are yielded again from it, so that the curve is always whole.
+    Called again with the same folder it continues from its checkpoint; epochs that the checkpoint
+    holds are yielded again, so that the curve is always complete.
 
     Args:
         values: the fields of a Config.
-        folder: keeps this trial's checkpoints, and after the end `encoder.pt` (the backbone by torchvision's names), `head.pt`,
-            `attention.pt` and `pictures.json` where there are such, and `evaluation.json` (accuracy by class, confusion).
-        cached: a dataset as `moco.data.prepare` left it.
-        weights: where files of weights are on this machine, by `moco.pretrained.key` of their SHA-256.
+        folder: takes the checkpoints, and at the end `encoder.pt` (the backbone by torchvision's
+            names), `head.pt`, `attention.pt` and `pictures.json` where there are such, and
+            `evaluation.json` (accuracy by class, confusion).
+        cached: a dataset as `moco.data.cache` left it.
+        weights: where files of weights are on this machine, by
+            `moco.model.published_weights.weights_key` of their SHA-256.
 
     Returns:
-        Of the last epoch `own_keys` and `contrastive_accuracy` (MoCo only).
-        Accuracies on `score_split`, in [0, 1]: `knn_accuracy` and `knn_projection_accuracy` (MoCo only), `probe_accuracy`,
-        `probe_top5_accuracy`, `supervised_accuracy` and `finetune_accuracy` where there is one. `loss` (nats, last epoch),
-        `probe_lr` or `probe_l2` with `probe_at_edge`, `probe_validation_accuracy`, `effective_rank` of the training features,
-        `encoder_sha256`, `device`, `precision`, `parameters`, `feature_size`,
-        `feature_scale` (their root mean square), with `probe_each` `probe_accuracy_lr_<rate>` and `probe_curves`, and
-        `remarks`: sentences on what is plainly wrong.
+        Of the last epoch `loss` (nats), and of MoCo `own_keys` and `contrastive_accuracy`.
+        Accuracies on `score_split`, in [0, 1]: `knn_accuracy`, `knn_projection_accuracy` (MoCo
+        only), `probe_accuracy`, `probe_top5_accuracy`, `supervised_accuracy` and
+        `finetune_accuracy` where there is one. `probe_lr` or `probe_l2` with `probe_at_edge`,
+        `probe_validation_accuracy`, `effective_rank` of the training features, `encoder_sha256`,
+        `device`, `precision`, `parameters`, `feature_size`, `feature_scale` (root mean square),
+        with `probe_each` also `probe_accuracy_lr_<rate>` and `probe_curves`, and `remarks`:
+        sentences on what is plainly wrong.
     """
     config = with_local_weights(Config.of(values), weights)
     dataset = cache.load_dataset(cached)
     splits = make_splits(dataset, config)
-    keeper = TrialCheckpoint(folder)
-    yield from keeper.content["curve"]
-    if keeper.content["result"] is not None:
-        keeper.end()
-        return keeper.content["result"]
+    saved = TrialCheckpoint(folder)
+    yield from saved.content["curve"]
+    if saved.content["result"] is not None:
+        saved.delete_previous()
+        return saved.content["result"]
     training = None
     if config.method == "frozen":
         encoder = build_encoder(with_plain_batch_norm(config), splits.train.images.shape[1]).to(
@@ -74,21 +82,23 @@ def run_config(
     else:
         training = METHODS[config.method](config, dataset, splits)
         encoder = training.encoder
-        yield from train_epochs(training, keeper, splits, dataset)
-    if keeper.content["evaluation"] is None:
-        keeper.keep(evaluation=evaluate_encoder(encoder, training, keeper, splits, dataset, config))
-    result = dict(keeper.content["evaluation"])
+        yield from train_epochs(training, saved, splits, dataset)
+    if saved.content["evaluation"] is None:
+        saved.save(evaluation=evaluate_encoder(encoder, training, saved, splits, dataset, config))
+    result = dict(saved.content["evaluation"])
     if config.finetune_epochs:
-        result["finetune_accuracy"] = finetune_accuracy(encoder, keeper, splits, dataset, config)
+        result["finetune_accuracy"] = finetune_accuracy(encoder, saved, splits, dataset, config)
         if math.isnan(result["finetune_accuracy"]):
             result["remarks"] = [*result["remarks"], "Fine-tuning diverged: lower finetune_lr."]
-    keeper.keep(result=result, state=None, finetuning=None)
-    keeper.end()
+    saved.save(result=result, state=None, finetuning=None)
+    saved.delete_previous()
     return result
 
 
 def load_trial_checkpoint(folder: Path) -> dict[str, Any]:
-    """What a trial's checkpoint holds: curve, state of the training, evaluation, state of the fine-tuning, result; None where not yet.
+    """The content of a trial's checkpoint; None where something is not known yet.
+
+    Its keys: curve, state (of the training), evaluation, finetuning (its state) and result.
 
     Raises:
         ValueError: the file is the checkpoint of something else.
@@ -103,96 +113,88 @@ def load_trial_checkpoint(folder: Path) -> dict[str, Any]:
     content = checkpoint.load_checkpoint(folder / "checkpoint.pt") or empty
     if not (isinstance(content, dict) and empty.keys() <= content.keys()):
         raise ValueError(
-            f"{folder / 'checkpoint.pt'} must be the checkpoint of a run; it holds something else. Name another folder"
+            f"{folder / 'checkpoint.pt'} must be the checkpoint of a run; it holds something else. "
+            "Name another folder"
         )
     return content
 
 
 class TrialCheckpoint:
-    """A trial's checkpoint: the curve, the state of what is running, and what is already known. Only the first worker reads and writes."""
+    """A trial's checkpoint; only the first worker reads and writes it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.file = folder, folder / "checkpoint.pt"
-        for name in (
-            ("checkpoint.pt", "encoder.pt", "attention.pt", "head.pt")
-            if distributed.rank() == 0
-            else ()
-        ):
+        for name in FILES if distributed.rank() == 0 else ():
             for draft in folder.glob(f"{name}.[0-9]*"):  # a kill during a save left it
                 draft.unlink(missing_ok=True)
         self.content: dict[str, Any] = distributed.broadcast_from_first(
             lambda: load_trial_checkpoint(folder)
         )
 
-    def keep(self, **changes: Any) -> None:
-        """Saves the checkpoint with these changes."""
+    def save(self, **changes: Any) -> None:
+        """Save the checkpoint with these changes."""
         self.content = {**self.content, **changes}
         if distributed.rank() == 0:
             checkpoint.save_generation(self.file, self.content)
 
-    def end(self) -> None:
-        """Only the result is worth its space now."""
+    def delete_previous(self) -> None:
+        """Delete the previous generation: the result is complete."""
         if distributed.rank() == 0:
             checkpoint.previous_path(self.file).unlink(missing_ok=True)
 
-    def keep_pictures(self, pictures: list[dict[str, Any]]) -> None:
-        """Leaves attention maps of some test images."""
+    def save_pictures(self, pictures: list[dict[str, Any]]) -> None:
+        """Save attention maps of some test images."""
         if distributed.rank() == 0:
             (self.folder / "pictures.json").write_text(json.dumps(pictures))
 
-    def keep_encoder(self, encoder: Encoder, tables: dict[str, Any]) -> None:
-        """Leaves the trained encoder and the tables of its evaluation beside the checkpoint."""
-        if distributed.rank() == 0:
-            checkpoint.save_atomically(
-                self.folder / "encoder.pt",
-                {name: tensor.cpu() for name, tensor in encoder.backbone.state_dict().items()},
-            )
-            if attention := {
-                name: tensor.cpu() for name, tensor in encoder.attention.state_dict().items()
-            }:
-                checkpoint.save_atomically(self.folder / "attention.pt", attention)
-            checkpoint.save_atomically(
-                self.folder / "head.pt",
-                {name: tensor.cpu() for name, tensor in encoder.head.state_dict().items()},
-            )
-            (self.folder / "evaluation.json").write_text(json.dumps(tables))
+    def save_encoder(self, encoder: Encoder, tables: dict[str, Any]) -> None:
+        """Save the encoder and the tables of its evaluation beside the checkpoint."""
+        if distributed.rank() > 0:
+            return
+        modules: list[nn.Module] = [encoder.backbone, encoder.attention, encoder.head]
+        for name, part in zip(PARTS, modules, strict=True):
+            if state := {key: tensor.cpu() for key, tensor in part.state_dict().items()}:
+                checkpoint.save_atomically(self.folder / f"{name}.pt", state)
+        (self.folder / "evaluation.json").write_text(json.dumps(tables))
 
 
 def train_epochs(
-    training: Training, keeper: TrialCheckpoint, splits: Splits, dataset: Dataset
+    training: Training, saved: TrialCheckpoint, splits: Splits, dataset: Dataset
 ) -> Generator[dict[str, Any], None, None]:
-    """Trains through the epochs that are left, a checkpoint after each; yields their numbers."""
+    """Train the epochs that are left, save after each, and yield their numbers."""
     config = training.config
-    if keeper.content["state"] is not None:
-        training.load_state_dict(keeper.content["state"])
+    if saved.content["state"] is not None:
+        training.load_state_dict(saved.content["state"])
     for epoch in training.epochs():
         row = epoch.metrics._asdict()
         due = row["epoch"] == config.epochs or row["epoch"] % config.knn_every == 0
-        row |= (
-            validation_knn(epoch.encoder, splits, dataset, config)
-            if due
-            else {"knn_accuracy": None, "knn_projection_accuracy": None}
-        )
-        keeper.keep(curve=[*keeper.content["curve"], row], state=epoch.state)
+        if due:
+            row |= validation_knn(epoch.encoder, splits, dataset, config)
+        else:
+            row |= {"knn_accuracy": None, "knn_projection_accuracy": None}
+        saved.save(curve=[*saved.content["curve"], row], state=epoch.state)
         yield row
 
 
 def finite_or_none(number: float) -> float | None:
-    """A number of an epoch as one of the result, where only what diverged is no number: a queue that never filled has no accuracy."""
+    """A number of an epoch as one of the result, where NaN means divergence.
+
+    A queue that never filled has no contrastive accuracy.
+    """
     return number if math.isfinite(number) else None
 
 
 def evaluate_encoder(
     encoder: Encoder,
     training: Training | None,
-    keeper: TrialCheckpoint,
+    saved: TrialCheckpoint,
     splits: Splits,
     dataset: Dataset,
     config: Config,
 ) -> dict[str, Any]:
-    """The numbers of the trained encoder, which is left in the folder."""
-    found, curve = evaluate(encoder, splits, dataset, config), keeper.content["curve"]
-    numbers = {"loss": curve[-1]["loss"] if curve else None, **found.numbers}
+    """The numbers of the trained encoder, which is saved."""
+    evaluation, curve = evaluate(encoder, splits, dataset, config), saved.content["curve"]
+    numbers = {"loss": curve[-1]["loss"] if curve else None, **evaluation.numbers}
     numbers |= {
         name: finite_or_none(curve[-1][name])
         for name in ("own_keys", "contrastive_accuracy")
@@ -203,25 +205,27 @@ def evaluate_encoder(
             training.classifier, splits.scoring_split(config), dataset, config
         )
     if config.pictures and config.attention != "none":
-        keeper.keep_pictures(
-            attention_pictures(encoder, found.probe, splits.scoring_split(config), dataset, config)
+        saved.save_pictures(
+            attention_pictures(
+                encoder, evaluation.probe, splits.scoring_split(config), dataset, config
+            )
         )
     numbers["remarks"] = diagnostics.remarks(curve, numbers, len(dataset.classes), config)
-    keeper.keep_encoder(encoder, found.tables)
+    saved.save_encoder(encoder, evaluation.tables)
     return numbers
 
 
 def finetune_accuracy(
-    encoder: Encoder, keeper: TrialCheckpoint, splits: Splits, dataset: Dataset, config: Config
+    encoder: Encoder, saved: TrialCheckpoint, splits: Splits, dataset: Dataset, config: Config
 ) -> float:
     """Accuracy after the whole encoder learned the labels, a checkpoint after each epoch."""
     training = build_finetuning(
         config, dataset, with_training_labels(splits.train, config), encoder
     )
-    if keeper.content["finetuning"] is not None:
-        training.load_state_dict(keeper.content["finetuning"])
+    if saved.content["finetuning"] is not None:
+        training.load_state_dict(saved.content["finetuning"])
     for epoch in training.epochs():
-        keeper.keep(finetuning=epoch.state)
+        saved.save(finetuning=epoch.state)
     return classifier_accuracy(
         training.classifier, splits.scoring_split(config), dataset, training.config
     )

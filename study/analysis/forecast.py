@@ -108,7 +108,7 @@ def forecast_lines(results: Results, estimate: Estimate) -> list[str]:
 
 
 def mean_seconds(results: Results) -> tuple[float, str]:
-    """Seconds of a finished trial, every arm counted once, and their basis; NaN where none ended."""
+    """Seconds of a finished trial, every arm counted once, and their basis; NaN if none ended."""
     by_arm: dict[str, list[float]] = {}
     for record in results.current.values():
         if record.status == "finished":

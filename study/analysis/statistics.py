@@ -1,6 +1,7 @@
 """Paired statistics for few seeds: what an interval covers and what a p-value means at n = 6 to 20.
 
-The paired t interval covers 95 % at every n for normal differences; bootstrap intervals cover 83 to 87 % below n = 9, so none decides here.
+The paired t interval covers 95 % at every n for normal differences; bootstrap intervals cover 83 to
+87 % below n = 9, so none decides here.
 """
 
 import itertools
@@ -37,12 +38,18 @@ class Paired(NamedTuple):
 
 
 def paired(first: dict[int, float], second: dict[int, float], level: float = 0.95) -> Paired:
-    """Differences first − second over the seeds that both have, with the paired t interval (Student 1908) and the sign-flip test (Fisher 1935)."""
+    """Differences first − second over the seeds that both have.
+
+    With the paired t interval (Student 1908) and the sign-flip test (Fisher 1935).
+    """
     seeds = tuple(sorted(set(first) & set(second)))
     differences = tuple(first[seed] - second[seed] for seed in seeds)
     mean = float(np.mean(differences)) if differences else math.nan
     low, high = t_interval(differences, level)
-    return Paired(seeds, differences, mean, low, high, level, sign_flip_p(differences))
+    p = sign_flip_p(differences)
+    return Paired(
+        seeds=seeds, differences=differences, mean=mean, low=low, high=high, level=level, p=p
+    )
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
@@ -58,9 +65,10 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, flo
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:
-    """Share of sign assignments with a mean at least as far from 0: all 2^n up to n = 16, else 20,000 random ones and the observed.
+    """Share of sign assignments with a mean at least as far from 0 as the observed one.
 
-    NaN for fewer than two differences. The smallest possible value is 2 / 2^n: five seeds can never give 0.05.
+    All 2^n up to n = 16, else 20,000 random ones and the observed. NaN for fewer than two
+    differences. The smallest possible value is 2 / 2^n: five seeds can never give 0.05.
     """
     n = len(differences)
     if n < 2:
@@ -76,7 +84,7 @@ def sign_flip_p(differences: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values of a family (Holm 1979), in the order given; NaN counts as a member and stays NaN."""
+    """Adjusted p-values of a family (Holm 1979), in the order given; NaN is a member, stays NaN."""
     order = sorted(range(len(p_values)), key=lambda i: (math.isnan(p_values[i]), p_values[i]))
     adjusted, largest = [math.nan] * len(p_values), 0.0
     for rank, i in enumerate(order):
@@ -93,20 +101,25 @@ def interquartile_mean(values: Sequence[float]) -> float:
 
 
 def expected_best(values: Sequence[float]) -> list[float]:
-    """E[best of k] for k = 1 .. N trials drawn without replacement: sum over i ≥ k of C(i−1, k−1)/C(N, k) v_(i) (Tang et al. 2020)."""
+    """E[best of k] for k = 1 .. N trials drawn without replacement (Tang et al. 2020).
+
+    The sum over i ≥ k of C(i−1, k−1) / C(N, k) v_(i), values ascending.
+    """
     ordered, n = np.sort(np.asarray(values, dtype=float)), len(values)
     rank, weight = np.arange(1, n + 1), np.full(n, 1 / n)
     found = []
     for k in range(1, n + 1):
         found.append(float(weight @ ordered))
-        weight = (
-            weight * np.maximum(rank - k, 0) / max(n - k, 1) * ((k + 1) / k)
-        )  # of k + 1: binomials themselves would overflow
+        # the weights of k + 1 from those of k: binomials themselves would overflow
+        weight = weight * np.maximum(rank - k, 0) / max(n - k, 1) * ((k + 1) / k)
     return found
 
 
 def detectable(n: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The true mean difference, in standard deviations of the differences, that a two-sided paired t test of n pairs finds with this power."""
+    """The true mean difference that a two-sided paired t test of n pairs finds with this power.
+
+    In standard deviations of the differences.
+    """
     if n < 2:
         return math.inf
     critical = stats.t.ppf(1 - alpha / 2, n - 1)

@@ -1,4 +1,4 @@
-"""Numbers that figures and tables are made of: arms in the final stage, searches, loss against score."""
+"""Numbers behind figures and tables: arms in the final stage, searches, loss against score."""
 
 import math
 from typing import NamedTuple

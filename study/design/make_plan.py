@@ -54,7 +54,8 @@ def make_plan(
     try:
         plan = Plan(
             space=space, profile=profile, sizes=sizes, base=space.trainer.complete(shared),
-            overrides=overrides, data=DataFacts.of(prepared.data), workers=workers, absent=dict(prepared.absent),
+            overrides=overrides, data=DataFacts.of(prepared.data), workers=workers,
+            absent=dict(prepared.absent),
             found=dict(prepared.found), words=words, propose=propose,
         )  # fmt: skip
         for stage in space.stages:

@@ -1,4 +1,4 @@
-"""The plan of a study, fixed before its first trial: what is asked, tried and claimed, on which data."""
+"""The plan of a study, fixed before its first trial: what is asked, tried and claimed."""
 
 import hashlib
 import json

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from study.design.space import Metric
 from study.errors import StudyError
 
 TEXTS = ("trial", "stage", "arm", "status", "error", "why", "device", "commit", "started", "ended")
@@ -103,3 +104,11 @@ def last_line(error: str) -> str:
     """The last line of an error's text."""
     lines = error.strip().splitlines()
     return lines[-1].rstrip(".") if lines else "no message"
+
+
+def outcome_words(record: Record, metric: Metric) -> str:
+    """How a trial ended, in short: its metric, or its status with an error's last line."""
+    if record.status == "finished":
+        value = record.metric(metric.name) * metric.scale
+        return f"{metric.title} {value:.{metric.decimals}f}"
+    return f"{record.status}: {last_line(record.error)}" if record.error else record.status

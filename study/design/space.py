@@ -1,4 +1,4 @@
-"""A search space: arms that are compared, what is tuned for each, what stays fixed, and what is claimed.
+"""A search space: the arms, what is tuned for each, what stays fixed, and what is claimed.
 
 Scientific parameters tell the arms apart, nuisance parameters are tuned for each arm alone, fixed
 ones are caveats on the result (terms of the Deep Learning Tuning Playbook, Godbole et al. 2023).

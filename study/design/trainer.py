@@ -1,6 +1,7 @@
 """The contract of training: all that a study knows of what it studies.
 
-A trainer is an object of a search space's file. `function_trainer.from_function` makes one of a plain generator.
+Every search space names its trainer. `function_trainer.from_function` makes one of a plain
+generator function.
 """
 
 from collections.abc import Generator, Mapping
@@ -62,16 +63,17 @@ class Trainer(Protocol):
         """All fields of a trial, JSON values, `seed` among them; checked as far as possible."""
 
     def canonical(self, config: Fields) -> Fields:
-        """The config with equal things said in one way: two trials of one canonical form are one."""
+        """The config with equal things said in one way: trials of one canonical form are one."""
 
     def prepare(self, request: Request) -> Prepared:
         """Facts of the data, files for the nodes, and what is unavailable here."""
 
     def train(self, config: Fields, folder: Path, **inputs: Any) -> Epochs:
-        """Yield one row of numbers an epoch, `epoch` (from 1) and `loss` among them; return the result.
+        """Yield one row of numbers an epoch and return the result.
 
-        Called again with the same folder it continues from its checkpoint and yields the epochs that
-        it already has again. Under an initialised process group it is called on every worker.
+        A row holds `epoch` (from 1) and `loss`. Called again with the same folder it continues
+        from its checkpoint and yields the epochs that it already has again. Under an initialised
+        process group it is called on every worker.
         """
 
     def estimate_seconds(

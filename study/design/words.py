@@ -1,4 +1,4 @@
-"""What a trainer calls things: the words of its fields and results that tables and the page print."""
+"""What a trainer calls things: words of its fields and results that tables and page print."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ class EpochNumber(NamedTuple):
 
 @dataclass(frozen=True)
 class Words:
-    """Names that only the trainer knows. JSON keeps it, so that a page is drawn without the trainer."""
+    """Names that only the trainer knows; saved with the plan, for pages without the trainer."""
 
     epochs: str = ""  # the field that holds the number of epochs
     set_by_study: tuple[str, ...] = ()  # fields that --set may not change, besides the seed

@@ -1,4 +1,4 @@
-"""Trials of a file, run on a machine without Ray, for any trainer; their records in another file."""
+"""Trials of a file, run on a machine without Ray, for any trainer; records in another file."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from study.design.facts import DataFacts
 from study.design.facts import Prepared as NothingPrepared
-from study.design.record import Record, final_records, last_line
+from study.design.record import Record, final_records, outcome_words
 from study.design.space import Space
 from study.design.trainer import Prepared, Request, Trainer
 from study.design.trial import Trial, trial_title
@@ -150,12 +150,6 @@ def run_one(trial: Trial, trainer: Trainer, inputs: dict[str, Any], options: Off
 
 def summary_line(space: Space, record: Record) -> str:
     """A record in a line."""
-    metric = space.primary
-    outcome = record.status
-    if record.status == "finished":
-        value = record.metric(metric.name) * metric.scale
-        outcome = f"{metric.title} {value:.{metric.decimals}f} {metric.level_unit}"
-    elif record.error:
-        outcome += f": {last_line(record.error)}"
+    outcome = outcome_words(record, space.primary)
     trial = Trial(record.trial, record.stage, record.arm, record.seed, record.point, record.config)
     return f"{trial_title(space.name, trial)}  {outcome}  ({record.seconds:.1f} s)"

@@ -1,4 +1,4 @@
-"""One attempt at one trial, wherever it runs: iterate its epochs, watch its loss, end as a record."""
+"""One attempt at one trial, wherever it runs: iterate epochs, watch the loss, make a record."""
 
 import json
 import math
@@ -49,6 +49,7 @@ def run_trial(
                     result = end.value
                     status = "finished" if is_finite(result) else "diverged"
                     break
+                check_row(row)
                 curve.append(row)
                 metrics.add(row)
                 yield row
@@ -67,6 +68,18 @@ def run_trial(
         seconds=round(seconds, 3),
         started=started,
     )
+
+
+def check_row(row: Any) -> None:
+    """Check that a trainer's row has what a record needs.
+
+    Raises:
+        ValueError: it has not.
+    """
+    if not isinstance(row, dict) or type(row.get("epoch")) is not int:
+        raise ValueError(f"a trainer must yield rows with a whole number `epoch`; got {row!r}")
+    if isinstance(row.get("loss"), bool) or not isinstance(row.get("loss"), int | float):
+        raise ValueError(f"a trainer must yield rows with a number `loss`; got {row!r}")
 
 
 def is_finite(result: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from study.design.plan import Plan
-from study.design.record import Record, last_line
+from study.design.record import Record, outcome_words
 from study.design.stages import expected_trials
 from study.design.words import EpochNumber, Words
 from study.runner.ray_patches import DriverOnly
@@ -144,13 +144,7 @@ def epoch_numbers(words: Words) -> tuple[EpochNumber, ...]:
 
 def summary_line(record: Record, plan: Plan) -> str:
     """An ended trial in a line."""
-    metric = plan.space.primary
-    outcome = record.status
-    if record.status == "finished":
-        value = record.metric(metric.name) * metric.scale
-        outcome = f"{metric.title} {value:.{metric.decimals}f}"
-    if record.status == "failed":
-        outcome += f": {last_line(record.error)}"
+    outcome = outcome_words(record, plan.space.primary)
     point = ", ".join(f"{name} {format_short(value)}" for name, value in record.point.items())
     return (
         f"{record.trial}  {record.stage:8}{plan.title(record.arm):10} {point:13} "

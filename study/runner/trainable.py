@@ -21,6 +21,9 @@ ERROR_LENGTH = 2000  # characters of a failure's last lines
 Fields = dict[str, Any]
 
 
+NO_RETRIES: dict[str, Any] = {"max_failures": 0, "controller_failure_limit": 2}  # of Train
+
+
 class Job(NamedTuple):
     """What all trials of a study have in common."""
 
@@ -143,11 +146,11 @@ def make_train_run(config: Fields, job: Job) -> Any:
         scaling_config=train.ScalingConfig(
             num_workers=job.workers, use_gpu=bool(job.gpus), resources_per_worker=resources
         ),
-        run_config=train.RunConfig(
+        run_config=train.RunConfig(  # type: ignore[call-arg]
             name=trial_title(job.space, trial_of(config)),
             storage_path=str(job.files.scratch_folder("train")),
             callbacks=[TuneReportCallback()],  # type: ignore[list-item]
-            failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=2),  # type: ignore[call-arg]
+            failure_config=train.FailureConfig(**NO_RETRIES),
             logging_config=train.LoggingConfig(log_level="ERROR"),
         ),
     )

@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def commit(folder: Path) -> str:
-    """The git commit of a source folder, with "+changes" where the tree differs from it; empty outside a repository."""
+    """The git commit of a source folder, "+changes" where the tree differs; empty without git."""
 
     def git(*words: str) -> str:
         return subprocess.run(

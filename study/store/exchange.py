@@ -1,4 +1,4 @@
-"""Trials as data: those that are due, for another machine to run, and the records it brings back."""
+"""Trials as data: those that are due, for another machine to run, and its records."""
 
 import json
 import math
@@ -205,7 +205,7 @@ def defect(plan: Plan, record: Record) -> str:
 
 
 def fits(plan: Plan, record: Record, trial: Trial) -> bool:
-    """Whether a record can be its trial's: of that config, ended, with numbers that may be right."""
+    """Whether a record can be its trial's: of that config, ended, with plausible numbers."""
     own = record.config == trial.config and record.seed == trial.config.get("seed", record.seed)
     return own and record.status in ADOPTABLE and not defect(plan, record)
 
@@ -234,7 +234,8 @@ def read_foreign_records(path: Path) -> list[Record]:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:
         raise StudyError(
-            f"--adopt must name a file of records; {path} cannot be read ({error.strerror or error})"
+            f"--adopt must name a file of records; {path} cannot be read "
+            f"({error.strerror or error})"
         ) from None
     return [
         parse_record(line, f"line {number} of {path}")

@@ -24,7 +24,9 @@ class RemoteFolder:
         self.url, self.folder = url.rstrip("/"), folder
 
     def pull(self) -> None:
-        """Brings what is kept there, unless what lies here goes on from it: then a run here was cut off before it could send all.
+        """Copy the remote files here, unless the files here continue them.
+
+        Then a run here was killed before it could send everything.
 
         Raises:
             StudyError: the address cannot be read, or here and there lie records of different runs.
@@ -43,7 +45,8 @@ class RemoteFolder:
                 return
             if not theirs.startswith(mine):
                 raise StudyError(
-                    f"{self.url} and {self.folder}, where it is worked on, hold different records; move the folder away, or use it with --out"
+                    f"{self.url} and {self.folder}, where it is worked on, hold different records; "
+                    "move the folder away, or use it with --out"
                 )
             for name in FILES:
                 if store.exists(f"{root}/{name}"):
@@ -52,11 +55,12 @@ class RemoteFolder:
             raise
         except Exception as error:  # each store has errors of its own
             raise StudyError(
-                f"--out must be a folder or an address that can be read; {self.url} cannot ({error})"
+                f"--out must be a folder or an address that can be read; {self.url} cannot "
+                f"({error})"
             ) from None
 
     def push(self, names: tuple[str, ...] = FILES) -> None:
-        """Sends the files as they are now.
+        """Send the files as they are now.
 
         Raises:
             StudyError: the address cannot be written.
@@ -69,5 +73,6 @@ class RemoteFolder:
                     store.pipe_file(f"{root}/{name}", (self.folder / name).read_bytes())
         except Exception as error:
             raise StudyError(
-                f"--out must be a folder or an address that can be written; {self.url} cannot ({error})"
+                f"--out must be a folder or an address that can be written; {self.url} cannot "
+                f"({error})"
             ) from None

@@ -1,4 +1,7 @@
-"""Small files in the formats of the datasets' publishers; torchvision's checksums are set to theirs."""
+"""Small files in the formats of the datasets' publishers.
+
+torchvision's checksums are replaced by those of these files.
+"""
 
 import hashlib
 import pickle
@@ -18,7 +21,7 @@ def pixels(count, *shape):
     return np.random.default_rng(0).integers(0, 255, (count, *shape), dtype=np.uint8)
 
 
-def write_cifar(root, monkeypatch, loader, parts, test_part, label_key, names_key, classes):
+def write_cifar(root, monkeypatch, loader, *, parts, test_part, label_key, names_key, classes):
     """Pickled rows of 3072 bytes: red, green, blue, each 32 x 32 by rows."""
     base = root / loader.base_folder
     base.mkdir()
@@ -33,15 +36,21 @@ def write_cifar(root, monkeypatch, loader, parts, test_part, label_key, names_ke
     monkeypatch.setattr(loader, "train_list", [[part, md5(base / part)] for part in parts])
     monkeypatch.setattr(loader, "test_list", [[test_part, md5(base / test_part)]])
     monkeypatch.setattr(loader, "meta", {**loader.meta, "md5": md5(base / loader.meta["filename"])})
-    return pixels(classes * PER_CLASS, 3072).reshape(-1, 3, 32, 32), [
-        i % classes for i in range(classes * PER_CLASS)
-    ]
+    labels = [i % classes for i in range(classes * PER_CLASS)]
+    return pixels(len(labels), 3072).reshape(-1, 3, 32, 32), labels
 
 
 def write_cifar10(root, monkeypatch):
     parts = [f"data_batch_{i}" for i in range(1, 6)]
     return write_cifar(
-        root, monkeypatch, official.CIFAR10, parts, "test_batch", "labels", "label_names", 10
+        root,
+        monkeypatch,
+        official.CIFAR10,
+        parts=parts,
+        test_part="test_batch",
+        label_key="labels",
+        names_key="label_names",
+        classes=10,
     )
 
 
@@ -50,11 +59,11 @@ def write_cifar100(root, monkeypatch):
         root,
         monkeypatch,
         official.CIFAR100,
-        ["train"],
-        "test",
-        "fine_labels",
-        "fine_label_names",
-        100,
+        parts=["train"],
+        test_part="test",
+        label_key="fine_labels",
+        names_key="fine_label_names",
+        classes=100,
     )
 
 

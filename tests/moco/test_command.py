@@ -1,31 +1,24 @@
 """python -m moco: one run without a study, resumable, with a sentence for every mistake."""
 
-import fcntl
 import json
 import re
 from dataclasses import fields
 
 import pytest
 import torch
+from filelock import FileLock
 
 from moco import __main__, command
-from moco.config import Config
+from moco.config import Config, option_of
 
 SMALL = [
-    "--width",
-    "0.0625",
-    "--epochs",
-    "3",
-    "--queue-size",
-    "32",
-    "--batch-size",
-    "16",
-    "--train-images",
-    "100",
-    "--probe-epochs",
-    "5",
-    "--image-size",
-    "8",
+    "--width=0.0625",
+    "--epochs=3",
+    "--queue-size=32",
+    "--batch-size=16",
+    "--train-images=100",
+    "--probe-epochs=5",
+    "--image-size=8",
 ]
 
 
@@ -41,25 +34,29 @@ def run(tmp_path, capsys):
     return run_words
 
 
-def test_help_names_every_field_with_its_meaning_and_default():
-    text = " ".join(command.build_parser().format_help().split())
+def test_help_names_every_field_with_its_meaning_unit_choices_and_default(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # no line is broken
+    text = command.build_parser().format_help()
     for field in fields(Config):
-        assert f"--{field.name.replace('_', '-')} VALUE" in text
-        assert f"(default: {field.default if field.default != '' else 'none'})" in text
+        option = option_of(field)
+        shown = re.search(rf"{command.flag(field.name)} VALUE\s+(.*)", text).group(1)
+        for part in (option.help, option.unit and f"[{option.unit}]", ", ".join(option.choices)):
+            assert part in shown
+        assert shown.endswith(f"(default: {'none' if field.default == '' else field.default})")
 
 
 def test_a_run_prints_a_line_an_epoch_and_leaves_its_results(run, tmp_path):
     code, out, _ = run(*SMALL, "--out", str(tmp_path / "run"))
     assert code == 0
     assert len(re.findall(r"^epoch \d/3  loss", out, re.MULTILINE)) == 3
-    for said in (
-        "64 features",
+    for text in (
+        "32 features",
         "Optimizer: sgd, lr 0.03, weight decay 0.0001 (L2, on all parameters)",
         "linear probe",
         "kNN",
         "on the projections",
     ):
-        assert said.replace("64 features", "32 features") in out
+        assert text in out
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     tables = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert sum(sum(row) for row in tables["confusion"]) == 280
@@ -149,8 +146,7 @@ def test_files_of_ones_own_stay_and_two_runs_do_not_share_a_folder(run, tmp_path
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "model.pt.bak").write_text("mine")
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / "lock"):
         code, _, err = run(*SMALL, "--out", str(folder))
         assert code == 2
         assert "is being written by another run" in err
@@ -235,13 +231,15 @@ def test_a_damaged_config_json_is_named(run, tmp_path, content):
         ),
         (
             ["--batch-size", "4096"],
-            "batch_size must not exceed the training split; got 4096 for 100 images. Try batch_size=16",
+            "batch_size must not exceed the training split; got 4096 for 100 images. "
+            "Try batch_size=16",
         ),
         (["--lr", "nan"], "lr must be a number; got nan"),
         (["--dataset", "nowhere"], "dataset must be one of digits"),
         (
             ["--weights", "nowhere.pt"],
-            "weights must be one of fair-moco-v1, fair-moco-v2, fair-moco-v2-200, torchvision, or a file; 'nowhere.pt' is neither",
+            "weights must be one of fair-moco-v1, fair-moco-v2, fair-moco-v2-200, torchvision, or "
+            "a file; 'nowhere.pt' is neither",
         ),
         (["--batch_size=30"], "batch_size must be a multiple of batch_norm_splits"),
         (["--optimizer", "newton"], "optimizer must be one of sgd"),

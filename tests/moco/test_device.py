@@ -1,4 +1,4 @@
-"""Where and in which precision a run works."""
+"""Device and precision of a run."""
 
 from dataclasses import replace
 

@@ -34,10 +34,8 @@ def worker(rank, config, dataset, folder):
 @pytest.mark.parametrize(
     ("changes", "tolerance"),
     [
-        (
-            {"batch_norm": "shuffle", "batch_norm_splits": 4},
-            1e-3,
-        ),  # two groups a worker, as one worker's four
+        # two groups on each worker, four on one worker
+        ({"batch_norm": "shuffle", "batch_norm_splits": 4}, 1e-3),
         (
             {
                 "batch_norm": "split",
@@ -55,10 +53,8 @@ def worker(rank, config, dataset, folder):
             },
             1e-3,
         ),
-        (
-            {"batch_norm": "sync", "queue_size": 100},
-            1e-2,
-        ),  # other kernels round otherwise, and steps amplify that; exact below
+        # other kernels round differently, and the steps amplify that; exact below
+        ({"batch_norm": "sync", "queue_size": 100}, 1e-2),
     ],
 )
 def test_two_gloo_workers_follow_one_worker_and_share_one_queue(
@@ -68,10 +64,8 @@ def test_two_gloo_workers_follow_one_worker_and_share_one_queue(
     mp.spawn(worker, args=(config, dataset, str(tmp_path)), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     assert first["losses"] == second["losses"]
-    for name in first["model"]:
-        assert torch.equal(first["model"][name], second["model"][name]), (
-            name
-        )  # queue, weights and statistics, bit for bit
+    for name in first["model"]:  # queue, weights and statistics, bit for bit
+        assert torch.equal(first["model"][name], second["model"][name]), name
     *_, alone = epochs = list(pretrain(config, dataset, dataset.train.images))
     assert first["losses"] == pytest.approx([epoch.metrics.loss for epoch in epochs], rel=tolerance)
     for name, value in alone.state["model"].items():
@@ -104,10 +98,8 @@ def normalise(rank, layer, x, folder):
 
 @pytest.mark.slow
 def test_synchronised_batch_norm_of_two_workers_is_batch_norm_of_the_whole_batch(tmp_path):
-    x = (
-        torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3
-        + 5
-    )
+    draws = torch.Generator().manual_seed(0)
+    x = torch.randn(8, 4, 3, 3, generator=draws, dtype=torch.float64) * 3 + 5
     mp.spawn(normalise, args=(SyncBatchNorm2d(4).double(), x, str(tmp_path)), nprocs=2)
     parts = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     alone = torch.nn.BatchNorm2d(4).double()
@@ -127,7 +119,7 @@ def test_synchronised_batch_norm_of_two_workers_is_batch_norm_of_the_whole_batch
 
 @pytest.mark.slow
 def test_plain_batch_norm_of_two_workers_is_split_batch_norm_of_one(config, dataset, tmp_path):
-    """Each device of MoCo normalises its own part: what one worker does in two groups, two workers do in one each."""
+    """Two groups on one worker are one group on each of two workers."""
     config = replace(config, lr=0.003, epochs=1, batch_norm="plain")
     mp.spawn(worker, args=(config, dataset, str(tmp_path)), nprocs=2)
     first = torch.load(tmp_path / "0.pt", weights_only=True)
@@ -140,30 +132,10 @@ def test_plain_batch_norm_of_two_workers_is_split_batch_norm_of_one(config, data
 
 @pytest.mark.slow
 def test_torchrun_starts_workers_that_write_one_result(tmp_path):
-    words = [
-        "--out",
-        str(tmp_path / "run"),
-        "--data-dir",
-        str(tmp_path),
-        "--width",
-        "0.0625",
-        "--epochs",
-        "1",
-        "--queue-size",
-        "64",
-        "--train-images",
-        "200",
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "moco",
-        *words,
-    ]
+    options = f"--out {tmp_path / 'run'} --data-dir {tmp_path} --width 0.0625 --epochs 1"
+    options += " --queue-size 64 --train-images 200"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "moco", *options.split()]
     done = subprocess.run(
         command,
         cwd=ROOT,

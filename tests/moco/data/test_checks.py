@@ -1,4 +1,4 @@
-"""What may be wrong with the data is said."""
+"""Problems of the data are reported."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ import pytest
 from moco.data import checks
 
 
-def test_duplicates_and_own_keys_in_the_queue_are_said():
+def test_duplicates_and_own_keys_in_the_queue_are_reported():
     train = np.arange(40, dtype=np.uint8).reshape(10, 1, 2, 2)
     assert checks.count_duplicates(train, train[:3]) == 3
     assert checks.own_key_probability(4096, 50_000) == pytest.approx(0.0034, abs=1e-4)
     assert checks.own_key_probability(65_536, 50_000) == pytest.approx(0.76, abs=0.01)
-    said = checks.data_warnings(train, train[:3], queue_size=8, images=10, modes={"RGB": 3})
-    assert len(said) == 2
-    assert said[0].startswith("3 of 3 test images are also training images")
-    assert "32%" in said[1]
+    warnings = checks.data_warnings(train, train[:3], queue_size=8, images=10, modes={"RGB": 3})
+    assert len(warnings) == 2
+    assert warnings[0].startswith("3 of 3 test images are also training images")
+    assert "32%" in warnings[1]
     assert checks.data_warnings(train[:5], train[5:], queue_size=1, images=10, modes={}) == []

@@ -1,4 +1,4 @@
-"""Each named dataset is read by torchvision's loader from small files in the official binary format, written here."""
+"""Named datasets, read by torchvision from small files in the official formats."""
 
 from dataclasses import replace
 
@@ -39,11 +39,8 @@ def test_official_files_give_their_images_and_labels(tmp_path, monkeypatch, name
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_a_field_resizes_them(tmp_path, monkeypatch, name):
     WRITERS[name](tmp_path, monkeypatch)
-    assert cache.load_dataset(cache.prepare(name, 24, tmp_path)).train.images.shape[1:] == (
-        3,
-        24,
-        24,
-    )
+    dataset = cache.load_dataset(cache.prepare(name, 24, tmp_path))
+    assert dataset.train.images.shape[1:] == (3, 24, 24)
 
 
 @pytest.mark.parametrize("name", [name for name, row in DATASETS.items() if row.extra])
@@ -59,19 +56,25 @@ def test_the_further_split_is_pretrained_on_by_its_name_and_read_only_then(
     both = make_splits(dataset, replace(config, pretrain_split=f"train+{extra}"))
     assert len(both.pretrain) == 7 + len(both.train.labels)
     assert make_splits(dataset, config).pretrain is not None
+    allowed = f"train, {extra}, train\\+{extra}"
     with pytest.raises(
-        DataError,
-        match=f"pretrain_split of {name} must be one of train, {extra}, train\\+{extra}; got 'more'",
+        DataError, match=f"pretrain_split of {name} must be one of {allowed}; got 'more'"
     ):
         cache.prepare(name, 24, tmp_path, "more")
+    without_extra = cache.load_dataset(cache.prepare(name, 24, tmp_path))
     with pytest.raises(DataError, match="was not prepared"):
-        make_splits(
-            cache.load_dataset(cache.prepare(name, 24, tmp_path)),
-            replace(config, pretrain_split=extra),
-        )
+        make_splits(without_extra, replace(config, pretrain_split=extra))
 
 
-@pytest.mark.parametrize(("name", "needed"), [("cifar10", "cifar-10-batches-py"), ("cifar100", "cifar-100-python"), ("stl10", "stl10_binary"), ("svhn", "train_32x32.mat and test_32x32.mat")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("cifar10", "cifar-10-batches-py"),
+        ("cifar100", "cifar-100-python"),
+        ("stl10", "stl10_binary"),
+        ("svhn", "train_32x32.mat and test_32x32.mat"),
+    ],
+)
 def test_what_cannot_be_downloaded_is_refused_with_what_to_put_where(
     tmp_path, monkeypatch, name, needed
 ):
@@ -86,6 +89,7 @@ def test_what_cannot_be_downloaded_is_refused_with_what_to_put_where(
     )
     with pytest.raises(
         DataError,
-        match=rf"{name} is neither in .* nor could it be downloaded \(no network\); put .*{needed} into that folder",
+        match=rf"{name} is neither in .* nor could it be downloaded \(no network\); "
+        rf"put .*{needed} into that folder",
     ):
         cache.prepare(name, 32, tmp_path)

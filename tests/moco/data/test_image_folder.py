@@ -1,4 +1,4 @@
-"""A folder of images of any mode and size becomes square RGB arrays, or is refused with the file named."""
+"""Image folders become square RGB arrays, or are refused with the name of the file."""
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_every_colour_mode_becomes_rgb(mode):
         assert np.asarray(image).min() >= 240
 
 
-def test_converted_files_are_said_and_other_sizes_listed(tmp_path, make_folder):
+def test_converted_files_are_reported_and_other_sizes_listed(tmp_path, make_folder):
     root = make_folder(tmp_path / "photos", count=40)
     Image.new("CMYK", (30, 40)).save(root / "train" / "cat" / "0.tif")
     wish = {

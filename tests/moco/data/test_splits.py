@@ -1,4 +1,4 @@
-"""Validation is carved from training by seed; shuffled labels are the floor's."""
+"""Splits by seed, and shuffled labels."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from moco.data import cache
 from moco.data.splits import make_splits, with_training_labels
 
 
-def test_validation_is_carved_evenly_by_seed_and_never_overlaps(tmp_path):
+def test_validation_is_split_evenly_by_seed_and_never_overlaps(tmp_path):
     dataset = cache.load_dataset(cache.prepare("digits", 8, tmp_path))
     splits = make_splits(dataset, Config())
     again = make_splits(dataset, Config(seed=5))

@@ -1,4 +1,4 @@
-"""The probe, the nearest neighbours and the effective rank, each against a plain reference; features leave the encoder as it was."""
+"""Probe and nearest neighbours against plain references; evaluation does not change the encoder."""
 
 import hashlib
 from dataclasses import replace
@@ -122,7 +122,7 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
     assert fit_probe(train, validation, scored, replace(config, probe_each="off"))[1] == {}
 
 
-def test_standardised_features_have_mean_0_and_deviation_1_on_the_training_split_and_take_away_their_scale():
+def test_standardised_features_have_mean_0_and_std_1_on_the_training_split():
     train, other = blobs(60), blobs(60, 1)
     constant = LabelledFeatures(torch.cat([train.values, torch.ones(60, 1)], 1), train.labels)
     ours, _ = standardise(
@@ -218,7 +218,7 @@ def test_lbfgs_gives_the_same_probe_at_any_scale_of_the_features(scale):
     assert other.accuracy == pytest.approx(one.accuracy, abs=0.012)
 
 
-def test_features_that_are_no_numbers_teach_nothing_and_break_nothing():
+def test_features_that_are_not_finite_give_a_probe_without_an_error():
     broken = LabelledFeatures(torch.full((9, 4), torch.nan), torch.arange(9) % 3)
     for probe in (
         fit_lbfgs_probe(broken, broken, broken),
@@ -265,7 +265,7 @@ def test_top_five_counts_labels_among_the_five_likeliest():
     assert probe.accuracy == 0.1
 
 
-def test_a_rate_at_the_edge_of_the_grid_is_said():
+def test_a_rate_at_the_edge_of_the_grid_is_reported():
     train, validation = blobs(90, 0, 0.01), blobs(90, 1, 0.01)
     assert fit_sgd_probe(
         train,

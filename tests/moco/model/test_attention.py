@@ -1,4 +1,4 @@
-"""Attention over a ResNet's maps is the paper's loop over positions, survives what a model goes through, and finds the bright object."""
+"""Attention over a ResNet's maps: the paper's loop, copies and compilation, a bright object."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ from moco.trainer import trial
 from moco.training.supervised import build_supervised_training
 
 
-def over(score, layers=("layer2", "layer3"), keeps_global=False, name="resnet18"):
+def resnet_with_attention(score, layers=("layer2", "layer3"), keeps_global=False, name="resnet18"):
     """One of torchvision's own ResNets with attention hooked into it."""
     torch.manual_seed(0)
     resnet = torchvision.models.get_model(name, weights=None)
@@ -46,7 +46,7 @@ def maps_of(resnet, images, layers):
 @pytest.mark.parametrize("score", SCORES)
 def test_it_is_the_papers_loop_over_one_position_at_a_time(score, keeps_global):
     layers = ("layer2", "layer3", "layer4")
-    resnet, attention = over(score, layers, keeps_global)
+    resnet, attention = resnet_with_attention(score, layers, keeps_global)
     images = torch.randn(2, 3, 64, 64)
     features = attention(resnet(images))
     for n in range(2):
@@ -87,7 +87,7 @@ def test_it_is_the_papers_loop_over_one_position_at_a_time(score, keeps_global):
 
 @torch.no_grad()
 def test_with_one_position_the_attended_feature_is_its_vector():
-    resnet, attention = over("dot", ("layer4",))
+    resnet, attention = resnet_with_attention("dot", ("layer4",))
     images = torch.randn(3, 3, 32, 32)  # one position after the last stage
     global_ND = resnet(images)
     (attended,) = attention.attend(global_ND)
@@ -98,7 +98,7 @@ def test_with_one_position_the_attended_feature_is_its_vector():
 
 @torch.no_grad()
 def test_the_learned_score_does_not_depend_on_the_global_vector():
-    resnet, attention = over("parametrised")
+    resnet, attention = resnet_with_attention("parametrised")
     images = torch.randn(2, 3, 64, 64)
     g = resnet(images)
     taken = [hook.pop() for hook in attention.hooks]
@@ -115,7 +115,7 @@ def test_the_learned_score_does_not_depend_on_the_global_vector():
 @pytest.mark.parametrize("score", SCORES)
 def test_gradients_are_those_of_finite_differences(score):
     torch.manual_seed(0)
-    _, attention = over(score, ("layer3", "layer4"), keeps_global=True)
+    _, attention = resnet_with_attention(score, ("layer3", "layer4"), keeps_global=True)
     attention.double()
     maps = [
         torch.randn(2, 256, 2, 2, dtype=torch.float64, requires_grad=True),
@@ -136,7 +136,7 @@ def test_gradients_are_those_of_finite_differences(score):
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2"])
 def test_it_hooks_into_any_resnet_of_torchvision_at_every_stage(name):
-    resnet, attention = over("dot", LAYERS, name=name)
+    resnet, attention = resnet_with_attention("dot", LAYERS, name=name)
     features = attention(resnet(torch.randn(1, 3, 64, 64)))
     assert features.shape == (1, 4 * resnet.layer4[-1].conv1.in_channels)
     assert features.isfinite().all()
@@ -231,74 +231,73 @@ def test_a_heat_map_covers_the_image_and_sums_to_one():
 def test_unknown_placements_are_refused(wish):
     with pytest.raises(
         ValueError,
-        match=r"attention must be none, or some of layer1, layer2, layer3, layer4 joined by \+; got",
+        match="attention must be none, or some of layer1, layer2, layer3, layer4 "
+        r"joined by \+; got",
     ):
         Config.of({"attention": wish})
 
 
 def bright_objects(count, seed):
-    """Dark, noisy images with one bright square of a class: 6 px filled, or hollow. Its middle comes with it."""
+    """Dark, noisy images with one bright square of 6 px, and its centre; classes filled, hollow."""
     draws = np.random.default_rng(seed)
-    images, middles = draws.integers(0, 50, (count, 3, 16, 16)), draws.integers(4, 12, (count, 2))
+    images, centres = draws.integers(0, 50, (count, 3, 16, 16)), draws.integers(4, 12, (count, 2))
     labels = np.arange(count) % 2
-    for image, label, (y, x) in zip(images, labels, middles, strict=True):
+    for image, label, (y, x) in zip(images, labels, centres, strict=True):
         image[:, y - 3 : y + 3, x - 3 : x + 3] = 255
         if label:
             image[:, y - 1 : y + 1, x - 1 : x + 1] = 0
-    return Split(
-        torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels)
-    ), torch.from_numpy(middles)
+    split = Split(torch.from_numpy(images.astype(np.uint8)), torch.from_numpy(labels))
+    return split, torch.from_numpy(centres)
 
 
 def bright_dataset():
     train, test = bright_objects(256, 0)[0], bright_objects(64, 1)[0]
     return Dataset(
-        "made",
-        "made up",
-        False,
-        "crop",
-        ("filled", "hollow"),
-        train,
-        test,
-        None,
-        "",
-        (0.3,) * 3,
-        (0.3,) * 3,
-        {},
-        {},
-        "f" * 64,
+        name="made",
+        title="made up",
+        bundled=False,
+        views="crop",
+        classes=("filled", "hollow"),
+        train=train,
+        test=test,
+        extra=None,
+        extra_name="",
+        mean=(0.3,) * 3,
+        std=(0.3,) * 3,
+        modes={},
+        sizes={},
+        fingerprint="f" * 64,
     )
 
 
 @pytest.mark.parametrize("score", ["dot", "parametrised"])
 def test_after_training_on_labels_the_heat_map_peaks_on_the_one_bright_object(config, score):
-    dataset, values = (
-        bright_dataset(),
-        {
-            "attention": "layer2",
-            "attention_score": score,
-            "width": 0.125,
-            "image_size": 16,
-            "lr": 0.05,
-            "epochs": 8,
-        },
+    dataset = bright_dataset()
+    config = replace(
+        config,
+        method="supervised",
+        attention="layer2",
+        attention_score=score,
+        width=0.125,
+        image_size=16,
+        batch_size=32,
+        views="crop",
+        lr=0.05,
+        epochs=8,
     )
-    config = replace(config, method="supervised", batch_size=32, views="crop", **values)
     *_, last = build_supervised_training(config, dataset, dataset.train).epochs()
     assert last.metrics.training_accuracy > 0.9
-    split, middles = bright_objects(64, 1)
-    found, _ = attend(last.encoder, split.images, dataset, config)
-    heat = heat_map(found[0].weight_NHW, 16, 16)
-    peaks = heat.flatten(1).argmax(1)
+    split, centres = bright_objects(64, 1)
+    (stage,), _ = attend(last.encoder, split.images, dataset, config)
+    peaks = heat_map(stage.weight_NHW, 16, 16).flatten(1).argmax(1)
     rows, columns = peaks // 16, peaks % 16
-    inside = ((rows - middles[:, 0]).abs() <= 4) & (
-        (columns - middles[:, 1]).abs() <= 4
-    )  # of 81 of 256 places; a position is 2 px
+    distance = torch.stack([rows, columns], 1) - centres
+    inside = (distance.abs() <= 4).all(1)  # 81 of 256 pixels; a position of the map is 2 px
     assert inside.float().mean() > 0.9
 
 
 def test_the_evidence_of_all_positions_is_the_probes_score(config):
-    """A probe's score of a weighted sum is the sum of its positions' parts, and what speaks for the answer is kept."""
+    """A probe's score of a weighted sum is the sum over positions; the positive parts are kept."""
     torch.manual_seed(0)
     dataset, config = bright_dataset(), attended(config, attention_output="join")
     encoder = Encoder(config, 3)
@@ -326,7 +325,7 @@ def test_the_evidence_of_all_positions_is_the_probes_score(config):
     torch.testing.assert_close(kept, expected / expected.sum(), rtol=1e-3, atol=1e-5)
 
 
-def ended(run):
+def result_of(run):
     """A trial's result."""
     while True:
         try:
@@ -339,15 +338,10 @@ def test_a_trial_leaves_its_pictures_and_its_attention(config, tmp_path, monkeyp
     dataset = bright_dataset()
     monkeypatch.setattr(cache, "load_dataset", lambda cached: dataset)
     config = attended(config, pictures=5, epochs=1, probe_epochs=2, validation_share=0.25)
-    assert ended(trial.run_config(config.to_dict(), tmp_path, tmp_path))["feature_size"] == 128
+    assert result_of(trial.run_config(config.to_dict(), tmp_path, tmp_path))["feature_size"] == 128
     pictures = json.loads((tmp_path / "pictures.json").read_text())
-    assert [picture["label"] for picture in pictures] == [
-        "filled",
-        "hollow",
-        "filled",
-        "hollow",
-        "filled",
-    ]
+    labels = [picture["label"] for picture in pictures]
+    assert labels == ["filled", "hollow", "filled", "hollow", "filled"]
     for picture in pictures:
         assert {"attention after layer2", "attention after layer3"} <= picture["maps"].keys()
         for grid in picture["maps"].values():

@@ -1,4 +1,7 @@
-"""MoCo against Algorithm 1 of He et al. 2020 written as a plain loop. What implementers get wrong is in test_known_mistakes.py."""
+"""MoCo against Algorithm 1 of He et al. 2020, written as a plain loop.
+
+Common mistakes of implementations are in test_known_mistakes.py.
+"""
 
 import copy
 from dataclasses import replace
@@ -31,7 +34,7 @@ def views(config, seed=0, dtype=torch.float32):
 
 
 class Paper:
-    """Algorithm 1, one sample at a time in the loss, with lists and no tricks; batch norm over the batch, so that no shuffling is needed."""
+    """Algorithm 1 with one sample at a time in the loss; plain batch norm, so no shuffling."""
 
     def __init__(self, model, config):
         self.f_q, self.f_k = copy.deepcopy(model.query_encoder), copy.deepcopy(model.key_encoder)
@@ -79,7 +82,7 @@ class Paper:
 
 @pytest.mark.parametrize("loss", ["asymmetric", "symmetric_mean", "symmetric_sum"])
 def test_a_step_is_the_papers_in_loss_gradients_keys_queue_and_pointer(config, loss):
-    """In float64, from the same weights, queue and inputs; six steps, over the wrap of a queue that the batch does not divide."""
+    """Six steps in float64, past the end of a queue that the batch does not divide."""
     config = replace(config, batch_norm="plain", loss=loss)
     model = build(config).double()
     paper = Paper(model, config)

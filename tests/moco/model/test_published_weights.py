@@ -1,4 +1,4 @@
-"""Published weights: FAIR's layouts fill a ResNet-50 whole or are refused by name; a file is fetched once, checked, and missed in a sentence."""
+"""Published weights: FAIR's layouts load completely or are refused; files are downloaded once."""
 
 import hashlib
 from dataclasses import replace
@@ -32,7 +32,7 @@ RESNET50 = {
 
 
 def fair_checkpoint(version):
-    """What FAIR's files hold: epoch, arch and, of the model, the query encoder as eight GPUs had it, head included."""
+    """A file in FAIR's layout: epoch, arch, and the query encoder of eight GPUs with its head."""
     torch.manual_seed(0)
     model = torchvision.models.resnet50(weights=None, num_classes=128)
     if version == "v2":
@@ -48,12 +48,8 @@ def test_fairs_checkpoints_fill_every_tensor_and_give_their_features(
     model, content = fair_checkpoint(version)
     heads = {name for name in content["state_dict"] if ".fc." in name}
     assert len(heads) == (2 if version == "v1" else 4)
-    assert content["state_dict"]["module.encoder_q.layer4.2.conv3.weight"].shape == (
-        2048,
-        512,
-        1,
-        1,
-    )
+    weight = content["state_dict"]["module.encoder_q.layer4.2.conv3.weight"]
+    assert weight.shape == (2048, 512, 1, 1)
     torch.save(content, tmp_path / "fair.pth.tar")
     config = replace(
         config,
@@ -69,9 +65,8 @@ def test_fairs_checkpoints_fill_every_tensor_and_give_their_features(
     few = dataset.test._replace(images=dataset.test.images[:4], labels=dataset.test.labels[:4])
     features = extract_features(encoder, few, dataset, config).features_ND
     model.fc = torch.nn.Identity()
-    pixels = (few.images.float() / 255 - torch.tensor(dataset.mean)[:, None, None]) / torch.tensor(
-        dataset.std
-    )[:, None, None]
+    mean, std = (torch.tensor(x)[:, None, None] for x in (dataset.mean, dataset.std))
+    pixels = (few.images.float() / 255 - mean) / std
     with torch.no_grad():
         torch.testing.assert_close(features, model.eval()(pixels), rtol=1e-3, atol=1e-4)
 
@@ -86,12 +81,12 @@ def test_a_missing_or_reshaped_tensor_is_refused_by_name(config, tmp_path, versi
     else:
         content["state_dict"][name] = content["state_dict"][name][:, :128]
     torch.save(content, tmp_path / "fair.pth.tar")
-    told = (
+    message = (
         r"1 of 265 are missing \(layer3.4.conv2.weight\)"
         if spoil == "missing"
         else r"1 have another shape \(layer3.4.conv2.weight is \(256, 128, 3, 3\)"
     )
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         load_backbone(Encoder(replace(config, **RESNET50), 3).backbone, tmp_path / "fair.pth.tar")
 
 
@@ -114,7 +109,10 @@ def published(tmp_path, monkeypatch):
     source.parent.mkdir()
     source.write_bytes(b"weights")
     row = PublishedWeights(
-        "made weights", source.as_uri(), "md5", hashlib.md5(b"weights").hexdigest()[:8]
+        title="made weights",
+        url=source.as_uri(),
+        algorithm="md5",
+        checksum=hashlib.md5(b"weights").hexdigest()[:8],
     )
     monkeypatch.setitem(WEIGHTS, "made", lambda encoder: row)
     return source
@@ -128,9 +126,12 @@ def test_they_are_downloaded_once(published, tmp_path):
     assert find_weights("made", "resnet18", tmp_path, download=False) == path
 
 
-def test_without_leave_or_network_a_sentence_names_file_address_and_place(published, tmp_path):
-    told = rf"made is not on this machine; put made.pth from file:.*/elsewhere/made.pth \(md5 .*\.\.\.\) into {tmp_path}/weights"
-    with pytest.raises(WeightsNotFoundError, match=told):
+def test_without_a_download_a_sentence_names_file_url_and_folder(published, tmp_path):
+    message = (
+        r"made is not on this machine; put made.pth from file:.*/elsewhere/made.pth "
+        rf"\(md5 .*\.\.\.\) into {tmp_path}/weights"
+    )
+    with pytest.raises(WeightsNotFoundError, match=message):
         find_weights("made", "resnet18", tmp_path, download=False)
     published.unlink()
     with pytest.raises(
@@ -166,7 +167,7 @@ def test_a_path_is_taken_as_it_is(tmp_path):
         find_weights("torchvison", "resnet18", tmp_path, download=True)
 
 
-def test_a_folder_in_the_place_of_a_published_file_is_said(tmp_path):
+def test_a_folder_in_the_place_of_a_published_file_is_refused(tmp_path):
     (tmp_path / "weights" / "moco_v2_800ep_pretrain.pth.tar").mkdir(parents=True)
     with pytest.raises(
         WeightsNotFoundError,
@@ -178,9 +179,9 @@ def test_a_folder_in_the_place_of_a_published_file_is_said(tmp_path):
 WISH = {"image_size": 8, "width": 0.0625, "batch_size": 16, "batch_norm_splits": 2}
 
 
-def survey(tmp_path, variants, dataset="digits", given=""):
+def survey(tmp_path, arms, dataset="digits", given=""):
     return availability.survey(
-        WISH, variants, prepare(dataset, 16, tmp_path), tmp_path, download=(), given=given
+        WISH, arms, prepare(dataset, 16, tmp_path), tmp_path, download=(), given=given
     )
 
 
@@ -210,14 +211,14 @@ def survey(tmp_path, variants, dataset="digits", given=""):
         ),
     ],
 )
-def test_what_a_variant_lacks_is_said_and_the_others_are_run(tmp_path, dataset, values, reason):
+def test_what_an_arm_lacks_is_reported_and_the_others_are_run(tmp_path, dataset, values, reason):
     found = survey(tmp_path, {"plain": {}, "other": values}, dataset)
     assert list(found.absent) == ["other"]
     assert found.absent["other"].startswith(reason)
     assert not found.fields
 
 
-def test_a_variants_file_is_known_by_its_content(tmp_path):
+def test_the_weights_of_an_arm_are_identified_by_their_content(tmp_path):
     torch.save(
         Encoder(Config.of({**WISH, "dataset": "shapes"}), 3).backbone.state_dict(),
         tmp_path / "w.pt",
@@ -226,13 +227,13 @@ def test_a_variants_file_is_known_by_its_content(tmp_path):
     sha256 = file_sha256(tmp_path / "w.pt")
     assert found.fields == {"other": {"weights_sha256": sha256}}
     assert found.files == {f"weights_{sha256[:12]}": tmp_path / "w.pt"}
-    placed = published_weights.with_local_weights(
+    config = published_weights.with_local_weights(
         Config.of({**WISH, "weights": "elsewhere", "weights_sha256": sha256}), found.files
     )
-    assert placed.weights == str(tmp_path / "w.pt")
+    assert config.weights == str(tmp_path / "w.pt")
 
 
-def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
+def test_a_given_file_serves_the_arm_that_takes_it(tmp_path):
     torch.save(
         Encoder(Config.of({**WISH, "dataset": "shapes"}), 3).backbone.state_dict(),
         tmp_path / "w.pt",
@@ -244,10 +245,10 @@ def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
         given=str(tmp_path / "w.pt"),
     )
     assert list(found.fields) == ["taker"]
-    placed = published_weights.with_local_weights(
+    config = published_weights.with_local_weights(
         Config.of({**WISH, "weights": "given", **found.fields["taker"]}), found.files
     )
-    assert placed.weights == str(tmp_path / "w.pt")
+    assert config.weights == str(tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_a_given_file_serves_the_variant_that_takes_it(tmp_path):
         ),
     ],
 )
-def test_trials_of_one_essence_are_one_trial(one, other, same):
+def test_trials_with_the_same_canonical_config_are_one_trial(one, other, same):
     assert (
         availability.canonical_config({**WISH, **one})
         == availability.canonical_config({**WISH, **other})
@@ -277,7 +278,7 @@ def test_trials_of_one_essence_are_one_trial(one, other, same):
 
 
 @pytest.mark.parametrize(
-    ("kind", "workers", "splits", "told"),
+    ("kind", "workers", "splits", "reason"),
     [
         (
             "sync",
@@ -297,7 +298,7 @@ def test_trials_of_one_essence_are_one_trial(one, other, same):
     ],
 )
 def test_a_kind_of_batch_norm_that_is_plain_over_these_workers_is_no_arm_of_its_own(
-    kind, workers, splits, told
+    kind, workers, splits, reason
 ):
     config = Config.of({**WISH, "batch_norm": kind, "batch_norm_splits": splits})
-    assert availability.equal_to_plain(config, workers) == told
+    assert availability.equal_to_plain(config, workers) == reason

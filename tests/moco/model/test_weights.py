@@ -28,7 +28,7 @@ def prefixed(state, prefix, head="fc."):
 
 
 def numbered(state, prefix, layers, shortcut=False):
-    """lightly's: a sequence of the ResNet's modules, by place."""
+    """The state in lightly's layout: the modules of a ResNet by index."""
     places = {
         "conv1": "0",
         "bn1": "1",
@@ -38,9 +38,8 @@ def numbered(state, prefix, layers, shortcut=False):
     for name, tensor in state.items():
         first, _, rest = name.partition(".")
         if first in places:
-            found[
-                f"{prefix}{places[first]}.{rest.replace('downsample', 'shortcut') if shortcut else rest}"
-            ] = tensor
+            rest = rest.replace("downsample", "shortcut") if shortcut else rest
+            found[f"{prefix}{places[first]}.{rest}"] = tensor
     return found
 
 
@@ -130,12 +129,14 @@ def test_the_query_encoder_is_taken_from_our_own_checkpoint(config, theirs, tmp_
         (
             {"stem": "small"},
             lambda s: s,
-            r"1 have another shape \(conv1\.weight is \(64, 3, 7, 7\), the encoder's \(64, 3, 3, 3\)\)\. Another stem, perhaps",
+            r"1 have another shape \(conv1\.weight is \(64, 3, 7, 7\), "
+            r"the encoder's \(64, 3, 3, 3\)\)\. Another stem, perhaps",
         ),
         (
             {"encoder": "resnet34"},
             lambda s: s,
-            r"of 180 are missing \(layer1\.2\.conv1\.weight, .* \.\.\)\. Set encoder, width and stem",
+            r"of 180 are missing \(layer1\.2\.conv1\.weight, .* \.\.\)\. "
+            r"Set encoder, width and stem",
         ),
         ({"width": 0.5}, lambda s: s, "have another shape"),
         (

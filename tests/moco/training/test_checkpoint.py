@@ -1,4 +1,4 @@
-"""Two generations, each whole or not there; nothing in a file is executed."""
+"""Checkpoints of two generations, each intact or absent; no code in a file is executed."""
 
 import pickle
 
@@ -13,7 +13,7 @@ def file(tmp_path):
     return tmp_path / "checkpoint.pt"
 
 
-def test_the_newest_generation_is_read_and_the_one_before_when_it_is_torn(file):
+def test_the_newest_generation_is_read_or_the_one_before_if_it_is_truncated(file):
     assert checkpoint.load_checkpoint(file) is None
     for epoch in range(3):
         checkpoint.save_generation(file, {"epoch": epoch, "weight": torch.full((100,), epoch)})
@@ -22,8 +22,10 @@ def test_the_newest_generation_is_read_and_the_one_before_when_it_is_torn(file):
     for length in range(0, len(content), 97):
         file.write_bytes(content[:length])
         assert checkpoint.load_checkpoint(file)["epoch"] == 1, length
-        assert not file.exists()  # set aside: the next save must not move it over the whole one
-    checkpoint.previous_path(file).write_bytes(b"torn as well")
+        assert (
+            not file.exists()
+        )  # renamed, so that the next save does not replace the intact one by it
+    checkpoint.previous_path(file).write_bytes(b"truncated as well")
     assert checkpoint.load_checkpoint(file) is None
 
 

@@ -10,18 +10,13 @@ import torch
 from moco.training.contrastive import pretrain
 from moco.training.optimizers import OPTIMIZERS
 
-GOLDEN_LOSSES = [
-    3.2283,
-    3.8593,
-    3.7735,
-    3.8484,
-]  # four epochs, 24 steps; a change that moves them is named in the changelog
+# of four epochs, 24 steps; the changelog names every change that moves them
+GOLDEN_LOSSES = [3.2283, 3.8593, 3.7735, 3.8484]
 
 
 def test_losses_are_those_of_the_golden_run(config, dataset):
-    config = replace(
-        config, epochs=4, lr=0.002
-    )  # at some rates near it noise of 1e-6 grows to 1e-1 within these steps
+    # at some learning rates near this one, noise of 1e-6 grows to 1e-1 within these steps
+    config = replace(config, epochs=4, lr=0.002)
     losses = [epoch.metrics.loss for epoch in pretrain(config, dataset, dataset.train.images)]
     assert losses == pytest.approx(GOLDEN_LOSSES, abs=2e-3)
 
@@ -50,7 +45,8 @@ def test_a_run_that_was_killed_and_resumed_gives_the_same_weights_bit_for_bit(
     whole = [epoch.metrics.loss for epoch in epochs]
     *_, last = pretrain(config, dataset, dataset.train.images)
     file.seek(0)
-    resumed = pretrain(config, dataset, dataset.train.images, torch.load(file, weights_only=True))
+    state = torch.load(file, weights_only=True)
+    resumed = pretrain(config, dataset, dataset.train.images, state=state)
     again = list(resumed)
     assert [epoch.metrics.loss for epoch in again] == whole
     for name, value in last.state["model"].items():

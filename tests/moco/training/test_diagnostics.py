@@ -1,4 +1,4 @@
-"""What training says of itself, each number against a plain reference, each sentence against a run that deserves it."""
+"""Diagnostics: numbers against plain references, sentences against faulty runs."""
 
 import math
 from dataclasses import replace
@@ -37,7 +37,7 @@ def test_uniformity_is_wang_and_isolas_over_all_pairs():
     assert uniformity(x[:1].expand(12, -1)) == pytest.approx(0, abs=1e-5)
 
 
-def test_spread_is_one_for_vectors_everywhere_and_zero_for_one_vector():
+def test_feature_std_is_one_for_uniform_vectors_and_zero_for_one_vector():
     assert feature_std(units()) == pytest.approx(1, abs=0.05)
     assert feature_std(units()[:1].expand(200, -1)) == pytest.approx(0, abs=1e-5)
 
@@ -57,7 +57,7 @@ def test_drift_is_the_distance_of_the_weights_as_a_share(config):
     assert key_encoder_drift(one, two) == pytest.approx(0.1, rel=1e-4)
 
 
-def test_an_epoch_tells_of_queue_keys_and_gradient(config, dataset):
+def test_an_epoch_reports_queue_keys_and_gradient(config, dataset):
     first, second, _ = (
         epoch.metrics
         for epoch in pretrain(replace(config, queue_size=128), dataset, dataset.train.images)
@@ -90,7 +90,7 @@ GOOD = {"effective_rank": 20.0, "knn_accuracy": 0.8}
 
 
 @pytest.mark.parametrize(
-    ("row", "result", "said"),
+    ("row", "result", "sentence"),
     [
         ({}, {}, None),
         ({"projection_std": 0.01}, {}, None),  # of the projections: the features are what counts
@@ -111,28 +111,23 @@ GOOD = {"effective_rank": 20.0, "knn_accuracy": 0.8}
         ({"loss": math.nan}, {}, "Diverged"),
     ],
 )
-def test_what_is_plainly_wrong_is_said_in_words_and_nothing_else(config, row, result, said):
+def test_each_plain_fault_has_one_remark_and_a_healthy_run_none(config, row, result, sentence):
     found = remarks([{**HEALTHY, **row}], {**GOOD, **result}, 10, config)
-    assert len(found) == (said is not None)
-    assert said is None or said in found[0]
+    assert len(found) == (sentence is not None)
+    assert sentence is None or sentence in found[0]
 
 
-def test_a_leak_through_batch_norm_is_suspected_by_the_name_of_its_cause(config):
-    row = {**HEALTHY, "contrastive_accuracy": 0.97}
-    assert (
-        "batch norm may tell"
-        in remarks([row], {**GOOD, "knn_accuracy": 0.15}, 10, replace(config, batch_norm="plain"))[
-            0
-        ]
-    )
-    assert "shortcut" in remarks([row], {**GOOD, "knn_accuracy": 0.15}, 10, config)[0]
+def test_a_suspected_leak_names_batch_norm_or_a_shortcut(config):
+    row, result = {**HEALTHY, "contrastive_accuracy": 0.97}, {**GOOD, "knn_accuracy": 0.15}
+    plain = replace(config, batch_norm="plain")
+    assert "batch norm may tell" in remarks([row], result, 10, plain)[0]
+    assert "shortcut" in remarks([row], result, 10, config)[0]
 
 
-def test_a_collapsed_run_is_called_so(config, dataset):
+def test_a_collapsed_run_has_a_remark(config, dataset):
     """A key encoder that is the query encoder, a huge rate: the paper's m = 0 fails."""
     config = replace(config, key_momentum=0.0, lr=30.0, epochs=4, temperature=1.0)
     *_, last = pretrain(config, dataset, dataset.train.images)
-    row = {**last.metrics._asdict()}
-    assert remarks(
-        [row], {"effective_rank": row["projection_rank"], "knn_accuracy": 0.33}, 3, config
-    )[0].startswith(("Collapse", "Diverged"))
+    row = last.metrics._asdict()
+    result = {"effective_rank": row["projection_rank"], "knn_accuracy": 0.33}
+    assert remarks([row], result, 3, config)[0].startswith(("Collapse", "Diverged"))

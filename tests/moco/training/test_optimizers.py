@@ -1,5 +1,6 @@
-"""Every row of the table: it repeats itself, moves against the gradient, owns each parameter once, and decays as the table says."""
+"""Every optimizer: repeatable, towards the minimum, each parameter once, decay as documented."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -60,7 +61,7 @@ def test_the_default_rate_is_its_librarys_own(name):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_kind_of_weight_decay_is_as_the_table_says(config, name):
-    """With a zero gradient, decoupled decay shrinks a weight by lr x decay a step; L2 is a gradient as any other."""
+    """With a zero gradient, decoupled decay shrinks a weight by the share lr x decay a step."""
     layer = linear(1)
     optimizer = build_optimizer(
         replace(config, optimizer=name, lr=0.01, weight_decay=0.1, decay_on="all"), layer
@@ -98,7 +99,10 @@ def test_every_parameter_has_one_owner_and_which_ones_decay_is_explicit(config, 
 
 
 def test_lars_is_you_et_al(config):
-    """You et al. 2017, Algorithm 1: velocity ← m velocity + lr 0.001 |w| / (|g| + d |w|) (g + d w); vectors take SGD's step."""
+    """You et al. 2017, Algorithm 1: v ← m v + lr 0.001 |w| / (|g| + d |w|) (g + d w).
+
+    Vectors take SGD's step.
+    """
     layer, draws = linear(4), torch.Generator().manual_seed(0)
     optimizer = build_optimizer(
         replace(config, optimizer="lars", lr=2.0, weight_decay=0.1, momentum=0.9), layer
@@ -137,7 +141,7 @@ def test_lamb_is_you_et_al(config):
 
 
 def test_lion_is_chen_et_al(config):
-    """Chen et al. 2023, Algorithm 2: the sign of 0.9 m + 0.1 g, decay decoupled, then m ← 0.99 m + 0.01 g."""
+    """Chen et al. 2023, Algorithm 2: sign(0.9 m + 0.1 g), decoupled decay, m ← 0.99 m + 0.01 g."""
     layer, draws = linear(4), torch.Generator().manual_seed(0)
     optimizer = build_optimizer(replace(config, optimizer="lion", lr=0.01, weight_decay=0.1), layer)
     weight, momentum = layer.weight.detach().clone(), torch.zeros(4, 4)
@@ -150,7 +154,10 @@ def test_lion_is_chen_et_al(config):
 
 
 def test_muon_makes_a_convolutions_update_nearly_orthogonal_as_one_matrix(config):
-    """Jordan 2024: the update of out x (in · kernel) has singular values near one; torch's own refuses convolutions."""
+    """Jordan 2024: the update, as a matrix out x (in · kernel), has singular values near one.
+
+    torch's own Muon refuses convolutions.
+    """
     convolution = nn.Conv2d(8, 16, 3, bias=False)
     before = convolution.weight.detach().clone()
     optimizer = build_optimizer(
@@ -159,16 +166,13 @@ def test_muon_makes_a_convolutions_update_nearly_orthogonal_as_one_matrix(config
     convolution.weight.grad = torch.randn(16, 8, 3, 3, generator=torch.Generator().manual_seed(0))
     optimizer.step()
     update = (before - convolution.weight.detach()).flatten(1)
-    singular = torch.linalg.svdvals(update) / (
-        0.2 * 72**0.5
-    )  # scaled to AdamW's update (Liu et al. 2025)
+    scale = 0.2 * 72**0.5  # to the size of AdamW's update (Liu et al. 2025)
+    singular = torch.linalg.svdvals(update) / scale
     assert singular.min() > 0.5
     assert singular.max() < 1.5
 
 
 def test_an_optimizer_whose_library_is_absent_is_refused_in_a_sentence(config, monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "timm.optim", None)
     with pytest.raises(
         ValueError, match="optimizer lars needs timm, which is not installed here: pip install timm"

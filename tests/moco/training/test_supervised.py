@@ -1,4 +1,4 @@
-"""Training on labels: it learns, starts where it is told, and fine-tuning leaves the encoder it was given alone."""
+"""Training on labels learns them; fine-tuning does not change the encoder that it starts from."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from moco.data.dataset import Split
 from moco.data.splits import make_splits
 from moco.evaluation.evaluate import state_hash
 from moco.model.encoder import build_encoder
-from moco.training.loop import EpochGenerators
+from moco.training.loop import epoch_generators
 from moco.training.supervised import (
     build_finetuning,
     build_supervised_training,
@@ -25,8 +25,8 @@ def config(config):
 
 def test_a_step_is_that_of_cross_entropy_in_plain_pytorch(config, dataset):
     run = build_supervised_training(config, dataset, dataset.train)
-    chance = EpochGenerators(*(torch.Generator().manual_seed(3) for _ in range(2)))
-    batch = run.make_batch(torch.arange(16), chance)
+    generators = epoch_generators(seed=3, epoch=1)
+    batch = run.make_batch(torch.arange(16), generators)
     encoder = build_encoder(with_plain_batch_norm(config), 3)
     layer = torch.nn.Linear(encoder.backbone.feature_size, 3)
     layer.load_state_dict(run.classifier.linear.state_dict())
@@ -41,7 +41,7 @@ def test_a_step_is_that_of_cross_entropy_in_plain_pytorch(config, dataset):
     ).backward()
     optimizer.step()
     run.set_lr()
-    run.train_step(batch, chance)
+    run.train_step(batch, generators)
     torch.testing.assert_close(run.classifier.linear.weight, layer.weight)
     torch.testing.assert_close(run.encoder.backbone.conv1.weight, encoder.backbone.conv1.weight)
 
@@ -93,6 +93,6 @@ def test_views_are_made_in_float32_under_bfloat16(config, dataset, monkeypatch):
         "forward",
         lambda view: seen.append(view.dtype) or torch.zeros(len(view), 3, requires_grad=True),
     )
-    chance = EpochGenerators(*(torch.Generator().manual_seed(3) for _ in range(2)))
-    run.forward(run.make_batch(torch.arange(16), chance), chance)
+    generators = epoch_generators(seed=3, epoch=1)
+    run.forward(run.make_batch(torch.arange(16), generators), generators)
     assert seen == [torch.float32]
