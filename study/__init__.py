@@ -1,1 +1,1 @@
-"""Plans, runs, records, compares and reports trials of any trainer; knows nothing of MoCo."""
+"""Plans, runs, records, compares and reports trials of any trainer; knows no trainer itself."""

@@ -1,2 +1,4 @@
-"""Datasets: decoded once into a cache, split by seed, checked, and augmented into views. Imports
-config, seed and device."""
+"""Datasets: decoding, the cache, checks, splits, preprocessing and augmentation.
+
+May import config, device and seed.
+"""

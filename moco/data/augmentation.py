@@ -246,7 +246,7 @@ def jitter_colours(planes: Tensor, parameters: ViewParameters, ends: list[int]) 
                 factor, to_mean, to_luma = (
                     x[part, position, None, None] for x in (factor_N4, to_mean_N4, to_luma_N4)
                 )
-                blend(planes[:, part], factor, to_mean, to_luma)
+                blend(planes[:, part], factor, to_mean, to_luma=to_luma)
         if low < high and len(planes) == 3:  # a grey image has no hue
             shift_hue(planes[:, low:high], hue_N1[low:high, :, None])
 

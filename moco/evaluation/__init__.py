@@ -1,2 +1,4 @@
-"""What a frozen encoder is worth: kNN, linear probe, attention maps. Imports data, model and
-training."""
+"""Evaluation of a frozen encoder: kNN, linear probe, attention maps.
+
+May import data, model, training, config, device, schedules and seed.
+"""

@@ -33,14 +33,14 @@ def attention_pictures(
     pictures = []
     for i in class_balanced_indices(split.labels, config.pictures):
         image, label = split.images[i], int(split.labels[i])
-        stages, features_ND = attend(encoder, image[None], dataset, config)
+        stages, features_ND = attend(encoder, image[None], dataset, config=config)
         weight_EC = probe.weight_EC.to(features_ND)
         answer = int((features_ND[0] @ weight_EC[:-1] + weight_EC[-1]).argmax())
         maps = {
             f"attention after {name}": stage.weight_NHW[0]
             for name, stage in zip(get_attention(encoder).layers, stages, strict=True)
         }
-        maps |= evidence_maps(encoder, stages, probe, answer)
+        maps |= evidence_maps(encoder, stages, probe, answer=answer)
         pictures.append(
             {
                 "image": encode_png(image),

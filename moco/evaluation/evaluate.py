@@ -40,12 +40,12 @@ def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config)
     before = state_hash(encoder)
     scored_split = splits.scoring_split(config)
     train, validation = (
-        extract_features(encoder, split, dataset, config)
+        extract_features(encoder, split, dataset, config=config)
         for split in (splits.train, splits.validation)
     )
     scored = validation
     if scored_split is not splits.validation:
-        scored = extract_features(encoder, scored_split, dataset, config)
+        scored = extract_features(encoder, scored_split, dataset, config=config)
     train_labels, validation_labels = (
         with_training_labels(split, config, part).labels
         for part, split in enumerate((splits.train, splits.validation))
@@ -54,7 +54,7 @@ def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config)
         LabelledFeatures(train.features_ND, train_labels),
         LabelledFeatures(validation.features_ND, validation_labels),
         LabelledFeatures(scored.features_ND, scored_split.labels),
-        config,
+        config=config,
     )
     assert state_hash(encoder) == before, "evaluation must not change the encoder"
     device = train.features_ND.device
@@ -105,7 +105,7 @@ def fit_probe(
         train,
         validation,
         scored,
-        rates,
+        rates=rates,
         epochs=config.probe_epochs,
         batch_size=config.probe_batch_size,
         generator=make_generator(config.seed, Source.PROBE),
@@ -150,7 +150,7 @@ def validation_knn(
 ) -> dict[str, float | None]:
     """kNN accuracies on the validation split, whatever `config.score_split` is."""
     bank, query = (
-        extract_features(encoder, split, dataset, config)
+        extract_features(encoder, split, dataset, config=config)
         for split in (splits.train, splits.validation)
     )
     return knn_accuracies(
@@ -179,7 +179,7 @@ def knn_accuracies(
             bank_ND,
             bank_labels,
             query_MD,
-            query_labels,
+            query_labels=query_labels,
             neighbours=config.knn_neighbours,
             temperature=config.knn_temperature,
         )

@@ -97,7 +97,7 @@ def fit_sgd_probe(
             weight_ELC.sub_(rate_L1 * velocity)
         if on_epoch is not None:
             on_epoch(weight_ELC)
-    return select_best(rates, weight_ELC, validation, scored)
+    return select_best(rates, weight_ELC, validation, scored=scored)
 
 
 def fit_lbfgs_probe(
@@ -147,7 +147,7 @@ def fit_lbfgs_probe(
         solver.step(loss)
         fitted.append(weight_EC.detach().clone())
     unfitted = [torch.zeros_like(weight_EC).detach()] * len(penalties)
-    return select_best(penalties, torch.stack(fitted or unfitted, 1), validation, scored)
+    return select_best(penalties, torch.stack(fitted or unfitted, 1), validation, scored=scored)
 
 
 def select_best(

@@ -1,2 +1,4 @@
-"""The model: encoders, attention, batch norm, InfoNCE, MoCo itself (moco.py), and weights from
-files. Imports data."""
+"""The model: encoders, attention, batch norm, InfoNCE, MoCo itself (moco.py), files of weights.
+
+May import data, config, device, distributed and seed.
+"""

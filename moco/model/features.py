@@ -36,7 +36,7 @@ def extract_features(
     features, projections = [], []
     encoder.eval()
     for images in split.images.split(BATCH_SIZE):
-        pixels = to_encoder_input(images.to(device), size, mean, std)
+        pixels = to_encoder_input(images.to(device), size, mean, std=std)
         with autocast(device, precision):
             batch = encoder.features(pixels)
             projections.append(encoder.head(batch).float())

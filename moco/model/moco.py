@@ -121,7 +121,7 @@ class MoCo(nn.Module):
         views = [(query_view, key_view)]
         if self.loss != "asymmetric":
             views.append((key_view, query_view))
-        outputs = [self.contrast(x_q, x_k, images_N, generator) for x_q, x_k in views]
+        outputs = [self.contrast(x_q, x_k, images_N, generator=generator) for x_q, x_k in views]
         for output in reversed(outputs):  # the demo's order: the keys of the first view come first
             self.queue.enqueue(
                 distributed.all_gather(output.key_NC), distributed.all_gather(images_N)

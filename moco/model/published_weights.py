@@ -3,7 +3,7 @@
 import hashlib
 import os
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -151,33 +151,6 @@ def file_checksum(path: Path, algorithm: str) -> str:
 def weights_key(sha256: str) -> str:
     """A short name of a file of weights that is valid as the name of a keyword argument."""
     return f"weights_{sha256[:12]}"
-
-
-def collect_weights_files(configs: Iterable[Config], given: str, data_dir: Path) -> dict[str, Path]:
-    """The files of weights that trials begin from, by weights_key; downloaded if absent.
-
-    A published file that cannot be found is printed and left out: only its trials then fail.
-
-    Args:
-        configs: of the trials.
-        given: the file that the command names for trials whose weights are GIVEN; empty: none.
-        data_dir: holds downloads.
-
-    Raises:
-        ValueError: a trial needs the given file, and `given` is empty or another file.
-    """
-    files: dict[str, Path] = {}
-    for name, encoder, sha256 in sorted(
-        {(config.weights, config.encoder, config.weights_sha256) for config in configs}
-    ):
-        if name == GIVEN:
-            files[weights_key(sha256)] = check_given_file(given, sha256)
-        elif name in WEIGHTS:
-            try:
-                files[weights_key(sha256)] = find_weights(name, encoder, data_dir, download=True)
-            except WeightsNotFoundError as error:
-                print(error, flush=True)
-    return files
 
 
 def check_given_file(given: str, sha256: str) -> Path:

@@ -26,7 +26,7 @@ class Survey(NamedTuple):
 
     absent: dict[str, str]  # why an arm cannot be run here: the short of it before a colon
     fields: dict[str, dict[str, Any]]  # of an arm, that were found: its weights' SHA-256
-    files: dict[str, Path]  # of weights, as `moco.trainer.trial.run` takes them
+    files: dict[str, Path]  # of weights, as `moco.trainer.trial.run_config` takes
 
 
 def survey(

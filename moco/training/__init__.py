@@ -1,2 +1,4 @@
-"""Training: the loop that every method shares, MoCo pretraining, training on labels, optimizers,
-checkpoints. Imports data and model."""
+"""Training: the loop of every method, MoCo pretraining, training on labels, optimizers, checkpoints.
+
+May import data, model, config, device, distributed, schedules and seed.
+"""

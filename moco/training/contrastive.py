@@ -82,7 +82,7 @@ class Pretraining(Training):
             self.config.key_momentum_schedule, self.config.key_momentum, self.progress
         )
         query_view, key_view = batch.views
-        output = self.moco(query_view, key_view, batch.images_N, generators.shuffle)
+        output = self.moco(query_view, key_view, batch.images_N, generator=generators.shuffle)
         self.last_output = output
         metrics = [output.loss, output.accuracy, output.alignment, output.own_keys]
         return output.loss, torch.stack(metrics)

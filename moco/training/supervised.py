@@ -144,7 +144,7 @@ def classifier_accuracy(
 
     The images are not augmented.
     """
-    features = extract_features(classifier.encoder, split, dataset, config).features_ND
+    features = extract_features(classifier.encoder, split, dataset, config=config).features_ND
     logits = classifier.linear(features).cpu()
     if not logits.isfinite().all():
         return math.nan

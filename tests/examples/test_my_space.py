@@ -59,7 +59,7 @@ def test_it_is_killed_and_resumed_to_its_page_and_its_trials_run_elsewhere(elsew
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     killed = records_of(file)
-    assert 5 <= len(killed)
+    assert len(killed) >= 5
     code, output = finish(elsewhere, "--set", "epochs=60")
     assert code == 0, output
     page = (file.parent / "report.html").read_text()

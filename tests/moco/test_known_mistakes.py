@@ -44,7 +44,10 @@ def plain(config):
 
 def build(config, precision=torch.float32):
     return MoCo(
-        config, build_encoder(config, 3), make_generator(config.seed, Source.QUEUE), precision
+        config,
+        build_encoder(config, 3),
+        make_generator(config.seed, Source.QUEUE),
+        precision=precision,
     ).train()
 
 
@@ -107,7 +110,7 @@ def test_02_the_key_encoder_moves_before_it_encodes_once_a_step_and_towards_the_
         for key, query in zip(expected.parameters(), model.query_encoder.parameters(), strict=True):
             key.copy_(plain.key_momentum * key + (1 - plain.key_momentum) * query)
     keys = encoded(expected, key_view)
-    contrast = model(query_view, key_view, images(plain), torch.Generator())
+    contrast = model(query_view, key_view, images(plain), generator=torch.Generator())
     torch.testing.assert_close(contrast.key_NC, keys)
     for key, once in zip(model.key_encoder.parameters(), expected.parameters(), strict=True):
         torch.testing.assert_close(key, once)
@@ -123,9 +126,9 @@ def test_03_keys_enter_the_queue_after_the_logits(plain):
         encoded(model.query_encoder, query_view),
         encoded(model.key_encoder, key_view),
         before,
-        plain.temperature,
+        temperature=plain.temperature,
     ).loss.detach()
-    contrast = model(query_view, key_view, images(plain), torch.Generator())
+    contrast = model(query_view, key_view, images(plain), generator=torch.Generator())
     torch.testing.assert_close(contrast.loss.detach(), expected)
     torch.testing.assert_close(model.queue.keys_KC, contrast.key_NC)
 
@@ -138,10 +141,10 @@ def test_04_no_half_of_the_symmetric_loss_sees_keys_of_the_other(plain, loss):
     q1, q2 = (encoded(model.query_encoder, view) for view in (one, two))
     k1, k2 = (encoded(model.key_encoder, view) for view in (one, two))
     halves = [
-        info_nce(q1, k2, queue, config.temperature).loss,
-        info_nce(q2, k1, queue, config.temperature).loss,
+        info_nce(q1, k2, queue, temperature=config.temperature).loss,
+        info_nce(q2, k1, queue, temperature=config.temperature).loss,
     ]
-    contrast = model(one, two, images(config), torch.Generator())
+    contrast = model(one, two, images(config), generator=torch.Generator())
     torch.testing.assert_close(
         contrast.loss.detach(),
         sum(halves).detach() / (2 if loss == "symmetric_mean" else 1),
@@ -220,15 +223,15 @@ def test_07_an_images_older_key_in_the_queue_is_said_above_one_percent_and_can_b
     for (queue, count), chance in share.items():
         assert checks.own_key_probability(queue, count) == pytest.approx(chance, rel=0.05)
     few = np.zeros((0, 3, 8, 8), np.uint8)
-    assert checks.data_warnings(few, few, 4096, 50_000, {}) == []
-    assert "own key" in checks.data_warnings(few, few, 8192, 50_000, {})[0]
+    assert checks.data_warnings(few, few, 4096, images=50_000, modes={}) == []
+    assert "own key" in checks.data_warnings(few, few, 8192, images=50_000, modes={})[0]
     keys = F.normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(0)), dim=1)
     found = info_nce(
         keys[:2],
         keys[:2],
         keys,
-        0.2,
-        torch.tensor([[True, False, False, False, False], [False] * 5]),
+        temperature=0.2,
+        masked_NK=torch.tensor([[True, False, False, False, False], [False] * 5]),
     )
     torch.testing.assert_close(
         found.hardest_N, torch.stack([(keys[0] @ keys[1:].T).max(), keys[1] @ keys[1]]) / 0.2
@@ -355,9 +358,9 @@ def test_13_queries_keys_and_queue_have_unit_length_but_the_probes_features_do_n
     contrast = step(model, config)
     for vectors in (contrast.query_NC, contrast.key_NC, model.queue.keys_KC):
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))
-    lengths = extract_features(model.query_encoder, dataset.test, dataset, config).features_ND.norm(
-        dim=1
-    )
+    lengths = extract_features(
+        model.query_encoder, dataset.test, dataset, config=config
+    ).features_ND.norm(dim=1)
     assert (lengths - 1).abs().max() > 0.01
 
 
@@ -401,8 +404,8 @@ def test_16_biases_and_norms_decay_only_where_the_config_says(config):
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_17_no_epoch_trains_at_rate_zero(schedule):
-    assert min(lr_factor(schedule, step, 97 * 20, 0) for step in range(97 * 20)) > 0
-    assert lr_factor(schedule, 0, 97 * 20, 0) == 1
+    assert min(lr_factor(schedule, step, 97 * 20, warmup_steps=0) for step in range(97 * 20)) > 0
+    assert lr_factor(schedule, 0, 97 * 20, warmup_steps=0) == 1
 
 
 def test_18_logits_and_loss_are_float32_under_bfloat16(config):
@@ -412,7 +415,7 @@ def test_18_logits_and_loss_are_float32_under_bfloat16(config):
         ).bfloat16()
         for n in (4, 4, 9)
     )
-    loss, positive_N, hardest_N = info_nce(query, key, queue, 0.07)
+    loss, positive_N, hardest_N = info_nce(query, key, queue, temperature=0.07)
     assert (loss.dtype, positive_N.dtype, hardest_N.dtype) == (torch.float32,) * 3
     torch.testing.assert_close(
         hardest_N, (query.float() @ queue.float().T / 0.07).amax(1), rtol=1e-6, atol=1e-5
@@ -424,7 +427,7 @@ def test_18_logits_and_loss_are_float32_under_bfloat16(config):
 def test_19_evaluation_leaves_every_parameter_and_buffer_as_it_was(config, dataset):
     encoder = build_encoder(config, 3).train()
     before = state_hash(encoder)
-    found = evaluate(encoder, make_splits(dataset, config), dataset, config)
+    found = evaluate(encoder, make_splits(dataset, config), dataset, config=config)
     assert state_hash(encoder) == before == found.numbers["encoder_sha256"]
     with torch.no_grad():
         encoder.backbone.bn1.running_mean.add_(1e-3)
@@ -435,7 +438,10 @@ def test_20_choices_are_made_on_validation_and_the_test_split_decides_nothing(co
     scrambled = dataset._replace(test=dataset.test._replace(labels=(dataset.test.labels + 1) % 3))
     runs = [
         evaluate(
-            build_encoder(config, 3), make_splits(d, config), d, replace(config, score_split="test")
+            build_encoder(config, 3),
+            make_splits(d, config),
+            d,
+            config=replace(config, score_split="test"),
         ).numbers
         for d in (dataset, scrambled)
     ]
@@ -453,8 +459,8 @@ def test_21_neighbours_are_of_the_backbone_and_of_the_projection_apart_with_k_an
         FrozenFeatures(torch.eye(3), torch.eye(3)),
         labels,
         FrozenFeatures(good, bad),
-        labels,
-        replace(config, knn_neighbours=1),
+        query_labels=labels,
+        config=replace(config, knn_neighbours=1),
     )
     assert found == {"knn_accuracy": 1.0, "knn_projection_accuracy": 0.0}
     assert {"knn_neighbours", "knn_temperature"} <= {field.name for field in fields(Config)}
@@ -479,14 +485,14 @@ def test_23_accuracy_is_the_share_of_queries_nearest_to_their_own_key(config):
     for key_view in (one, two, torch.cat([one[:8], two[8:]])):
         keys = queue.clone()
         model.queue.keys_KC.copy_(queue)
-        contrast = model(one, key_view, images(config), torch.Generator())
+        contrast = model(one, key_view, images(config), generator=torch.Generator())
         own, others = (
             (contrast.query_NC * contrast.key_NC).sum(1),
             (contrast.query_NC @ keys.T).amax(1),
         )
         assert contrast.accuracy.item() == (own > others).float().mean().item()
     model.queue.keys_KC.copy_(queue)
-    assert model(one, one, images(config), torch.Generator()).accuracy == 1
+    assert model(one, one, images(config), generator=torch.Generator()).accuracy == 1
 
 
 def test_24_recipes_are_the_published_ones(config):
@@ -503,17 +509,22 @@ def test_25_two_views_differ_images_differ_and_workers_share_one_draw():
         8, -1, -1, -1
     )
     views = [
-        apply(same, sample_parameters(RECIPES["moco_v2"], 8, 16, 16, draws), 16) for _ in range(2)
+        apply(same, sample_parameters(RECIPES["moco_v2"], 8, 16, width=16, generator=draws), 16)
+        for _ in range(2)
     ]
     assert len(torch.unique(torch.cat(views).flatten(1), dim=0)) == 16
     first, second = (
-        sample_parameters(RECIPES["moco_v2"], 8, 16, 16, make_generator(3, Source.VIEWS, 1))
+        sample_parameters(
+            RECIPES["moco_v2"], 8, 16, width=16, generator=make_generator(3, Source.VIEWS, 1)
+        )
         for _ in range(2)
     )
     assert all(torch.equal(one, two) for one, two in zip(first, second, strict=True))
     assert not torch.equal(
         first.box_N4,
-        sample_parameters(RECIPES["moco_v2"], 8, 16, 16, make_generator(3, Source.VIEWS, 2)).box_N4,
+        sample_parameters(
+            RECIPES["moco_v2"], 8, 16, width=16, generator=make_generator(3, Source.VIEWS, 2)
+        ).box_N4,
     )
 
 

@@ -49,7 +49,7 @@ def test_the_further_split_is_pretrained_on_by_its_name_and_read_only_then(
 ):
     WRITERS[name](tmp_path, monkeypatch)
     extra = DATASETS[name].extra
-    dataset = cache.load_dataset(cache.prepare(name, 24, tmp_path, extra))
+    dataset = cache.load_dataset(cache.prepare(name, 24, tmp_path, pretrain_split=extra))
     config = replace(Config(), validation_share=0.34)
     assert len(dataset.extra.images) == 7
     assert len(make_splits(dataset, replace(config, pretrain_split=extra)).pretrain) == 7
@@ -60,7 +60,7 @@ def test_the_further_split_is_pretrained_on_by_its_name_and_read_only_then(
     with pytest.raises(
         DataError, match=f"pretrain_split of {name} must be one of {allowed}; got 'more'"
     ):
-        cache.prepare(name, 24, tmp_path, "more")
+        cache.prepare(name, 24, tmp_path, pretrain_split="more")
     without_extra = cache.load_dataset(cache.prepare(name, 24, tmp_path))
     with pytest.raises(DataError, match="was not prepared"):
         make_splits(without_extra, replace(config, pretrain_split=extra))

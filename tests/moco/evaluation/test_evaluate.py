@@ -48,7 +48,7 @@ def test_the_probe_trains_each_rate_as_torchs_sgd_would():
         train,
         validation,
         validation,
-        RATES,
+        rates=RATES,
         epochs=10,
         batch_size=16,
         generator=torch.Generator().manual_seed(0),
@@ -81,7 +81,7 @@ def test_the_rate_is_chosen_on_validation_and_the_score_is_of_the_other_split():
         train,
         validation,
         flipped,
-        RATES,
+        rates=RATES,
         epochs=20,
         batch_size=32,
         generator=torch.Generator().manual_seed(0),
@@ -101,7 +101,7 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
         probe_batch_size=16,
         probe_schedule="constant",
     )
-    _, numbers = fit_probe(train, validation, scored, config)
+    _, numbers = fit_probe(train, validation, scored, config=config)
     assert list(numbers["probe_curves"]) == ["0.1", "0.3", "1", "3", "10"]
     for lr in (0.1, 1.0, 10.0):
         for epochs in (1, 5):
@@ -109,7 +109,7 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
                 train,
                 validation,
                 scored,
-                (lr,),
+                rates=(lr,),
                 epochs=epochs,
                 batch_size=16,
                 generator=make_generator(config.seed, Source.PROBE),
@@ -119,7 +119,7 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
                 alone.accuracy, abs=1e-6
             )
     assert numbers["probe_accuracy_lr_10"] == numbers["probe_curves"]["10"][-1]
-    assert fit_probe(train, validation, scored, replace(config, probe_each="off"))[1] == {}
+    assert fit_probe(train, validation, scored, config=replace(config, probe_each="off"))[1] == {}
 
 
 def test_standardised_features_have_mean_0_and_std_1_on_the_training_split():
@@ -141,7 +141,7 @@ def test_standardised_features_have_mean_0_and_std_1_on_the_training_split():
 def test_the_encoder_sees_images_at_the_size_that_is_asked_for(config, dataset):
     encoder = Encoder(config, 3)
     config = replace(config, input_size=12)
-    small = extract_features(encoder, dataset.test, dataset, config).features_ND
+    small = extract_features(encoder, dataset.test, dataset, config=config).features_ND
     larger = torch.nn.functional.interpolate(
         dataset.test.images.float() / 255, (12, 12), mode="bilinear", antialias=True
     )
@@ -160,7 +160,7 @@ def test_smaller_features_want_larger_rates():
             blobs(90, 0, s),
             blobs(90, 1, s),
             blobs(90, 1, s),
-            RATES,
+            rates=RATES,
             epochs=10,
             batch_size=32,
             generator=torch.Generator().manual_seed(0),
@@ -195,7 +195,7 @@ def test_lbfgs_finds_scikit_learns_solution_at_each_penalty():
         LabelledFeatures(part.values / scale, part.labels) for part in (train, validation)
     )
     for penalty in (0.1, 0.001):
-        probe = fit_lbfgs_probe(train, validation, validation, (10.0, penalty))
+        probe = fit_lbfgs_probe(train, validation, validation, penalties=(10.0, penalty))
         reference = LogisticRegression(C=1 / (penalty * 90), max_iter=1000, tol=1e-8).fit(
             train.values.numpy(), train.labels.numpy()
         )
@@ -226,7 +226,7 @@ def test_features_that_are_not_finite_give_a_probe_without_an_error():
             broken,
             broken,
             broken,
-            RATES,
+            rates=RATES,
             epochs=2,
             batch_size=4,
             generator=torch.Generator().manual_seed(0),
@@ -242,7 +242,7 @@ def test_a_probes_tables_agree_with_its_accuracy():
             train,
             validation,
             validation,
-            RATES,
+            rates=RATES,
             epochs=10,
             batch_size=32,
             generator=torch.Generator().manual_seed(0),
@@ -271,7 +271,7 @@ def test_a_rate_at_the_edge_of_the_grid_is_reported():
         train,
         validation,
         validation,
-        (1e-4, 1e-3, 30.0),
+        rates=(1e-4, 1e-3, 30.0),
         epochs=10,
         batch_size=32,
         generator=torch.Generator().manual_seed(0),
@@ -287,7 +287,7 @@ def test_extraction_leaves_every_parameter_buffer_and_mode_as_it_was(config, dat
         ).hexdigest()
 
     before = fingerprint()
-    frozen = extract_features(encoder, dataset.test, dataset, config)
+    frozen = extract_features(encoder, dataset.test, dataset, config=config)
     assert frozen.features_ND.shape == (30, encoder.backbone.feature_size)
     torch.testing.assert_close(frozen.projections_NC, encoder.head(frozen.features_ND))
     assert fingerprint() == before
@@ -298,8 +298,8 @@ def test_features_do_not_depend_on_the_other_images_of_a_batch(config, dataset):
     encoder = Encoder(config, 3, 2).train()
     part = dataset.test._replace(images=dataset.test.images[:3], labels=dataset.test.labels[:3])
     torch.testing.assert_close(
-        extract_features(encoder, dataset.test, dataset, config).features_ND[:3],
-        extract_features(encoder, part, dataset, config).features_ND,
+        extract_features(encoder, dataset.test, dataset, config=config).features_ND[:3],
+        extract_features(encoder, part, dataset, config=config).features_ND,
     )
 
 

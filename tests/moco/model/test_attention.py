@@ -27,7 +27,7 @@ def resnet_with_attention(score, layers=("layer2", "layer3"), keeps_global=False
     torch.manual_seed(0)
     resnet = torchvision.models.get_model(name, weights=None)
     resnet.fc = torch.nn.Identity()
-    return resnet.eval(), Attention(resnet, layers, score, keeps_global)
+    return resnet.eval(), Attention(resnet, layers, score, keeps_global=keeps_global)
 
 
 def maps_of(resnet, images, layers):
@@ -182,7 +182,7 @@ def test_the_key_encoder_attends_to_its_own_maps(config):
     moco = MoCo(config, Encoder(config, 3, 2), make_generator(0, Source.QUEUE))
     assert moco.key_encoder.attention.hooks[0] is not moco.query_encoder.attention.hooks[0]
     views = torch.randn(16, 3, 16, 16)
-    contrast = moco(views, views, torch.arange(16), make_generator(0, Source.SHUFFLE))
+    contrast = moco(views, views, torch.arange(16), generator=make_generator(0, Source.SHUFFLE))
     contrast.loss.backward()
     assert moco.query_encoder.attention.projections[0].weight.grad.abs().sum() > 0
     with torch.no_grad():
@@ -288,7 +288,7 @@ def test_after_training_on_labels_the_heat_map_peaks_on_the_one_bright_object(co
     *_, last = build_supervised_training(config, dataset, dataset.train).epochs()
     assert last.metrics.training_accuracy > 0.9
     split, centres = bright_objects(64, 1)
-    (stage,), _ = attend(last.encoder, split.images, dataset, config)
+    (stage,), _ = attend(last.encoder, split.images, dataset, config=config)
     peaks = heat_map(stage.weight_NHW, 16, 16).flatten(1).argmax(1)
     rows, columns = peaks // 16, peaks % 16
     distance = torch.stack([rows, columns], 1) - centres
@@ -301,18 +301,18 @@ def test_the_evidence_of_all_positions_is_the_probes_score(config):
     torch.manual_seed(0)
     dataset, config = bright_dataset(), attended(config, attention_output="join")
     encoder = Encoder(config, 3)
-    _, features = attend(encoder, dataset.test.images, dataset, config)
+    _, features = attend(encoder, dataset.test.images, dataset, config=config)
     part = LabelledFeatures(features, dataset.test.labels)
     probe = fit_sgd_probe(
         part,
         part,
         part,
-        (0.1, 1.0),
+        rates=(0.1, 1.0),
         epochs=20,
         batch_size=16,
         generator=make_generator(0, Source.PROBE),
     )
-    one, _ = attend(encoder, dataset.test.images[:1], dataset, config)
+    one, _ = attend(encoder, dataset.test.images[:1], dataset, config=config)
     _, w_2, _ = (probe.weight_EC[:-1, 1] - probe.weight_EC[:-1].mean(1)).chunk(3)
     score = float(features[0].chunk(3)[1] @ w_2)
     parts = [
@@ -320,7 +320,7 @@ def test_the_evidence_of_all_positions_is_the_probes_score(config):
         for p in range(64)
     ]
     assert sum(parts) == pytest.approx(score, abs=1e-4)
-    kept = evidence_maps(encoder, one, probe, 1)["probe's answer from layer2"].flatten()
+    kept = evidence_maps(encoder, one, probe, answer=1)["probe's answer from layer2"].flatten()
     expected = torch.tensor(parts).clamp(min=0)
     torch.testing.assert_close(kept, expected / expected.sum(), rtol=1e-3, atol=1e-5)
 

@@ -90,7 +90,7 @@ def test_a_step_is_the_papers_in_loss_gradients_keys_queue_and_pointer(config, l
     theirs = torch.optim.SGD(paper.f_q.parameters(), lr=0.01)
     for step in range(6):
         x_1, x_2 = views(config, step, torch.float64)
-        contrast = model(x_1, x_2, images(config, step), torch.Generator())
+        contrast = model(x_1, x_2, images(config, step), generator=torch.Generator())
         expected = paper.step(x_1, x_2, loss)
         torch.testing.assert_close(contrast.loss, expected, **EXACT)
         for optimizer, value in ((ours, contrast.loss), (theirs, expected)):

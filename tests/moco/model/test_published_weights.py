@@ -63,7 +63,7 @@ def test_fairs_checkpoints_fill_every_tensor_and_give_their_features(
     for name, tensor in ours.items():
         assert torch.equal(tensor, content["state_dict"][f"module.encoder_q.{name}"]), name
     few = dataset.test._replace(images=dataset.test.images[:4], labels=dataset.test.labels[:4])
-    features = extract_features(encoder, few, dataset, config).features_ND
+    features = extract_features(encoder, few, dataset, config=config).features_ND
     model.fc = torch.nn.Identity()
     mean, std = (torch.tensor(x)[:, None, None] for x in (dataset.mean, dataset.std))
     pixels = (few.images.float() / 255 - mean) / std

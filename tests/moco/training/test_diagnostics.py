@@ -112,7 +112,7 @@ GOOD = {"effective_rank": 20.0, "knn_accuracy": 0.8}
     ],
 )
 def test_each_plain_fault_has_one_remark_and_a_healthy_run_none(config, row, result, sentence):
-    found = remarks([{**HEALTHY, **row}], {**GOOD, **result}, 10, config)
+    found = remarks([{**HEALTHY, **row}], {**GOOD, **result}, 10, config=config)
     assert len(found) == (sentence is not None)
     assert sentence is None or sentence in found[0]
 
@@ -120,8 +120,8 @@ def test_each_plain_fault_has_one_remark_and_a_healthy_run_none(config, row, res
 def test_a_suspected_leak_names_batch_norm_or_a_shortcut(config):
     row, result = {**HEALTHY, "contrastive_accuracy": 0.97}, {**GOOD, "knn_accuracy": 0.15}
     plain = replace(config, batch_norm="plain")
-    assert "batch norm may tell" in remarks([row], result, 10, plain)[0]
-    assert "shortcut" in remarks([row], result, 10, config)[0]
+    assert "batch norm may tell" in remarks([row], result, 10, config=plain)[0]
+    assert "shortcut" in remarks([row], result, 10, config=config)[0]
 
 
 def test_a_collapsed_run_has_a_remark(config, dataset):
@@ -130,4 +130,4 @@ def test_a_collapsed_run_has_a_remark(config, dataset):
     *_, last = pretrain(config, dataset, dataset.train.images)
     row = last.metrics._asdict()
     result = {"effective_rank": row["projection_rank"], "knn_accuracy": 0.33}
-    assert remarks([row], result, 3, config)[0].startswith(("Collapse", "Diverged"))
+    assert remarks([row], result, 3, config=config)[0].startswith(("Collapse", "Diverged"))

@@ -57,7 +57,7 @@ def test_it_learns_labels_that_can_be_learned_and_not_shuffled_ones(config, data
     ):
         run = build_supervised_training(config, dataset, Split(dataset.train.images, labels))
         list(run.epochs())
-        scores[name] = classifier_accuracy(run.classifier, dataset.test, dataset, config)
+        scores[name] = classifier_accuracy(run.classifier, dataset.test, dataset, config=config)
     assert scores["true"] > 0.8
     assert scores["shuffled"] < 0.7
 
@@ -66,14 +66,14 @@ def test_fine_tuning_starts_at_the_encoder_and_leaves_it_alone(config, dataset):
     config = replace(config, method="moco", finetune_epochs=6, finetune_lr=0.05)
     encoder = build_encoder(config, 3)
     before = state_hash(encoder)
-    run = build_finetuning(config, dataset, make_splits(dataset, config).train, encoder)
+    run = build_finetuning(config, dataset, make_splits(dataset, config).train, encoder=encoder)
     torch.testing.assert_close(run.encoder.state_dict(), encoder.state_dict())
     assert run.optimizer.param_groups[0]["lr"] == 0.05
     list(run.epochs())
     assert state_hash(encoder) == before
     assert not torch.equal(run.encoder.backbone.conv1.weight, encoder.backbone.conv1.weight)
     assert torch.equal(run.encoder.head[0].weight, encoder.head[0].weight)
-    assert classifier_accuracy(run.classifier, dataset.test, dataset, config) > 0.6
+    assert classifier_accuracy(run.classifier, dataset.test, dataset, config=config) > 0.6
 
 
 def test_every_image_is_normalised_in_the_whole_batch(config, dataset):

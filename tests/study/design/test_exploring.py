@@ -1,10 +1,14 @@
 """A study whose one arm is searched adaptively: its stages, its gates, its page, and the engine that stops what lags."""
 
 import json
+import os
+import signal
+import subprocess
 from collections import Counter
 
 import pytest
-import test_execute
+import toy_run
+from waiting import wait_for
 
 from study.analysis.results import Results
 from study.design.plan_json import plan_from_dict
@@ -115,12 +119,14 @@ def test_the_engine_stops_what_lags_survives_a_kill_and_asks_for_nothing_twice(t
         {"explore": True, "final_seeds": 2},
         {"sleep": 0.2},
     )
-    process = test_execute.start(folder, sizes, overrides)
-    test_execute.wait_for(lambda: len(read_records(folder)) >= 4, process)
-    test_execute.os.killpg(process.pid, test_execute.signal.SIGKILL)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    process = toy_run.start(folder, sizes, overrides, {}, **pipes)
+    wait_for(lambda: len(read_records(folder)) >= 4, process)
+    os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    code, output = test_execute.whole(folder, sizes, overrides)
-    assert code == 0, output
+    process = toy_run.start(folder, sizes, overrides, {}, **pipes)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
     records = read_records(folder)
     plan = toy.plan(overrides=overrides, **sizes)
     assert is_finished(plan, final_records(records))
