@@ -1,4 +1,4 @@
-"""Training: the loop of every method, MoCo pretraining, training on labels, optimizers, checkpoints.
+"""Training: the loop of every method, MoCo pretraining, labels, optimizers, checkpoints.
 
 May import data, model, config, device, distributed, schedules and seed.
 """

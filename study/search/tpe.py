@@ -53,8 +53,9 @@ class AdaptiveSearch:
                 self.waiting.append(point)
             else:  # a kill came while it was being proposed
                 self.study.tell(trial.number, state=TrialState.FAIL)
-        attributes = [trial.user_attrs for trial in self.study.trials]
-        self.recorded = {one["record"] for one in attributes if "record" in one}
+        # a kill may have come between a record's name and its state: such a trial still runs here
+        ended = [trial.user_attrs for trial in self.study.trials if trial.state.is_finished()]
+        self.recorded = {one["record"] for one in ended if "record" in one}
         for point in explore.known:
             self._enqueue(to_parameters(explore.search, point).params)
 

@@ -123,6 +123,18 @@ def test_what_was_asked_for_and_has_not_ended_is_asked_for_again_after_a_restart
     )
 
 
+def test_a_result_that_a_kill_kept_from_being_told_is_told_after_the_restart(tmp_path):
+    search = explorer(tmp_path)
+    ended = record(search.propose())
+    (trial,) = search.open.values()
+    trial.set_user_attr("record", f"{ended.trial} {ended.ended}")  # and then the kill
+    again = explorer(tmp_path)
+    again.tell(ended)
+    assert [trial.state for trial in again.study.trials] == [TrialState.COMPLETE]
+    again.tell(ended)
+    assert len(again.study.trials) == 1
+
+
 @pytest.mark.parametrize("objectives", [(("score", True),), (("score", True), ("seconds", False))])
 def test_proposals_are_a_function_of_what_was_told(tmp_path, objectives):
     explore = replace(EXPLORE, objectives=objectives)
