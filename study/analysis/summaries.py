@@ -153,8 +153,9 @@ def rate_curves(results: ArmRecords) -> list[RateCurve]:
         finished = [point for point in tried if not math.isnan(point.score)]
         if not finished:
             continue
-        best = max(point.score for point in finished)
-        near = [point.value for point in finished if point.score >= best - delta]
+        choose = max if results.plan.space.primary.higher_is_better else min
+        best = choose(point.score for point in finished)
+        near = [point.value for point in finished if abs(point.score - best) <= delta]
         curves.append(
             RateCurve(
                 arm=arm,
@@ -222,9 +223,11 @@ def budget_curves(results: ArmRecords) -> dict[str, list[float]]:
     finished = [score for found in scores.values() for score in found if not math.isnan(score)]
     if not finished:
         return {}
-    worst = min(finished)
-    return {
-        name: expected_best([worst if math.isnan(score) else score for score in found])
-        for name, found in scores.items()
-        if found
-    }
+    sign = 1 if results.plan.space.primary.higher_is_better else -1  # a lower error is better
+    worst = min(sign * score for score in finished)
+    curves = {}
+    for name, found in scores.items():
+        gains = [worst if math.isnan(score) else sign * score for score in found]
+        if gains:
+            curves[name] = [sign * gain for gain in expected_best(gains)]
+    return curves

@@ -58,7 +58,7 @@ def device_fact(records: list[Record]) -> Fact:
     """On what the trials ran, and for how long."""
     hours = sum(record.seconds for record in records) / 3600
     spent = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.0f} min"
-    devices = device_words(records) or "nothing ran yet"
+    devices = device_words(records) or ("not stated" if records else "nothing ran yet")
     return Fact("Device", devices, f"{spent} of trials, {len(records)} runs")
 
 
@@ -156,7 +156,7 @@ def seed_words(plan: Plan) -> str:
 def run_words(results: Results) -> str:
     """Devices, what a result says of how it was computed, and workers."""
     plan = results.plan
-    parts = [device_words(results.records) or "none yet"]
+    parts = [device_words(results.records) or ("not stated" if results.records else "none yet")]
     for key, title in plan.words.alike.items():
         found = {str(run.result[key]) for run in results.records if key in run.result}
         parts.append(f"{title}: {', '.join(sorted(found)) or DASH}")
