@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import toy
@@ -21,7 +22,7 @@ def test_more_trials_never_make_the_expected_best_worse(finished, higher_is_bett
     curves = turned(*finished, higher_is_better).budget_curves
     assert set(curves) == {"red", "blue", "green"}
     for curve in curves.values():
-        steps = [after - before for before, after in zip(curve, curve[1:], strict=False)]
+        steps = [after - before for before, after in pairwise(curve)]
         assert all(step >= 0 if higher_is_better else step <= 0 for step in steps)
         assert not any(map(math.isnan, curve))
 
