@@ -61,11 +61,15 @@ def sweep(*, use_torch: bool, quick: bool) -> list[Outcome]:
         use_torch: torchvision's layers in place of the program's.
         quick: the shape and the layout that crash first.
     """
-    shapes = list(itertools.product((0.0625, 0.125, 0.1875, 0.25), (16, 32), (16, 64, 66)))
+    shapes = list(itertools.product((0.0625, 0.125, 0.1875, 0.25), (16, 32, 64), (16, 64, 66)))
     counts: list[tuple[int, ...]] = [(count,) for count in THREADS]
     layouts: tuple[str, ...] = ("channels_last", "contiguous")
     if quick:
-        shapes, counts, layouts = [(0.125, 16, 64)], [(3, 5, 6, 7)], ("channels_last",)
+        shapes, counts, layouts = (
+            [(0.125, 16, 64), (0.125, 64, 4)],
+            [(1, 3, 5, 6)],
+            ("channels_last",),
+        )
     outcomes = []
     for layout, bfloat16, threads in itertools.product(layouts, (False, True), counts):
         case = {

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from moco.config import Config, option_of
-from moco.data.augmentation import RECIPES
 from moco.data.datasets import DATASETS
+from moco.data.recipes import RECIPES
 from moco.model.encoder import ENCODERS
 from moco.training.optimizers import OPTIMIZERS
 

@@ -130,7 +130,7 @@ class Config:
     )
     views: str = option(
         "auto",
-        "augmentation, a name of moco.data.augmentation.RECIPES; auto: the dataset's own",
+        "augmentation, a name of moco.data.recipes.RECIPES; auto: the dataset's own",
     )
     views_blur: str = option(
         "auto",

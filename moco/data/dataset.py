@@ -31,7 +31,7 @@ class Dataset(NamedTuple):
     name: str
     title: str  # for people
     bundled: bool  # toy data that no claim about photographs can rest on
-    views: str  # name of its augmentation recipe, in augmentation.RECIPES
+    views: str  # name of its augmentation recipe, in recipes.RECIPES
     classes: tuple[str, ...]
     train: Split
     test: Split

@@ -21,7 +21,7 @@ class DatasetRow(NamedTuple):
 
     title: str  # for people
     load: Callable[[Path, int, bool], DecodedDataset]  # data folder, pixels a side, extra split?
-    views: str  # name of its augmentation recipe, in augmentation.RECIPES
+    views: str  # name of its augmentation recipe, in recipes.RECIPES
     size: int  # default pixels a side: those of the files; for the digits twice as many
     extra: str = ""  # name of a further split for pretraining
     bundled: bool = False  # toy data that no claim about photographs can rest on

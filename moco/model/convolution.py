@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 MAX_PIXELS = 4  # of the result; above, torch's own convolution is as fast
 MIN_WEIGHTS_PER_PIXEL = 65_536  # of the result; below, the products are too small for their calls
+MAX_SAFE_PIXELS = 256  # of a strided result, see `overruns_memory`
 ALL = slice(None)
 Index = tuple[slice | int, ...]
 
@@ -138,28 +139,27 @@ def overlap_at_tap(tap: int, size: int, axis: Axis) -> tuple[slice, slice]:
 
 
 def overruns_memory(convolution: nn.Conv2d, x_NCHW: Tensor) -> bool:
-    """Whether oneDNN would write beyond its buffers in the gradient of the weights.
+    """Whether oneDNN may write beyond its buffers in the gradient of the weights.
 
-    Its kernel jit_1x1:avx512_core copies the pixels that a strided 1x1 convolution reads into a
-    buffer of each thread. In float32 and channels_last, with channels that do not fill blocks of
-    16, the buffers are too small where the threads do not share the images evenly: "corrupted size
-    vs. prev_size", "double free" or a segmentation fault. Seen with torch 2.14.1 on an Intel Xeon
-    (AMX), 27 November 2026: 4, 8 and 12 channels at 16 to 64 px crashed with 3, 5, 6, 7 and 9 to 15
-    threads for 64 images, with 3 threads for 16 and 128; 1, 2, 4, 8 and 16 threads, multiples of 3
-    images with 3 threads, stride 1, bfloat16 and the contiguous layout ran.
-    `benchmarks/memory_overruns.py` tries them in child processes. Reading every other pixel first
-    and then convolving with stride 1 gives the same numbers without that kernel.
+    Its kernel jit_1x1 copies the pixels that a strided 1x1 convolution reads into a workspace of
+    each thread, with the channels rounded up to a block of 16 but room for the channels alone
+    (uxlfoundation/oneDNN, issue 6035). With fewer than 16 channels in channels_last it overruns
+    where a thread's work starts inside an image: "corrupted size vs. prev_size", "double free", a
+    segmentation fault, or, in silence, gradients that are wrong by a tenth.
+
+    Seen with torch 2.14.1 (oneDNN 3.12) on an Intel Xeon, 27 November 2026, in float32, and in
+    bfloat16 without AMX: 8 channels and 64 images crashed at 16 and 32 px with 3, 5, 6 and 7
+    threads but never where the threads share the images evenly (1, 2, 4, 8, 16), and at 64 px with
+    every number of threads. Stride 1, 16 and more channels and the contiguous layout never crashed.
+    Reading every other pixel first and then convolving with stride 1 avoids the kernel at no cost
+    (22.3 and 22.4 ms a step). Where nothing was ever seen, torch's own path stays, and with it the
+    last digits of earlier records. `benchmarks/memory_overruns.py` tries it in child processes.
     """
     if torch.compiler.is_compiling():  # a compiled graph cannot depend on the number of threads
         return False
-    return (
-        x_NCHW.device.type == "cpu"
-        and x_NCHW.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
-        and convolution.kernel_size == (1, 1)
-        and convolution.padding == (0, 0)
-        and convolution.groups == 1
-        and max(convolution.stride) > 1
-        and convolution.in_channels % 16 > 0
-        and len(x_NCHW) % torch.get_num_threads() > 0
-    )
+    strided = convolution.kernel_size == (1, 1) and max(convolution.stride) > 1
+    exposed = strided and convolution.in_channels < 16 and convolution.padding == (0, 0)
+    if not exposed or convolution.groups > 1 or x_NCHW.device.type != "cpu":
+        return False
+    pixels = x_NCHW.shape[2] * x_NCHW.shape[3] // (convolution.stride[0] * convolution.stride[1])
+    return pixels > MAX_SAFE_PIXELS or len(x_NCHW) % torch.get_num_threads() > 0

@@ -9,10 +9,10 @@ import torch
 
 from moco.config import Config
 from moco.data import cache, checks
-from moco.data.augmentation import choose_recipe
 from moco.data.dataset import Dataset, normalisation_statistics
 from moco.data.datasets import DATASETS
 from moco.data.preprocessing import input_size
+from moco.data.recipes import choose_recipe
 from moco.data.splits import Splits, make_splits
 from moco.device import pick_device, pick_precision
 from moco.model.encoder import Encoder

@@ -16,6 +16,7 @@ from moco.config import Config
 from moco.data import augmentation
 from moco.data.dataset import Dataset, normalisation_statistics
 from moco.data.preprocessing import input_size
+from moco.data.recipes import choose_recipe
 from moco.device import keep_freed_memory, pick_device, to_device
 from moco.model.encoder import Encoder
 from moco.schedules import lr_factor
@@ -95,7 +96,7 @@ class Training(ABC):
         self.device = pick_device(config.device)
         keep_freed_memory()
         self.images = images.to(self.device)
-        self.recipe = augmentation.choose_recipe(config, dataset.views)
+        self.recipe = choose_recipe(config, dataset.views)
         mean, std = normalisation_statistics(dataset, config)
         self.mean, self.std = mean.to(self.device), std.to(self.device)
         self.model = model.to(self.device).to(memory_format=torch.channels_last).train()

@@ -19,7 +19,8 @@ from torch.nn import functional as F
 
 from moco.config import Config
 from moco.data import checks
-from moco.data.augmentation import BLUR_SIGMA, RECIPES, apply, sample_parameters
+from moco.data.augmentation import BLUR_SIGMA, apply, sample_parameters
+from moco.data.recipes import RECIPES
 from moco.data.splits import make_splits
 from moco.evaluation.evaluate import evaluate, knn_accuracies, state_hash
 from moco.model.batch_norm import SplitBatchNorm2d

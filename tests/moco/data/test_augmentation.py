@@ -9,12 +9,11 @@ from torchvision.transforms.v2 import functional as tv
 
 from moco.data.augmentation import (
     COLOUR_OPERATIONS,
-    RECIPES,
     apply,
-    choose_recipe,
     sample_boxes,
     sample_parameters,
 )
+from moco.data.recipes import RECIPES, choose_recipe
 
 TORCHVISION = {
     "brightness": tv.adjust_brightness,

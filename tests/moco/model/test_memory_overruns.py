@@ -22,23 +22,24 @@ def test_no_number_of_threads_corrupts_memory():
 
 
 @pytest.mark.parametrize(
-    ("channels", "kernel", "stride", "images", "threads", "avoided"),
+    ("channels", "kernel", "stride", "images", "pixels", "threads", "avoided"),
     [
-        (8, 1, 2, 64, 3, True),
-        (8, 1, 2, 64, 2, False),
-        (8, 1, 2, 63, 3, False),
-        (8, 1, 1, 64, 3, False),
-        (8, 3, 2, 64, 3, False),
-        (16, 1, 2, 64, 3, False),
-        (24, 1, 2, 64, 3, True),
+        (8, 1, 2, 64, 4, 3, True),
+        (8, 1, 2, 64, 4, 2, False),
+        (8, 1, 2, 63, 4, 3, False),
+        (8, 1, 2, 64, 32, 1, False),
+        (8, 1, 2, 64, 34, 1, True),
+        (8, 1, 1, 64, 64, 3, False),
+        (8, 3, 2, 64, 64, 3, False),
+        (16, 1, 2, 64, 64, 3, False),
     ],
 )
-def test_the_kernel_is_avoided_only_where_threads_do_not_share_the_images_evenly(
-    channels, kernel, stride, images, threads, avoided, monkeypatch
+def test_the_kernel_is_avoided_where_it_may_overrun_and_nowhere_else(
+    channels, kernel, stride, images, pixels, threads, avoided, monkeypatch
 ):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     convolution = SmallMapConv2d(channels, 4, kernel, stride=stride, padding=kernel // 2)
-    assert overruns_memory(convolution, torch.rand(images, channels, 4, 4)) is avoided
+    assert overruns_memory(convolution, torch.empty(images, channels, pixels, pixels)) is avoided
 
 
 def test_the_other_way_gives_the_same_numbers_and_gradients(monkeypatch):
