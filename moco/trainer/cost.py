@@ -12,9 +12,8 @@ from moco.data import cache
 from moco.data.dataset import Split
 from moco.data.splits import make_splits
 from moco.model.features import BATCH_SIZE, extract_features
-from moco.seed import Source, make_generator
 from moco.trainer.trial import METHODS
-from moco.training.loop import EpochGenerators
+from moco.training.loop import epoch_generators
 
 STEPS = 4
 
@@ -35,10 +34,7 @@ def estimate_seconds(values: dict[str, Any], cached: Path, threads: int = 1) -> 
         splits = make_splits(dataset, config)
         method = config.method if config.method in METHODS else "supervised"
         run = METHODS[method](config, dataset, splits)
-        sources = (Source.VIEWS, Source.SHUFFLE)
-        generators = EpochGenerators(
-            *(make_generator(config.seed, source, 1) for source in sources)
-        )
+        generators = epoch_generators(config.seed, 1)
         images = torch.arange(config.batch_size, device=run.device)
 
         def train(steps: int) -> None:

@@ -18,9 +18,8 @@ import torch
 from moco.config import Config
 from moco.data import cache
 from moco.data.splits import make_splits
-from moco.seed import Source, make_generator
 from moco.trainer.trial import METHODS
-from moco.training.loop import EpochGenerators, Training, TrainingBatch, prefetch
+from moco.training.loop import EpochGenerators, Training, TrainingBatch, epoch_generators, prefetch
 
 COUNTS = (1, 2, 4, 8)
 # Doubling the trials must make them together faster by this; else each of fewer trials ends sooner.
@@ -36,7 +35,7 @@ def trials_per_gpu(values: dict[str, Any], cached: Path) -> int:
 
     Args:
         values: the fields of a trial.
-        cached: a dataset as `moco.data.prepare` left it.
+        cached: a dataset as `moco.data.cache` left it.
     """
     return fewest_fast_enough(
         (trials, images_per_second(values, cached, trials)) for trials in COUNTS
@@ -136,14 +135,9 @@ def measure_trial(
 def endless_batches(run: Training) -> Iterator[tuple[TrainingBatch, EpochGenerators]]:
     """Epoch after epoch of batches as training makes them: on a GPU ahead of the step."""
     for epoch in itertools.count(1):
-        chance = EpochGenerators(
-            *(
-                make_generator(run.config.seed, source, epoch)
-                for source in (Source.VIEWS, Source.SHUFFLE)
-            )
-        )
-        for batch in prefetch(run.batches(chance), run.device):
-            yield batch, chance
+        generators = epoch_generators(run.config.seed, epoch)
+        for batch in prefetch(run.batches(generators), run.device):
+            yield batch, generators
 
 
 def memory_used(device: torch.device) -> float:
