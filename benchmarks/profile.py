@@ -13,6 +13,7 @@ from benchmarks.ours import chance, finish, pretraining
 from benchmarks.step import BATCH
 from benchmarks.table import Table
 from moco.model.info_nce import info_nce
+from moco.training.cuda_graphs import record_passes
 
 STEPS = 30
 
@@ -44,6 +45,8 @@ def profiled(stem: str, width: float) -> Table:
     )
     moco, draws, found = training.moco, chance(1), dict[str, Any]()
     images = torch.arange(batch, device=training.device)
+    if training.records_graphs:
+        record_passes(moco, training.make_batch(images, draws).views[0])
     parts: dict[str, Callable[[], Any]] = {
         "views, two an image": lambda: training.make_batch(images, draws),
         "key encoder's weights follow": moco.update_key_encoder,

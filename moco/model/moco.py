@@ -18,6 +18,7 @@ Keys, logits and loss are float32, or float64 where the model is.
 """
 
 import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -102,6 +103,8 @@ class MoCo(nn.Module):
         self.query_encoder = query_encoder
         self.key_encoder = copy.deepcopy(query_encoder).requires_grad_(False)
         self.queue = Queue(config.queue_size, config.projection_size, generator)
+        # by encoder; empty: none is recorded, see moco.training.cuda_graphs
+        self.graphed_passes: dict[nn.Module, Callable[[Tensor], Tensor]] = {}
 
     def forward(
         self, query_view: Tensor, key_view: Tensor, images_N: Tensor, generator: torch.Generator
@@ -168,6 +171,8 @@ class MoCo(nn.Module):
 
     def encode(self, encoder: Encoder, view: Tensor) -> Tensor:
         """Projections (N, C), at least float32; only the pass itself has the model's precision."""
+        if graphed := self.graphed_passes.get(encoder):
+            return graphed(view)
         with autocast(view.device, self.precision):
             return at_least_float32(encoder(view))
 

@@ -16,6 +16,7 @@ from moco.model.moco import ContrastiveOutput, MoCo
 from moco.schedules import current_key_momentum
 from moco.seed import Source, make_generator
 from moco.training import diagnostics
+from moco.training.cuda_graphs import can_record, record_passes
 from moco.training.loop import (
     EpochGenerators,
     EpochResult,
@@ -73,6 +74,7 @@ class Pretraining(Training):
             precision=precision,
         )
         super().__init__(config, dataset, images, model=self.moco, trained=self.moco.query_encoder)
+        self.records_graphs = can_record(config, self.device)
         if config.compile == "on":
             for encoder in (self.moco.query_encoder, self.moco.key_encoder):
                 encoder.compile(dynamic=False)  # in place, so the names in its state do not change
@@ -82,6 +84,8 @@ class Pretraining(Training):
             self.config.key_momentum_schedule, self.config.key_momentum, self.progress
         )
         query_view, key_view = batch.views
+        if self.records_graphs and not self.moco.graphed_passes:
+            record_passes(self.moco, query_view)
         output = self.moco(query_view, key_view, batch.images_N, generator=generators.shuffle)
         self.last_output = output
         metrics = [output.loss, output.accuracy, output.alignment, output.own_keys]
