@@ -117,10 +117,10 @@ def cost_of(count: int, epochs: int) -> Cost:
 def plan_of(count: int) -> Plan:
     """A plan of the optimizers whose searches are long enough for so many trials."""
     quick = SPACE.profiles["quick"]
-    others = sum(expected_trials(plan_with(quick)).values()) - len(SPACE.arms) * quick.search_trials
-    return plan_with(
-        replace(quick, search_trials=max(quick.search_trials, (count - others) // len(SPACE.arms)))
-    )
+    searches = len(SPACE.arms) * quick.searches
+    others = sum(expected_trials(plan_with(quick)).values()) - searches * quick.search_trials
+    trials = max(quick.search_trials, (count - others) // searches)
+    return plan_with(replace(quick, search_trials=trials))
 
 
 def plan_with(sizes: Profile) -> Plan:

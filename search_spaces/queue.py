@@ -72,12 +72,12 @@ REPLICA = Replica(
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, search_trials=5, added_trials=1, confirm_points=2, confirm_seeds=1,
-                     final_seeds=6, replica_seeds=3,
+    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, searches=6, search_trials=4, added_trials=2, final_seeds=1,
+                     replica_seeds=3,
                      note=NOTES["quick"]),
-    "small": Profile("cifar10", SMALL, search_trials=5, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=6,
+    "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=6,
                      note=NOTES["small"]),
-    "full": Profile("cifar10", FULL, search_trials=7, added_trials=2, confirm_points=2, confirm_seeds=2, final_seeds=8, replica_seeds=6,
+    "full": Profile("cifar10", FULL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=6,
                     note=NOTES["full"]),
 }  # fmt: skip
 
@@ -100,7 +100,6 @@ SPACE = Space(
         "The loss is not compared: its chance level, ln(1 + K), moves with the queue.",
         "A queue that is longer than all keys of a run stays partly random. Here a run has {epochs} epochs.",
         "Only the learning rate is tuned for each queue; the key momentum is {key_momentum:g} for all, the temperature {temperature:g}.",
-        "One search for each arm: the luck of the search is not measured.",
     ),
     reported=(
         Reported("R9", "MoCo v1’s defaults on CIFAR-10, the baseline of all extensions", "none printed", "k-65536", "probe_accuracy", "replica",

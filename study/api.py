@@ -81,7 +81,13 @@ def plan_study(space: Space, options: Options) -> Planned:
     from study.search.quasi_random import sobol_points  # Optuna, which a run of trials needs not
 
     profile = options.profile or ("full" if space.trainer.gpus() else "quick")
-    sizes = selected_profile(space, profile, options.search_trials, options.seeds)
+    sizes = selected_profile(
+        space,
+        profile,
+        searches=options.searches,
+        trials=options.search_trials,
+        seeds=options.seeds,
+    )
     chosen = "" if options.profile else " (chosen by what the machine has)"
     print(f"{space.question}\nProfile {profile}{chosen}: {sizes.note}.", flush=True)
     overrides = parse_overrides(options.set)

@@ -96,8 +96,20 @@ def add_question(add: Add, spaces: list[str]) -> None:
 
 def add_budget(add: Add) -> None:
     """How much is run."""
-    add("--trials", metavar="N", help="search trials of each arm; with --records a FILE of trials")
-    add("--seeds", metavar="N", type=int, help="final seeds of each arm")
+    add(
+        "--searches",
+        metavar="N",
+        type=int,
+        help="independent searches of each arm, the units of the comparison",
+    )
+    add(
+        "--trials",
+        metavar="N",
+        help="trials of each search and arm; with --records a FILE of trials",
+    )
+    add(
+        "--seeds", metavar="N", type=int, help="final seeds of each arm, or of each of its searches"
+    )
     add(
         "--max-hours",
         metavar="H",

@@ -23,7 +23,8 @@ class Options:
     set: tuple[str, ...] = ()  # KEY=VALUE
     weights: str | None = None  # name or file
     trials: str | None = None  # search trials of each arm; with `records` a file of trials
-    seeds: int | None = None  # final seeds of each arm
+    searches: int | None = None  # independent searches of each arm
+    seeds: int | None = None  # final seeds of each arm and search
     max_hours: float = 0.0  # wall time; 0: no limit
     records: Path | None = None  # takes the records of a file of trials
     at_once: int = 1  # of those, trials side by side

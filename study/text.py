@@ -30,3 +30,12 @@ def format_short(value: float | str) -> str:
     if 0.99 < value < 1:
         return f"{value:.6g}"
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def plural(noun: str) -> str:
+    """More than one of them."""
+    if noun.endswith("s"):
+        return noun
+    if noun.endswith("ch"):
+        return noun + "es"
+    return noun[:-1] + "ies" if noun.endswith("ry") else noun + "s"

@@ -203,8 +203,8 @@ def make(profile):
 def test_every_profile_of_the_space_plans_equal_budgets_for_every_optimizer(profile):
     plan = make(profile)
     expected = expected_trials(plan)
-    assert expected["final"] == len(SPACE.arms) * plan.sizes.final_seeds
-    assert plan.sizes.final_seeds >= 6
+    assert expected["final"] == len(SPACE.arms) * plan.sizes.searches * plan.sizes.final_seeds
+    assert plan.pairs == plan.sizes.searches >= 6
     assert {round(span.decades, 6) for arm in SPACE.arms for span in arm.search.values()} == {3.0}
     assert sum(claim.role == "primary" for claim in SPACE.claims) == 1
 

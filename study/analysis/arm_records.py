@@ -25,7 +25,7 @@ class ArmRecords:
         self.records = list(records)  # all of them, failed attempts and superseded points included
         self.final = final_records(self.records)  # by trial
         self.current = current_records(plan, self.final)  # of trials that the plan asks for
-        self._points: dict[str, Point | None] = {}
+        self._points: dict[str, dict[int, Point]] = {}
 
     @cached_property
     def by_arm(self) -> list[Record]:
@@ -50,22 +50,47 @@ class ArmRecords:
         """An arm's final records of a stage, by seed."""
         return self._runs.get((arm, stage), [])
 
-    def chosen_point(self, arm: Arm) -> Point | None:
-        """The arm's chosen point; None while nothing is chosen."""
+    def chosen_points(self, arm: Arm) -> dict[int, Point]:
+        """What each search of the arm chose, by the search's number; without those that go on."""
         if arm.name not in self._points:
-            self._points[arm.name] = chosen_point(self.plan, arm, self.current)
+            points = {
+                search: chosen_point(self.plan, arm, self.current, search)
+                for search in self.plan.searches
+            }
+            self._points[arm.name] = {k: point for k, point in points.items() if point is not None}
         return self._points[arm.name]
 
+    def chosen_point(self, arm: Arm) -> Point | None:
+        """The arm's chosen point, the middle one of several searches; None while there is none.
+
+        The middle by the first tuned parameter, and of an even number the lower.
+        """
+        points = list(self.chosen_points(arm).values())
+        if len(points) > 1 and (name := next(iter(self.plan.tuned(arm)), "")):
+            points.sort(key=lambda point: point[name])
+        return points[(len(points) - 1) // 2] if points else None
+
     def values(self, arm: str, stage: str, metric: Metric, seeds: int = 0) -> dict[int, float]:
-        """An arm's values by seed, in the metric's unit; runs that did not finish have none.
+        """An arm's values in the metric's unit, by what is compared: a seed, or a search.
+
+        A search's value is the mean of its final runs. A seed or search with a run that did not
+        finish has none.
 
         Args:
             seeds: only the first so many seeds as planned, whether they finished or not; 0: all.
         """
-        runs = self.runs(arm, stage)
-        values = {run.seed: run.metric(metric.name) * metric.scale for run in runs}
-        chosen = sorted(values)[:seeds] if seeds else sorted(values)
-        return {seed: values[seed] for seed in chosen if not math.isnan(values[seed])}
+        by_unit: dict[int, list[float]] = {}
+        for run in self.runs(arm, stage):
+            value = run.metric(metric.name) * metric.scale
+            by_unit.setdefault(self.plan.unit_of(stage, run.seed), []).append(value)
+        chosen = sorted(by_unit)[:seeds] if seeds else sorted(by_unit)
+        whole = self.plan.sizes.final_seeds if stage == "final" and self.plan.repeats else 1
+        values = {unit: sum(found) / len(found) for unit, found in by_unit.items()}
+        return {
+            unit: values[unit]
+            for unit in chosen
+            if len(by_unit[unit]) >= whole and not math.isnan(values[unit])
+        }
 
     def delta(self, metric: Metric) -> float:
         """The smallest difference that matters, in the metric's unit.

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.gates import edge_distance, is_collapsed
+from study.analysis.gates import edge_distances, is_collapsed
+from study.analysis.summaries import chosen_words
 from study.design.plan import Plan
 from study.design.record import Record
 from study.design.stages import EDGE
@@ -63,9 +64,14 @@ def budget_rows(results: ArmRecords) -> list[LedgerRow]:
         rows = [
             runs_row(results, "Search trials, quasi-random", "search"),
             LedgerRow("Budget", allowed, added, "same allowance"),
-            runs_row(results, "Confirm runs", "confirm"),
+            *([] if plan.repeats else [runs_row(results, "Confirm runs", "confirm")]),
         ]
-    rows.append(runs_row(results, "Final seeds", "final"))
+        if plan.repeats:
+            searches = (
+                str(len(results.chosen_points(arm)) if arm.search else DASH) for arm in plan.running
+            )
+            rows.insert(0, equal_row("Budget", "Searches", searches))
+    rows.append(runs_row(results, "Final runs" if plan.repeats else "Final seeds", "final"))
     finals = [results.runs(arm.name, "final") for arm in plan.running]
     for item, key in (("Epochs a run", "epoch"), ("Steps a run", "step")):
         ends = ([run.curve[-1].get(key) for run in runs if run.curve] for runs in finals)
@@ -125,21 +131,23 @@ def tuning_rows(results: ArmRecords) -> list[LedgerRow]:
     """What was searched, over how many decades, and how far from an edge the choice lies."""
     arms = results.plan.running
     rows = [equal_row("Tuning", "Dimensions searched", (str(len(a.search) or DASH) for a in arms))]
-    points = [results.chosen_point(arm) or {} for arm in arms]
+    points = [list(results.chosen_points(arm).values()) for arm in arms]
     for name in dict.fromkeys(key for arm in arms for key in arm.search):
         spans = [arm.search.get(name) for arm in arms]
         ranges = (f"{format_short(s.low)} to {format_short(s.high)}" if s else DASH for s in spans)
         decades = (f"{span.decades:.1f}" if span else DASH for span in spans)
-        chosen = (format_short(point[name]) if name in point else DASH for point in points)
+        chosen = (
+            chosen_words([point[name] for point in own if name in point]) or DASH for own in points
+        )
         rows += [
             LedgerRow("Tuning", f"{name}, range", tuple(ranges), "its own"),
             equal_row("Tuning", f"{name}, decades", decades),
             LedgerRow("Tuning", f"{name}, chosen", tuple(chosen), "its own"),
         ]
-    edges = [edge_distance(results, arm.name) if arm.search else None for arm in arms]
+    edges = [edge_distances(results, arm.name) if arm.search else [] for arm in arms]
     needed = sorted({f"{EDGE * span.decades:.2g}" for arm in arms for span in arm.search.values()})
     ends = needed if len(needed) == 1 else [needed[0], needed[-1]]
-    cells = tuple(f"{edge.decades:.1f}" if edge else DASH for edge in edges)
+    cells = tuple(f"{min(edge.decades for edge in own):.1f}" if own else DASH for own in edges)
     words = f"{' to '.join(ends)} needed"
     return [*rows, LedgerRow("Tuning", "Decades to the nearest edge", cells, words)]
 

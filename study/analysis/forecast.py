@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from study.analysis.gates import min_seeds
 from study.analysis.results import Results
-from study.analysis.statistics import detectable, sign_flip_p
+from study.analysis.statistics import detectable_by_rule, sign_flip_p
 from study.analysis.verdict import ALPHA
 from study.design.plan import Plan
 from study.design.ranges import By, Choice, OneMinus, Span
 from study.design.space import Arm
 from study.design.stages import expected_trials
-from study.text import format_short
+from study.text import format_short, plural
 
 STAGE_NOTES = {
     "added": "  at most, where a best point lies at an edge",
@@ -42,7 +42,7 @@ def describe_plan(results: Results, estimate: Estimate) -> str:
     wide = max(len(name) for name in (space.scientific, *(arm.title for arm in space.arms))) + 2
     lines += [
         "",
-        f"{space.scientific:{wide}}{'search':30}{'trials':>8}{'confirm':>9}{'final seeds':>13}",
+        f"{space.scientific:{wide}}{'range':30}{'searches':>9}{'trials':>8}{'confirm':>9}{'seeds':>7}{'runs':>7}",
         *(arm_line(plan, arm, wide) for arm in plan.running),
     ]
     for arm in space.arms:
@@ -73,14 +73,19 @@ def arm_line(plan: Plan, arm: Arm, wide: int) -> str:
     """An arm's row of the plan's table."""
     ranges = ", ".join(f"{name} {format_span(span)}" for name, span in arm.search.items())
     sizes, is_tuned = plan.sizes, bool(plan.tuned(arm))
-    confirm = f"{sizes.confirm_points} x {sizes.confirm_seeds}" if is_tuned else "–"
+    confirms = is_tuned and not plan.repeats
+    confirm = f"{sizes.confirm_points} x {sizes.confirm_seeds}" if confirms else "–"
     note = ""
     if arm.name == plan.space.reference:
         note = "  (reference)"
     elif not arm.in_report and plan.space.rows:
         note = "  (not in the report)"
     trials = sizes.search_trials if is_tuned else 0
-    return f"{arm.title:{wide}}{ranges:30}{trials:8d}{confirm:>9}{sizes.final_seeds:13d}{note}"
+    searches = f"{sizes.searches if is_tuned else 0:9d}"
+    confirmed = sizes.confirm_points * sizes.confirm_seeds if confirms else 0
+    runs = (sizes.searches if is_tuned else 0) * trials + confirmed + len(plan.seeds("final"))
+    seeds = f"{sizes.final_seeds:7d}{runs:7d}"
+    return f"{arm.title:{wide}}{ranges:30}{searches}{trials:8d}{confirm:>9}{seeds}{note}"
 
 
 def forecast_lines(results: Results, estimate: Estimate) -> list[str]:
@@ -146,28 +151,38 @@ def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
         delta: the smallest difference that matters, in the same unit.
     """
     n, family, alpha = (
-        plan.sizes.final_seeds,
+        plan.pairs,
         max(1, len(plan.family)),
         ALPHA / plan.interim_analyses,
     )
     if n < 2:
         return (
-            "One pair has no interval: no difference can be detected. At least 6 seeds are needed."
+            "One pair has no interval: no difference can be detected. At least 6 "
+            f"{plural(plan.unit('final'))} are needed."
         )
-    effect, least, unit = detectable(n, alpha), sign_flip_p([1.0] * n), plan.space.primary.unit
-    sentences = [
-        f"With {n} pairs a true difference of {effect:.2f} sd (of paired differences) is found "
-        "with 80 % power by the paired t interval alone; the sign-flip test and a family ask for "
-        "more."
-    ]
-    if not math.isnan(sd):
+    units = plural(plan.unit("final"))
+    pairs = units if plan.repeats else "pairs"
+    least, unit = sign_flip_p([1.0] * n), plan.space.primary.unit
+    effect = detectable_by_rule(n, alpha)
+    if math.isinf(effect):
+        sentences = []
+    else:
+        looks = plan.interim_analyses
+        shared = f", the error rate shared by {looks} analyses" if looks > 1 else ""
+        sentences = [
+            f"With {n} {pairs} a true difference of {effect:.2f} sd (of paired differences) is "
+            f"found with 80 % power by interval and p together{shared}."
+        ]
+    if (within := detectable_by_rule(n, alpha, family)) < math.inf and family > 1:
+        sentences.append(f"In the family of {family} claims it takes {within:.2f} sd.")
+    if not math.isnan(sd) and sentences:
         sentences.append(
             f"The sd measured so far is {sd:.1f} {unit}: that is {effect * sd:.1f} {unit}; "
             f"δ is {delta:.1f}."
         )
     if least > alpha:
         sentences.append(
-            f"With {n} seeds no claim can be supported: the least possible p is {least:.3f}; "
+            f"With {n} {units} no claim can be supported: the least possible p is {least:.3f}; "
             f"{min_seeds(plan, 'final')} are needed."
         )
     elif least * family > alpha:

@@ -6,14 +6,16 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
+from study.analysis.statistics import welch_interval
 from study.design.make_plan import absent_sentences
-from study.design.plan import Plan
+from study.design.plan import Plan, Point
 from study.design.record import Record
-from study.design.space import Claim
+from study.design.space import Arm, Claim
 from study.design.stages import EDGE, remaining_search_trials
-from study.text import join_words
+from study.text import join_words, plural
 
 MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
+MOST_AT_EDGE = 1 / 3  # share of an arm's searches whose choice may lie at an edge
 SELECTING = ("search", "added", "confirm")  # stages in which points are chosen
 
 
@@ -67,6 +69,10 @@ def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:
     if claim.stage == "replica":
         return [seeds, task, stability]
     splits = splits_gate(results)
+    if plan.repeats and any(plan.space.arm(name).search for name in pair):
+        tuning = tuning_gate(results, claim)
+        budget, edges = budget_gate(results), range_gate(results, claim)
+        return [budget, edges, tuning, seeds, splits, stability, task]
     if plan.space.explore:
         return [search_gate(results), seeds, splits, stability, task]
     if not any(plan.space.arm(name).search for name in pair):
@@ -115,13 +121,16 @@ def budget_gate(results: ArmRecords) -> Gate:
     """Check that every tuned arm had as many search trials, confirm runs and final seeds."""
     plan = results.plan
     arms = [arm for arm in plan.running if arm.search]
-    titles = {"search": "search trials", "confirm": "confirm runs", "final": "final seeds"}
+    titles = {"search": "search trials", "confirm": "confirm runs", "final": "final runs"}
+    if plan.repeats:
+        del titles["confirm"]
     counts = {s: {len(results.runs(arm.name, s)) for arm in arms} for s in titles}
     words = ", ".join(
         f"{'/'.join(map(str, sorted(counts[stage])))} {title}" for stage, title in titles.items()
     )
     if all(len(numbers) == 1 and 0 not in numbers for numbers in counts.values()):
-        return passed("Budget", f"{words} for every {plan.space.scientific}")
+        of = f" in {plan.sizes.searches} searches" if plan.repeats else ""
+        return passed("Budget", f"{words}{of} for every {plan.space.scientific}")
     return failed("Budget", f"not equal over the arms: {words}")
 
 
@@ -132,13 +141,23 @@ class EdgeDistance(NamedTuple):
     outermost: bool  # no point beyond it was tried
 
 
-def edge_distance(results: ArmRecords, name: str) -> EdgeDistance | None:
-    """The smallest over the arm's parameters; None while nothing is chosen."""
+def edge_distances(results: ArmRecords, name: str) -> list[EdgeDistance]:
+    """Of each search's choice, the smallest over the arm's parameters; empty before any choice."""
     arm = results.plan.space.arm(name)
-    point = results.chosen_point(arm)
-    if point is None:
-        return None
-    tried = [record for stage in ("search", "added") for record in results.runs(name, stage)]
+    return [
+        edge_distance(results, arm, search, point)
+        for search, point in results.chosen_points(arm).items()
+    ]
+
+
+def edge_distance(results: ArmRecords, arm: Arm, search: int, point: Point) -> EdgeDistance:
+    """How far a search's choice lies from the edges of what that search explored."""
+    tried = [
+        record
+        for stage in ("search", "added")
+        for record in results.runs(arm.name, stage)
+        if results.plan.search_of(record.seed) == search
+    ]
     nearest = EdgeDistance(math.inf, False)
     for key, span in arm.search.items():
         values = [record.point[key] for record in tried]
@@ -150,13 +169,20 @@ def edge_distance(results: ArmRecords, name: str) -> EdgeDistance | None:
 
 
 def range_gate(results: ArmRecords, claim: Claim) -> Gate:
-    """Check that both chosen points lie off the edges of what was explored."""
-    inside, wrong = [], []
+    """Check that both arms' chosen points lie off the edges of what was explored."""
+    inside: list[str] = []
+    wrong: list[str] = []
     for name in (claim.better, claim.than):
-        arm, edge = results.plan.space.arm(name), edge_distance(results, name)
-        if edge is None:
+        arm, edges = results.plan.space.arm(name), edge_distances(results, name)
+        if not edges:
             return failed("Range", f"{arm.title} has no chosen point")
         least = EDGE * min((span.decades for span in arm.search.values()), default=0.0)
+        if results.plan.repeats:
+            count = sum(edge.decades < least for edge in edges)
+            words = f"{count} of {len(edges)} searches of {arm.title} chose a point at an edge"
+            (wrong if count > MOST_AT_EDGE * len(edges) else inside).append(words)
+            continue
+        edge = edges[0]
         off = f"{edge.decades:.1f} decades off the edge"
         if edge.decades < least:
             wrong.append(f"{arm.title}’s best is only {off} of its range, {least:.1g} are needed")
@@ -167,27 +193,72 @@ def range_gate(results: ArmRecords, claim: Claim) -> Gate:
     return failed("Range", "; ".join(wrong)) if wrong else passed("Range", "; ".join(inside))
 
 
+def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
+    """Check that no arm's tuned runs do worse than its own runs at the reported setting.
+
+    Both are scored on the test split, so a tuned arm that lies below its untuned runs by more than
+    their noise (Welch 1947) and by δ or more was not tuned well enough for its result to count.
+    """
+    plan = results.plan
+    metric = plan.space.primary
+    sign, delta = (1 if metric.higher_is_better else -1), results.delta(metric)
+    compared, wrong = [], []
+    for name in (claim.better, claim.than):
+        arm = plan.space.arm(name)
+        tuned, reported = (
+            [sign * value for value in results.values(name, stage, metric).values()]
+            for stage in ("final", "replica")
+        )
+        if len(tuned) < 2 or len(reported) < 2:
+            continue
+        compared.append(arm.title)
+        low, _ = welch_interval(reported, tuned)
+        mean = sum(reported) / len(reported) - sum(tuned) / len(tuned)
+        if low > 0 and mean >= delta:
+            wrong.append(
+                f"{arm.title} tuned ends {mean:.{metric.decimals}f} {metric.unit} below its own "
+                f"runs at {plan.space.replica.shown}"
+            )
+    if wrong:
+        return failed("Tuning", f"suspect, under-tuned: {'; '.join(wrong)}")
+    if not compared:
+        return passed("Tuning", "no run at another point was scored on the test split")
+    return passed(
+        "Tuning",
+        f"{join_words(compared)} tuned: not below the own runs at {plan.space.replica.shown}",
+    )
+
+
 def seeds_gate(results: ArmRecords, claim: Claim) -> Gate:
-    """Check for at least six seeds, the same in both arms, none used for a choice."""
+    """Check for at least six seeds or searches, the same in both arms, none used for a choice."""
     plan, pair = results.plan, (claim.better, claim.than)
+    metric, is_final = plan.space.metric(claim.metric), claim.stage == "final"
     runs = [results.runs(name, claim.stage) for name in pair]
-    ours, theirs = ({run.seed for run in own if run.status == "finished"} for own in runs)
+    ours, theirs = (set(results.values(name, claim.stage, metric)) for name in pair)
     used = {record.seed for record in results.by_arm if record.stage in SELECTING}
-    count, is_final = len(ours & theirs), claim.stage == "final"
-    if is_final and max(map(len, runs)) < plan.sizes.final_seeds:
+    count, unit = len(ours & theirs), plan.unit(claim.stage)
+    if is_final and max(map(len, runs)) < len(plan.seeds("final")):
         reason = (
-            f"the study has not ended: {count} of {plan.sizes.final_seeds} seeds finished in both "
+            f"the study has not ended: {count} of {plan.pairs} {plural(unit)} finished in both "
             "arms so far"
         )
         return failed("Seeds", reason, Cause.UNFINISHED)
-    words = f"{count} seed{'' if count == 1 else 's'}"
+    words = f"{count} {unit if count == 1 else plural(unit)}"
     if ours != theirs:
         return failed("Seeds", f"{words} finished in both arms, {len(ours ^ theirs)} in one only")
-    if is_final and ours & used:
-        return failed("Seeds", f"seeds {sorted(ours & used)} were used to choose")
+    scored = {run.seed for run in runs[0]}
+    if is_final and count < plan.pairs:
+        missing = f"{count} of {plan.pairs} {plural(unit)} have the {metric.title} in both arms"
+        return failed("Seeds", missing)
+    if is_final and scored & used:
+        return failed("Seeds", f"seeds {sorted(scored & used)} were used to choose")
     least = min_seeds(plan, claim.stage)
     if count < least:
         return failed("Seeds", f"{words} in both arms, at least {least} are needed")
+    if is_final and plan.repeats:
+        seeds = plan.sizes.final_seeds
+        own = f"each scored on {seeds} fresh seed{'' if seeds == 1 else 's'}, the same in both arms"
+        return passed("Seeds", f"{words}, at least {least} needed; {own}")
     fresh = ", none seen in the search" if is_final and used else ""
     return passed("Seeds", f"{count}, at least {least} needed; the same in both arms{fresh}")
 

@@ -1,7 +1,8 @@
 """Numbers behind figures and tables: arms in the final stage, searches, loss against score."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -12,6 +13,7 @@ from study.design.plan import Point
 from study.design.record import Record
 from study.design.space import Arm, Metric
 from study.design.stages import selection_score
+from study.text import format_short
 
 TRIED = ("search", "added")  # kinds of trials among which a point is chosen
 
@@ -20,8 +22,8 @@ class ArmResult(NamedTuple):
     """An arm's final stage in the primary metric, in its unit."""
 
     arm: Arm
-    point: Point
-    by_seed: dict[int, float]
+    points: tuple[Point, ...]  # the choice of each search
+    by_unit: dict[int, float]  # by seed, or by search where the search is repeated
     mean: float
     sd: float
     low: float  # 95 % t interval
@@ -37,10 +39,10 @@ def summarize_arms(results: ArmRecords) -> list[ArmResult]:
     space, metric = results.plan.space, results.plan.space.primary
     arms = []
     for arm in space.arms:
-        by_seed, point = results.values(arm.name, "final", metric), results.chosen_point(arm)
-        if not by_seed or point is None:
+        by_unit, points = results.values(arm.name, "final", metric), results.chosen_points(arm)
+        if not by_unit or not points:
             continue
-        values = list(by_seed.values())
+        values = list(by_unit.values())
         low, high = mean_interval(metric, values)
         others = {
             other.name: mean_or_nan(list(results.values(arm.name, "final", other).values()))
@@ -49,8 +51,8 @@ def summarize_arms(results: ArmRecords) -> list[ArmResult]:
         arms.append(
             ArmResult(
                 arm=arm,
-                point=point,
-                by_seed=by_seed,
+                points=tuple(points.values()),
+                by_unit=by_unit,
                 mean=mean_or_nan(values),
                 sd=float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
                 low=low,
@@ -63,6 +65,36 @@ def summarize_arms(results: ArmRecords) -> list[ArmResult]:
         )
     sign = -1 if metric.higher_is_better else 1
     return sorted(arms, key=lambda one: sign * one.mean)
+
+
+def chosen_words(values: Sequence[Any]) -> str:
+    """The value that was chosen, or the range of those that several searches chose."""
+    is_text = any(isinstance(value, str) for value in values)
+    ordered = sorted(values, key=str if is_text else None)
+    return " to ".join(dict.fromkeys(map(format_short, ordered[:1] + ordered[-1:])))
+
+
+def seed_variance_share(results: ArmRecords) -> float:
+    """Share of the variance between an arm's searches that comes from its final seeds, in [0, 1].
+
+    The variance within searches, divided by the runs of a search, over that between their means
+    (one-way analysis of variance), both averaged over the arms; NaN with one run a search.
+    """
+    plan, metric = results.plan, results.plan.space.primary
+    within, between = [], []
+    for arm in plan.space.arms:
+        by_search: dict[int, list[float]] = {}
+        for run in results.runs(arm.name, "final"):
+            value = run.metric(metric.name)
+            if not math.isnan(value):
+                by_search.setdefault(plan.search_of(run.seed), []).append(value)
+        groups = [values for values in by_search.values() if len(values) > 1]
+        if len(groups) > 1:
+            count = len(groups[0])
+            within.append(float(np.mean([np.var(values, ddof=1) for values in groups])) / count)
+            between.append(float(np.var([np.mean(values) for values in groups], ddof=1)))
+    total = sum(between)
+    return min(1.0, sum(within) / total) if total > 0 else math.nan
 
 
 def mean_interval(metric: Metric, values: list[float]) -> tuple[float, float]:
@@ -95,7 +127,7 @@ def default_score(results: ArmRecords, arm: Arm) -> float:
 
 
 def best_search_score(results: ArmRecords, arm: Arm) -> float:
-    """The primary metric of the arm's best search trial."""
+    """The primary metric of the arm's best trial in its searches."""
     runs = results.runs(arm.name, "search")
     if not runs:
         return math.nan
@@ -126,7 +158,7 @@ class RateCurve(NamedTuple):
     high: float
     points: tuple[RatePoint, ...]  # ascending
     good: tuple[float, float]  # from the lowest to the highest value within delta of the best
-    chosen: float  # NaN while nothing is chosen
+    chosen: tuple[float, ...]  # by each search; empty while nothing is chosen
 
 
 def rate_curves(results: ArmRecords) -> list[RateCurve]:
@@ -137,7 +169,7 @@ def rate_curves(results: ArmRecords) -> list[RateCurve]:
         if not arm.search:
             continue
         name, span = next(iter(arm.search.items()))
-        chosen = (results.chosen_point(arm) or {}).get(name, math.nan)
+        chosen = tuple(point[name] for point in results.chosen_points(arm).values())
         stages = ("search", "added", "beside")
         runs = [run for stage in stages for run in results.runs(arm.name, stage)]
         points = sorted(
@@ -145,7 +177,7 @@ def rate_curves(results: ArmRecords) -> list[RateCurve]:
                 value=run.point[name],
                 score=score_in_unit(results, run),
                 kind=run.why or run.stage,
-                chosen=run.point[name] == chosen and run.stage != "beside",
+                chosen=run.point[name] in chosen and run.stage != "beside",
             )
             for run in runs
         )
@@ -229,5 +261,6 @@ def budget_curves(results: ArmRecords) -> dict[str, list[float]]:
     for name, found in scores.items():
         gains = [worst if math.isnan(score) else sign * score for score in found]
         if gains:
-            curves[name] = [sign * gain for gain in expected_best(gains)]
+            of_a_search = results.plan.sizes.search_trials if results.plan.repeats else len(gains)
+            curves[name] = [sign * gain for gain in expected_best(gains)[:of_a_search]]
     return curves

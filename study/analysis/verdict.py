@@ -12,10 +12,10 @@ LABELS = {
     "untestable": ("Not testable", "a gate failed; no number can repair it"),
     "supported": (
         "Supported",
-        "interval above zero, mean at least δ, p at most 0.05 after Holm; less after a second look",
+        "interval above zero, mean at least δ, p at most 0.05 after Holm; less if looked at before",
     ),
     "small": ("Supported, small", "as above, but the mean is below δ: real, not relevant"),
-    "contradicted": ("Contradicted", "interval below zero: the opposite holds"),
+    "contradicted": ("Contradicted", "interval below zero, the same p: the opposite holds"),
     "equivalent": ("Equivalent", "interval inside −δ to +δ"),
     "nogain": ("No relevant gain", "interval below +δ: an advantage that matters is ruled out"),
     "undecided": ("Undecided", "anything else; the card says how many pairs are needed"),
@@ -82,7 +82,7 @@ def choose_label(
         return "untestable"
     if result.low > 0 and p <= alpha:
         return "supported" if result.mean >= delta else "small"
-    if result.high < 0:
+    if result.high < 0 and p <= alpha:
         return "contradicted"
     if -delta < result.low and result.high < delta:
         return "equivalent"

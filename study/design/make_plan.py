@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from study.design.facts import DataFacts
-from study.design.plan import Fields, Plan, PointSource
+from study.design.plan import SEEDS_A_SEARCH, Fields, Plan, PointSource
 from study.design.space import Arm, Profile, Space
 from study.design.trainer import Prepared
 from study.design.words import Words
@@ -14,6 +14,7 @@ from study.text import join_words
 
 MOST_TRIALS = 10_000
 MOST_SEEDS = {"replica": 20, "confirm": 80, "final": 1000}  # so that no two stages share one
+MOST_SEARCHES = 1000
 
 
 def make_plan(
@@ -36,7 +37,8 @@ def make_plan(
     Raises:
         StudyError: a field is unknown, of the wrong type, or not free, or two arms are one.
     """
-    for stage, most in MOST_SEEDS.items():
+    most_final = SEEDS_A_SEARCH - 1 if sizes.searches > 1 else MOST_SEEDS["final"]
+    for stage, most in {**MOST_SEEDS, "final": most_final}.items():
         if (count := getattr(sizes, f"{stage}_seeds")) > most:
             raise StudyError(
                 f"the {stage} stage takes at most {most} seeds, so that no two stages share one; "
@@ -173,7 +175,14 @@ def absent_sentences(space: Space, absent: dict[str, str]) -> list[str]:
     ]
 
 
-def selected_profile(space: Space, name: str, trials: int | None, seeds: int | None) -> Profile:
+def selected_profile(
+    space: Space,
+    name: str,
+    *,
+    searches: int | None = None,
+    trials: int | None = None,
+    seeds: int | None = None,
+) -> Profile:
     """The sizes of a profile with the command's budget.
 
     Raises:
@@ -187,11 +196,20 @@ def selected_profile(space: Space, name: str, trials: int | None, seeds: int | N
             f"--trials is for spaces that search; {space.name} tunes nothing for an arm, "
             "give --seeds"
         )
-    for option, count in (("--trials", trials), ("--seeds", seeds)):
-        if count is not None and count < 1:
-            raise StudyError(f"{option} must be 1 or more; got {count}")
+    if searches is not None and sizes.searches == 1:
+        raise StudyError(
+            f"--searches is for spaces that repeat their search; {space.name} does not, give "
+            "--seeds"
+        )
+    least = {"--searches": 2, "--trials": 1, "--seeds": 1}
+    for option, count in zip(least, (searches, trials, seeds), strict=True):
+        if count is not None and count < least[option]:
+            raise StudyError(f"{option} must be {least[option]} or more; got {count}")
+    if searches is not None and searches > MOST_SEARCHES:
+        raise StudyError(f"--searches must be at most {MOST_SEARCHES:,}; got {searches:,}")
     return replace(
         sizes,
+        searches=searches or sizes.searches,
         search_trials=trials or sizes.search_trials,
         final_seeds=seeds or sizes.final_seeds,
     )

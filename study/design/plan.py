@@ -14,13 +14,16 @@ from study.design.words import Words
 
 SEARCH_SEED = 0
 FIRST_SEED = {"replica": 1, "confirm": 21, "final": 101}
+# of repeated searches: number r has the seeds from 10,000 + 100 r, the first of them for its trials
+FIRST_REPEATED_SEED, SEEDS_A_SEARCH = 10_000, 100
+SINGLE = 0  # number of a search that is not repeated
 
 Fields = dict[str, Any]
 Point = dict[str, Any]  # nuisance parameters and their values
-PointSource = Callable[[dict[str, LogRange], int], list[Point]]
+PointSource = Callable[[dict[str, LogRange], int, int], list[Point]]  # ranges, count, seed
 
 
-def no_points(search: dict[str, LogRange], count: int) -> list[Point]:
+def no_points(search: dict[str, LogRange], count: int, seed: int) -> list[Point]:
     """The source of a plan that searches nothing."""
     raise AssertionError("this plan was made without a source of points")
 
@@ -73,9 +76,50 @@ class Plan:
         """An arm's title."""
         return self.space.arm(name).title
 
-    def seeds(self, stage: str) -> range:
+    @property
+    def repeats(self) -> bool:
+        """Whether the arms are searched several times, each search a unit of the comparison."""
+        return self.sizes.searches > 1
+
+    @property
+    def searches(self) -> range:
+        """The numbers of the searches: from 1, or that of a single one."""
+        return range(1, self.sizes.searches + 1) if self.repeats else range(SINGLE, SINGLE + 1)
+
+    @property
+    def pairs(self) -> int:
+        """Units of a comparison in the final stage: searches, or seeds of a single one."""
+        return self.sizes.searches if self.repeats else self.sizes.final_seeds
+
+    def unit(self, stage: str) -> str:
+        """What a comparison's pairs are in a stage: "search" or "seed"."""
+        return "search" if stage == "final" and self.repeats else "seed"
+
+    def seeds(self, stage: str) -> list[int]:
         """The seeds of a stage; no two stages share one."""
-        return range(FIRST_SEED[stage], FIRST_SEED[stage] + getattr(self.sizes, f"{stage}_seeds"))
+        if stage == "final":
+            return [seed for search in self.searches for seed in self.final_seeds(search)]
+        first = FIRST_SEED[stage]
+        return list(range(first, first + getattr(self.sizes, f"{stage}_seeds")))
+
+    def search_seed(self, search: int) -> int:
+        """The seed of a search's trials, the same for all arms; it also scrambles its points."""
+        if search == SINGLE:
+            return SEARCH_SEED
+        return FIRST_REPEATED_SEED + SEEDS_A_SEARCH * search
+
+    def final_seeds(self, search: int) -> range:
+        """The fresh seeds on which the choice of a search is scored, the same for all arms."""
+        first = FIRST_SEED["final"] if search == SINGLE else self.search_seed(search) + 1
+        return range(first, first + self.sizes.final_seeds)
+
+    def search_of(self, seed: int) -> int:
+        """The number of the search to which a seed of the search or final stage belongs."""
+        return max(SINGLE, (seed - FIRST_REPEATED_SEED) // SEEDS_A_SEARCH)
+
+    def unit_of(self, stage: str, seed: int) -> int:
+        """What a run is a part of in a comparison: its search in the final stage, else its seed."""
+        return self.search_of(seed) if stage == "final" and self.repeats else seed
 
     def tuned(self, arm: Arm) -> list[str]:
         """The fields that a search sets for an arm."""
@@ -104,14 +148,16 @@ class Plan:
         config = {**self.base, **own, **arm.values, **found, **nuisance}
         return config if seed is None else {**config, "seed": seed}
 
-    def points(self, arm: Arm) -> list[Point]:
-        """The points of an arm's even search, in their order."""
-        if arm.name not in self._points:
-            self._points[arm.name] = self.propose(arm.search, self.sizes.search_trials)
-        return self._points[arm.name]
+    def points(self, arm: Arm, search: int = SINGLE) -> list[Point]:
+        """The points of an arm's even search of that number, in their order."""
+        key = (arm.name, search)
+        if key not in self._points:
+            count, seed = self.sizes.search_trials, self.search_seed(search)
+            self._points[key] = self.propose(arm.search, count, seed)
+        return self._points[key]
 
     @cached_property
-    def _points(self) -> dict[str, list[Point]]:
+    def _points(self) -> dict[tuple[str, int], list[Point]]:
         return {}
 
     @cached_property

@@ -138,11 +138,13 @@ class Profile:
 
     dataset: str
     values: dict[str, Any]
-    search_trials: int = 0  # an arm
-    added_trials: int = 0  # an arm, beyond an edge of its range
-    confirm_points: int = 0
-    confirm_seeds: int = 0
-    final_seeds: int = 8
+    # independent searches of every arm; with more than one, they are the units that are compared
+    searches: int = 1
+    search_trials: int = 0  # an arm and search
+    added_trials: int = 0  # likewise, beyond an edge of its range
+    confirm_points: int = 0  # of one search
+    confirm_seeds: int = 0  # likewise
+    final_seeds: int = 8  # fresh seeds a search
     replica_seeds: int = 0
     note: str = ""  # what this profile is
     # fields of arms, by their name or group, that go with the sizes

@@ -8,6 +8,11 @@ added     if an arm's best point lies at an edge of its range, points beyond tha
 confirm   the best few of each arm on new seeds; the best mean is chosen
 final     the chosen point on fresh seeds, the same for all arms
 
+A search may be repeated, with points and seeds of its own each time. Each search then chooses
+where the parabola through its best trial and the two beside it is highest, without a confirm
+stage, and is scored on fresh seeds of its own. What the arms are compared by is the search, so
+that its luck is a part of every interval.
+
 One arm may be searched adaptively instead (`Explore`): its search trials are then those that the
 search has made so far.
 """
@@ -15,7 +20,7 @@ search has made so far.
 import math
 from collections.abc import Iterator, Sequence
 
-from study.design.plan import SEARCH_SEED, Plan, Point
+from study.design.plan import SEARCH_SEED, SINGLE, Plan, Point
 from study.design.ranges import LogRange
 from study.design.record import Record
 from study.design.space import Arm
@@ -55,17 +60,19 @@ def due_trials(plan: Plan, records: Records) -> Iterator[Trial]:
     for arm in arms:
         if is_adaptive(plan, arm):
             yield from adaptive_trials(plan, arm, records)
-        else:
-            yield from search_trials(plan, arm)
-    for arm in arms:
-        yield from added_trials(plan, arm, records)
+    for search in plan.searches:
+        for arm in arms:
+            yield from search_trials(plan, arm, search)
+        for arm in arms:
+            yield from added_trials(plan, arm, records, search)
     for arm in arms:
         yield from confirm_trials(plan, arm, records)
-    chosen = [(arm, chosen_point(plan, arm, records)) for arm in arms]
-    for seed in plan.seeds("final"):
-        for arm, point in chosen:
-            if point is not None:
-                yield make_trial(plan, "final", arm, seed, point=point)
+    for search in plan.searches:
+        chosen = [(arm, chosen_point(plan, arm, records, search)) for arm in arms]
+        for seed in plan.final_seeds(search):
+            for arm, point in chosen:
+                if point is not None:
+                    yield make_trial(plan, "final", arm, seed, point=point)
 
 
 def current_records(plan: Plan, records: Records) -> Records:
@@ -87,14 +94,20 @@ def replica_point(plan: Plan, arm: Arm) -> Point:
     return {name: plan.space.replica.values[name] for name in arm.search}
 
 
-def search_trials(plan: Plan, arm: Arm) -> Iterator[Trial]:
-    """The quasi-random points of an arm, then the points beside them; none without parameters."""
+def search_trials(plan: Plan, arm: Arm, search: int = SINGLE) -> Iterator[Trial]:
+    """The quasi-random points of an arm, beside the first search others; none untuned."""
     if not arm.search:
         return
-    for point in plan.points(arm):
-        yield make_trial(plan, "search", arm, SEARCH_SEED, point=point)
-    for why, point in points_beside(plan, arm).items():
-        yield make_trial(plan, "beside", arm, SEARCH_SEED, point=point, why=why)
+    yield from point_trials(plan, arm, search)
+    if search == plan.searches[0]:
+        for why, point in points_beside(plan, arm).items():
+            yield make_trial(plan, "beside", arm, plan.search_seed(search), point=point, why=why)
+
+
+def point_trials(plan: Plan, arm: Arm, search: int) -> Iterator[Trial]:
+    """The quasi-random points of an arm in a search."""
+    for point in plan.points(arm, search) if arm.search else ():
+        yield make_trial(plan, "search", arm, plan.search_seed(search), point=point)
 
 
 def points_beside(plan: Plan, arm: Arm) -> dict[str, Point]:
@@ -143,19 +156,18 @@ def selection_score(plan: Plan, record: Record) -> float:
 
 
 def rank_candidates(plan: Plan, arm: Arm, records: Records) -> list[Record]:
-    """The arm's records of search and extension, best first; of equals the earlier in the plan."""
+    """The records of a single search and its extension, best first; of equals the earlier."""
     order = {trial.id: i for i, trial in enumerate(candidate_trials(plan, arm, records))}
     own = [record for record in records.values() if record.trial in order]
     own = [record for record in own if record.arm == arm.name]
     return sorted(own, key=lambda record: (-selection_score(plan, record), order[record.trial]))
 
 
-def candidate_trials(plan: Plan, arm: Arm, records: Records) -> list[Trial]:
-    """The trials among which the arm's points are chosen."""
+def candidate_trials(plan: Plan, arm: Arm, records: Records, search: int = SINGLE) -> list[Trial]:
+    """The trials among which a search chooses the arm's point."""
     if is_adaptive(plan, arm):
         return list(adaptive_trials(plan, arm, records))
-    searched = [trial for trial in search_trials(plan, arm) if trial.stage == "search"]
-    return [*searched, *added_trials(plan, arm, records)]
+    return [*point_trials(plan, arm, search), *added_trials(plan, arm, records, search)]
 
 
 def is_complete(trials: Sequence[Trial], records: Records) -> bool:
@@ -175,12 +187,12 @@ def edge_side(span: LogRange, best: float, tried: Sequence[float]) -> int:
     return 1 if best == max(tried) or math.log10(high / best) < margin else 0
 
 
-def added_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
-    """Points beyond the edge at which the arm's best search point lies.
+def added_trials(plan: Plan, arm: Arm, records: Records, search: int = SINGLE) -> Iterator[Trial]:
+    """Points beyond the edge at which the arm's best point of a search lies.
 
     They lie one mean distance between search points apart, and at most half a decade.
     """
-    searched = [trial for trial in search_trials(plan, arm) if trial.stage == "search"]
+    searched = list(point_trials(plan, arm, search))
     if not arm.search or not is_complete(searched, records) or not plan.sizes.added_trials:
         return
     best = max(searched, key=lambda trial: selection_score(plan, records[trial.id]))
@@ -192,11 +204,13 @@ def added_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
         for k in range(1, plan.sizes.added_trials + 1) if side else ():
             value = float(f"{start * step ** (k - 0.5):.4g}")
             point = {**best.point, name: value}
-            yield make_trial(plan, "added", arm, SEARCH_SEED, point=point)
+            yield make_trial(plan, "added", arm, plan.search_seed(search), point=point)
 
 
 def confirm_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
-    """The arm's best points of search and extension on new seeds, once all of those have ended."""
+    """The arm's best points of a single search on new seeds, once all of its trials have ended."""
+    if plan.repeats:
+        return
     searching = is_adaptive(plan, arm) and remaining_search_trials(plan, records)
     if searching or not is_complete(candidate_trials(plan, arm, records), records):
         return
@@ -205,13 +219,17 @@ def confirm_trials(plan: Plan, arm: Arm, records: Records) -> Iterator[Trial]:
             yield make_trial(plan, "confirm", arm, seed, point=record.point)
 
 
-def chosen_point(plan: Plan, arm: Arm, records: Records) -> Point | None:
-    """The point with the best mean over the confirm seeds; None until all of them have ended.
+def chosen_point(plan: Plan, arm: Arm, records: Records, search: int = SINGLE) -> Point | None:
+    """What a search chooses for an arm; None until it has ended.
 
-    An arm without parameters has its default.
+    A single search: the point with the best mean over the confirm seeds. A repeated one: see
+    `highest_point`. An arm without parameters has its default.
     """
     if not plan.tuned(arm):
         return arm.default
+    if search != SINGLE:
+        candidates = candidate_trials(plan, arm, records, search)
+        return highest_point(plan, arm, candidates, records)
     trials = list(confirm_trials(plan, arm, records))
     if not trials or not is_complete(trials, records):
         return None
@@ -223,16 +241,51 @@ def chosen_point(plan: Plan, arm: Arm, records: Records) -> Point | None:
     return max(totals.values(), key=lambda entry: entry[0])[1]
 
 
+def highest_point(plan: Plan, arm: Arm, trials: Sequence[Trial], records: Records) -> Point | None:
+    """Where the parabola through the best trial and its neighbours is highest.
+
+    None until all have ended. In the logarithm of the parameter (parabolic interpolation, Brent
+    1973, chapter 5). It lies between the neighbours, so a collapse further away does not move it.
+    The best trial itself where it is the outermost, where a neighbour diverged, and where several
+    parameters are tuned.
+    """
+    if not is_complete(trials, records):
+        return None
+    scores = {trial.id: selection_score(plan, records[trial.id]) for trial in trials}
+    best = max(trials, key=lambda trial: scores[trial.id])
+    if len(arm.search) != 1:
+        return best.point
+    (name,) = arm.search
+    ordered = sorted(trials, key=lambda trial: trial.point[name])
+    i = ordered.index(best)
+    near = ordered[max(0, i - 1) : i + 2]
+    if len(near) < 3 or not all(math.isfinite(scores[trial.id]) for trial in near):
+        return best.point
+    vertex = parabola_vertex(
+        [math.log10(trial.point[name]) for trial in near], [scores[trial.id] for trial in near]
+    )
+    return {**best.point, name: float(f"{10**vertex:.4g}")}
+
+
+def parabola_vertex(x: Sequence[float], y: Sequence[float]) -> float:
+    """Where the parabola through three points is highest; y[1] is none of the lower ones."""
+    left, right = (x[1] - x[0]) * (y[1] - y[2]), (x[2] - x[1]) * (y[1] - y[0])
+    if left + right == 0:  # all level
+        return x[1]
+    return x[1] - ((x[1] - x[0]) * left - (x[2] - x[1]) * right) / (2 * (left + right))
+
+
 def expected_trials(plan: Plan) -> dict[str, int]:
     """How many trials each stage has, before any ran; the added ones are an allowance."""
     arms, sizes = plan.running, plan.sizes
     evenly = [arm for arm in arms if arm.search]
-    searches = len(evenly) + (plan.space.explore is not None)
+    searches = len(evenly) * len(plan.searches) + (plan.space.explore is not None)
+    confirmed = 0 if plan.repeats else searches
     return {
         "replica": sum(plan.is_reported(arm) for arm in arms) * sizes.replica_seeds,
         "search": searches * sizes.search_trials,
         "beside": sum(len(points_beside(plan, arm)) for arm in evenly),
-        "added": len(evenly) * sizes.added_trials,
-        "confirm": searches * sizes.confirm_points * sizes.confirm_seeds,
-        "final": len(arms) * sizes.final_seeds,
+        "added": len(evenly) * len(plan.searches) * sizes.added_trials,
+        "confirm": confirmed * sizes.confirm_points * sizes.confirm_seeds,
+        "final": len(arms) * len(plan.searches) * sizes.final_seeds,
     }

@@ -18,6 +18,7 @@ from study.report.wording import (
     format_size,
     is_tuned,
     pair_titles,
+    pairs_words,
 )
 
 Answer = tuple[str, str]  # its bold part, and what follows
@@ -50,9 +51,10 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
         interval=format_interval(verdict, metric),
         effect=effect_words(verdict, metric),
         pairs=(
-            f"{format_percent(result.level)} % interval, n = {result.n} pairs on the same seeds"
+            f"{format_percent(result.level)} % interval, n = {pairs_words(plan, verdict)} on the "
+            "same seeds"
             if result.n > 1
-            else "n = 1 pair, no interval"
+            else f"n = {pairs_words(plan, verdict)}, no interval"
         ),
         delta=format_delta(verdict, metric),
         how=how,
@@ -74,6 +76,9 @@ def tuning_words(plan: Plan, verdict: Verdict) -> tuple[str, str]:
     if plan.space.explore is not None:
         return "at the setting that the search found", "though it was searched for"
     if is_tuned(plan, verdict):
+        if plan.repeats:
+            tuned = f"each tuned {verdict.result.n} times by {plan.sizes.search_trials} trials"
+            return tuned, tuned
         return "once each has its own learning rate", "even at its own learning rate"
     better, than = pair_titles(plan, verdict)
     how = f"{better} against {than}, nothing tuned for either"

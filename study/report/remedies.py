@@ -4,14 +4,16 @@ from collections.abc import Callable
 
 from study.analysis.gates import Cause, min_seeds
 from study.analysis.statistics import Paired, pairs_needed
-from study.analysis.verdict import Verdict
+from study.analysis.verdict import ALPHA, Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
 from study.report.wording import failed_reasons, find_gate, format_signed, format_size
+from study.text import plural
 
 CONTINUE = "Finished trials are saved; run the same command to continue."
 REMEDIES = {  # by gate
     "Range": "A denser search, as by --trials, or in the space’s file a wider range.",
+    "Tuning": "More trials a search, as by --trials, or a range that holds the reported setting.",
     "Budget": "The same command: it runs what an arm still lacks.",
     "Search": "Run the same command: it continues the search.",
     "Stability": "A range without the settings at which runs diverge.",
@@ -28,60 +30,64 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
     if verdict.label == "untestable":
         return gate_remedies(plan, verdict)
     metric = plan.space.metric(verdict.claim.metric)
-    find_change = CHANGES.get(verdict.label)
-    sentences = [find_change(verdict, metric)] if find_change else []
+    find_change, unit = CHANGES.get(verdict.label), plan.unit(verdict.claim.stage)
+    sentences = [find_change(verdict, metric, unit)] if find_change else []
     if verdict.result.n > 2:
-        sentences.append(leave_one_out(verdict.result, metric))
+        sentences.append(leave_one_out(verdict.result, metric, unit))
     return " ".join(sentences)
 
 
-def leave_one_out(result: Paired, metric: Metric) -> str:
-    """How far the mean moves without any one seed."""
+def leave_one_out(result: Paired, metric: Metric, unit: str) -> str:
+    """How far the mean moves without any one seed or search."""
     means = [(sum(result.differences) - d) / (result.n - 1) for d in result.differences]
     low, high = (format_signed(mean, metric) for mean in (min(means), max(means)))
-    return f"Leaving out any one seed keeps the mean between {low} and {high}."
+    return f"Leaving out any one {unit} keeps the mean between {low} and {high}."
 
 
-def change_supported(verdict: Verdict, metric: Metric) -> str:
+def change_supported(verdict: Verdict, metric: Metric, unit: str) -> str:
     """The δ above which the difference would be small."""
     size = format_size(verdict.result.mean, metric)
     return f"With a δ above {size} it would be “supported, small”."
 
 
-def change_contradicted(verdict: Verdict, metric: Metric) -> str:
+def change_contradicted(verdict: Verdict, metric: Metric, unit: str) -> str:
     """Nothing within this setting."""
     return "Another setting: it holds for this one only."
 
 
-def change_equivalent(verdict: Verdict, metric: Metric) -> str:
+def change_equivalent(verdict: Verdict, metric: Metric, unit: str) -> str:
     """The δ below which the arms would not be level."""
     ends = (verdict.result.low, verdict.result.high)
     return f"A δ below {format_size(max(map(abs, ends)), metric)}."
 
 
-def change_nogain(verdict: Verdict, metric: Metric) -> str:
+def change_nogain(verdict: Verdict, metric: Metric, unit: str) -> str:
     """The δ below which a gain would not be ruled out."""
     return f"A δ below {format_size(verdict.result.high, metric)}."
 
 
-def change_undecided(verdict: Verdict, metric: Metric) -> str:
-    """How many pairs would decide."""
+def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
+    """How many pairs would decide, at the error rate of one more interim analysis."""
     n, lowest_p = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
+    more = "seeds" if unit == "seed" else plural(unit)
+    alpha = ALPHA if verdict.claim.stage != "final" else ALPHA / (ALPHA / verdict.alpha + 1)
     if lowest_p > verdict.alpha:
         family = f" in a family of {verdict.family}" if verdict.family > 1 else ""
         return (
             f"With n = {n} no claim{family} can reach p = {verdict.alpha:g} (the least is "
-            f"{lowest_p:.2f}); more seeds can."
+            f"{lowest_p:.2f}); more {more} can."
         )
-    if (needed := pairs_needed(verdict.result, verdict.delta)) > n:
-        return f"More seeds: about {needed} pairs bring the interval to ±δ; this study has {n}."
+    needed = pairs_needed(verdict.result.sd, verdict.delta, 1 - alpha / verdict.family)
+    if needed > n:
+        pairs = "pairs" if unit == "seed" else more
+        return f"More {more}: about {needed} {pairs} bring the interval to ±δ; this study has {n}."
     return (
         "The interval is narrower than ±δ, but the estimate lies too near its edge; only many "
-        "more seeds could tell."
+        f"more {more} could tell."
     )
 
 
-CHANGES: dict[str, Callable[[Verdict, Metric], str]] = {  # by label
+CHANGES: dict[str, Callable[[Verdict, Metric, str], str]] = {  # by label; str: seed or search
     "supported": change_supported,
     "contradicted": change_contradicted,
     "equivalent": change_equivalent,
@@ -103,7 +109,8 @@ def seeds_remedy(plan: Plan, verdict: Verdict) -> str:
     """How many seeds a stage needs."""
     if verdict.claim.stage != "final":
         return "More seeds of the replica, in the space’s profile."
+    option = "--searches" if plan.repeats else "--seeds"
     return (
-        f"More seeds: --seeds {min_seeds(plan, 'final')} or more; raised after results were seen, "
-        "it is one more interim analysis."
+        f"More {option.removeprefix('--')}: {option} {min_seeds(plan, 'final')} or more; raised "
+        "after results were seen, it is one more interim analysis."
     )

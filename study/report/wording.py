@@ -5,7 +5,7 @@ from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
-from study.text import format_number, join_words
+from study.text import format_number, join_words, plural
 
 RANKS = {  # by label: where an arm stands against the reference, as a verb for one and for many
     "supported": ("ends above", "end above"),
@@ -54,6 +54,13 @@ def pair_titles(plan: Plan, verdict: Verdict) -> tuple[str, str]:
     return plan.title(verdict.claim.better), plan.title(verdict.claim.than)
 
 
+def pairs_words(plan: Plan, verdict: Verdict) -> str:
+    """How many pairs a verdict rests on, and of what: "7 pairs", "6 searches"."""
+    n, unit = verdict.result.n, plan.unit(verdict.claim.stage)
+    noun = "pair" if unit == "seed" else unit
+    return f"{n} {noun if n == 1 else plural(noun)}"
+
+
 def is_tuned(plan: Plan, verdict: Verdict) -> bool:
     """Whether a search was made for either arm of a claim."""
     pair = (verdict.claim.better, verdict.claim.than)
@@ -69,13 +76,6 @@ def failed_reasons(verdict: Verdict) -> str:
     """Why a claim cannot be tested."""
     reasons = [gate.reason for gate in verdict.failed_gates]
     return "; ".join(reasons) or "a single pair of runs has no interval"
-
-
-def plural(noun: str) -> str:
-    """More than one of them."""
-    if noun.endswith("s"):
-        return noun
-    return noun[:-1] + "ies" if noun.endswith("ry") else noun + "s"
 
 
 def final_title(results: Results) -> str:

@@ -13,7 +13,7 @@ from study.search.distributions import log_distributions
 def sobol_points(
     search: dict[str, LogRange], count: int, seed: int = SEARCH_SEED
 ) -> list[dict[str, float]]:
-    """The first `count` points of a scrambled Sobol sequence, even in the logarithm.
+    """The first `count` points of a Sobol sequence that `seed` scrambles, even in the logarithm.
 
     They depend on nothing but the arguments: every arm gets the same scramble, and a resumed study
     the same points. Values are rounded to four digits (Bousquet et al. 2017).

@@ -15,7 +15,8 @@ from study.errors import StudyError
 from study.store.atomic import write_atomically
 from study.text import join_words
 
-BUDGETS = {"search_trials": "--trials", "final_seeds": "--seeds"}  # sizes that may be raised
+# sizes that may be raised
+BUDGETS = {"searches": "--searches", "search_trials": "--trials", "final_seeds": "--seeds"}
 DESCRIBING = ("words", "interim_analyses")  # of a plan; they decide nothing
 
 
@@ -225,6 +226,8 @@ def classify(old: Any, new: Any, path: tuple[str, ...]) -> Difference:
     """One difference, and what it means."""
     words = f"{'.'.join(path)} was {clip(old)} and is now {clip(new)}"
     match path:
+        case ("sizes", "searches") if 1 in (old, new):  # the units of the comparison are others
+            return Difference(Kind.OTHER, ".".join(path), words)
         case ("sizes", name) if name in BUDGETS:
             return Difference(Kind.BUDGET, ".".join(path), words, name)
         case ("absent", arm) if new is None:

@@ -7,11 +7,10 @@ import run_study
 import search_spaces.optimizers as optimizers
 
 SIZES = {
+    "searches": 2,
     "search_trials": 1,
     "added_trials": 1,
-    "confirm_points": 1,
-    "confirm_seeds": 1,
-    "final_seeds": 2,
+    "final_seeds": 1,
     "replica_seeds": 1,
 }
 QUICK = optimizers.SPACE.profiles["quick"]

@@ -107,13 +107,9 @@ SWEEP = replace(
         "quick": Profile(
             "none",
             {},
-            0,
-            0,
-            0,
-            0,
-            7,
-            6,
-            "a toy",
+            final_seeds=7,
+            replica_seeds=6,
+            note="a toy",
             final={"gain": 4.0},
             arms={"blue": {"best": 0.05}},
         )

@@ -114,7 +114,19 @@ SPACE = Space(
         Claim("loss", "blue", "red", "loss", "final", "secondary", "Blue has the lower loss"),
         Claim("green", "green", "red", "score", "final", "family", "Green scores higher than red"),
     ),
-    profiles={"quick": Profile("none", {}, 5, 2, 2, 2, 7, 6, "a toy")},
+    profiles={
+        "quick": Profile(
+            "none",
+            {},
+            search_trials=5,
+            added_trials=2,
+            confirm_points=2,
+            confirm_seeds=2,
+            final_seeds=7,
+            replica_seeds=6,
+            note="a toy",
+        )
+    },
     threats=("It is a toy.",),
 )
 EXPLORING = replace(
@@ -153,7 +165,17 @@ EXPLORING = replace(
         "confirm": {"split": "validation"},
         "final": {"split": "test"},
     },
-    profiles={"quick": Profile("none", {}, 12, 0, 2, 2, 7, 0, "a toy")},
+    profiles={
+        "quick": Profile(
+            "none",
+            {},
+            search_trials=12,
+            confirm_points=2,
+            confirm_seeds=2,
+            final_seeds=7,
+            note="a toy",
+        )
+    },
 )
 
 

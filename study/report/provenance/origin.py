@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from study.analysis.results import Results
-from study.design.plan import SEARCH_SEED, Plan
+from study.design.plan import Plan
 from study.design.record import Record
 from study.design.stages import is_finished
 from study.report.section import DASH
 from study.store.study_file import StudyFile
-from study.text import capitalize, join_words
+from study.text import capitalize, join_words, plural
 
 RECORDS = (
     "records.jsonl, {count} lines, beside this page; flat copies in trials.csv and epochs.csv; "
@@ -38,11 +38,18 @@ def head_facts(results: Results) -> list[Fact]:
     searched = plan.space.explore is not None or plan.tunes
     each = "each" if plan.space.explore is None else "in one search"
     trials = f"{plan.sizes.search_trials} search trials {each}"
+    if plan.repeats:
+        trials = f"{plan.sizes.searches} searches of {plan.sizes.search_trials} trials each"
     seeds = "none seen in the search" if searched else "the same for all"
+    final = (
+        f"{plan.pairs} {plural(plan.unit('final'))}, paired"
+        if plan.repeats
+        else (f"{plan.sizes.final_seeds} final, paired")
+    )
     return [
         *(Fact(*row) for row in plan.data.about),
         Fact("Budget", trials if searched else "nothing is tuned for an arm", epochs_words(plan)),
-        Fact("Seeds", f"{plan.sizes.final_seeds} final, paired", seeds),
+        Fact("Seeds", final, seeds),
         device_fact(results.records),
         end_fact(results),
     ]
@@ -150,7 +157,8 @@ def seed_words(plan: Plan) -> str:
     """The seeds of every stage."""
     stages = [(stage, plan.seeds(stage)) for stage in ("replica", "confirm", "final")]
     ranges = "; ".join(f"{stage} {seeds[0]} to {seeds[-1]}" for stage, seeds in stages if seeds)
-    return f"search {SEARCH_SEED}; {ranges}"
+    searched = ", ".join(str(plan.search_seed(search)) for search in plan.searches)
+    return f"search {searched}; {ranges}"
 
 
 def run_words(results: Results) -> str:

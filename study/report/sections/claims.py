@@ -29,16 +29,17 @@ from study.report.wording import (
     format_p,
     format_percent,
     format_signed,
-    plural,
+    pairs_words,
 )
+from study.text import plural
 
 Cards = dict[str, list["Card"]]  # by role
 
 BESIDE = ("published", "replica", "secondary")  # roles that stand below the primary claim
 COUNTS = {2: "two", 3: "three", 4: "four", 5: "five"}
 FINDING = (
-    "Differences, one a seed: {values}. Bar: the interval. Large mark: the mean. Full line: zero. "
-    "Dotted line: δ."
+    "Differences, one a {unit}: {values}. Bar: the interval. Large mark: the mean. Full line: "
+    "zero. Dotted line: δ."
 )
 HOLM = (
     "Tested together: the interval of each is widened and its p corrected (Holm), so that the "
@@ -81,14 +82,14 @@ def claim_card(plan: Plan, verdict: Verdict) -> Card:
     metric = plan.space.metric(verdict.claim.metric)
     effect, interval = effect_words(verdict, metric)
     is_first = verdict.claim.role in ("primary", "published", "replica")
-    panel = verdict_panel(verdict, metric)
+    panel = verdict_panel(plan, verdict, metric)
     names = {arm.name: arm.title for arm in plan.space.arms}
     return Card(
         claim=verdict.claim,
         label=verdict.label,
         effect=effect,
         interval=interval,
-        note=result_note(verdict, metric),
+        note=result_note(plan, verdict, metric),
         svg=Markup(render_svg(panel, names) if panel else ""),
         gates=verdict.gates if is_first else fold_gates(verdict),
         passed=count_passed(verdict),
@@ -108,14 +109,14 @@ def effect_words(verdict: Verdict, metric: Metric) -> tuple[str, str]:
     return effect, format_interval(verdict, metric)
 
 
-def result_note(verdict: Verdict, metric: Metric) -> str:
+def result_note(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     """Interval kind, n, p and δ under a claim's difference."""
-    result = verdict.result
+    result, pairs = verdict.result, pairs_words(plan, verdict)
     if result.n < 2:
-        return f"n = {result.n} pair{'' if result.n == 1 else 's'}, no interval."
+        return f"n = {pairs}, no interval."
     kind = "Holm p" if verdict.family > 1 else "sign-flip p"
     return (
-        f"{format_percent(result.level)} % paired t interval, n = {result.n} pairs, {kind} = "
+        f"{format_percent(result.level)} % paired t interval, n = {pairs}, {kind} = "
         f"{format_p(verdict.p)}. Smallest difference that matters: δ = "
         f"{format_delta(verdict, metric)} {metric.unit}."
     )
@@ -181,7 +182,7 @@ def family_note(plan: Plan) -> str:
     return HOLM.format(rate=f"in {5 / plan.interim_analyses:.3g} % at this analysis")
 
 
-def verdict_panel(verdict: Verdict, metric: Metric) -> Panel | None:
+def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric) -> Panel | None:
     """A claim's paired differences: small marks, interval, mean, zero and δ; None of no pair."""
     result = verdict.result
     if not result.n:
@@ -194,7 +195,7 @@ def verdict_panel(verdict: Verdict, metric: Metric) -> Panel | None:
         id=f"claim-{verdict.claim.name}",
         title=verdict.claim.words,
         note="",
-        finding=FINDING.format(values=values),
+        finding=FINDING.format(unit=plan.unit(verdict.claim.stage), values=values),
         x=value_axis(low, high, count=6, signed=True),
         y=row_axis(height),
         marks=verdict_marks(verdict, metric, width=(high - low) * 0.025, height=height),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from study.analysis.results import Results
 from study.analysis.statistics import Paired, paired
-from study.analysis.summaries import ArmResult
+from study.analysis.summaries import ArmResult, chosen_words, seed_variance_share
 from study.analysis.verdict import ALPHA
 from study.design.plan import Plan
 from study.design.space import Arm, Metric
@@ -26,7 +26,7 @@ from study.figures.panel import (
 )
 from study.report.section import DASH, ROW, Figure, Section, Table, fmt, row_panel
 from study.report.wording import final_title, format_signed, is_against_reference
-from study.text import capitalize, format_number, format_short
+from study.text import capitalize, format_number, format_short, plural
 
 
 class FinalRow(NamedTuple):
@@ -58,7 +58,7 @@ def final_section(results: Results) -> FinalSection | None:
     """The final stage; None while no arm has finished a run of it."""
     if not results.arms:
         return None
-    metric, count = results.plan.space.primary, most_seeds(results)
+    metric, count = results.plan.space.primary, most_units(results)
     name = capitalize(metric.title)
     return FinalSection(
         figure=Figure(
@@ -66,27 +66,33 @@ def final_section(results: Results) -> FinalSection | None:
             title=final_title(results),
             sub=subtitle(results),
             caption=caption(results),
-            table=seeds_table(results),
+            table=units_table(results),
         ),
         panels=final_panels(results),
-        caption=f"{name} on the test split, {metric.level_unit}, n = {count} seeds",
+        caption=f"{name} on the test split, {metric.level_unit}, n = {count} {units(results.plan)}",
         head=table_head(results),
         rows=[FinalRow(one.arm, table_cells(results, one)) for one in results.arms],
     )
 
 
-def most_seeds(results: Results) -> int:
-    """Finished seeds of the arm that has the most."""
-    return max(len(one.by_seed) for one in results.arms)
+def units(plan: Plan) -> str:
+    """What the values are of: seeds or searches."""
+    return plural(plan.unit("final"))
+
+
+def most_units(results: Results) -> int:
+    """Finished seeds or searches of the arm that has the most."""
+    return max(len(one.by_unit) for one in results.arms)
 
 
 def subtitle(results: Results) -> str:
     """What was measured, on what, and how often."""
-    space, images = results.plan.space, results.plan.data.test_items
+    plan, images = results.plan, results.plan.data.test_items
     where = f"on {images:,} test images" if images else "on the test split"
+    n = f"n = {most_units(results)} {'searches' if plan.repeats else 'fresh seeds'}"
     return (
-        f"{capitalize(space.primary.title)} {where}. n = {most_seeds(results)} fresh seeds of each "
-        f"{space.scientific}; every small mark is one seed."
+        f"{capitalize(plan.space.primary.title)} {where}. {n} of each {plan.space.scientific}; "
+        f"every small mark is one {plan.unit('final')}."
     )
 
 
@@ -98,7 +104,23 @@ def caption(results: Results) -> str:
         f"{how_chosen(plan)}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test "
         f"split once. A seed fixes {plan.words.seed}, so that a difference is taken between two "
         "runs which differ in what makes the two arms, and in nothing else."
-        f"{resolution(results)}{column_words(plan)}"
+        f"{variance_words(results)}{resolution(results)}{column_words(plan)}"
+    )
+
+
+def variance_words(results: Results) -> str:
+    """How much of the variance comes from the search and how much from the seed, if repeated."""
+    if not results.plan.repeats:
+        return ""
+    share = seed_variance_share(results)
+    if math.isnan(share):
+        return (
+            " Each search is scored by one run, so its value holds the luck of the search and of "
+            "that seed together."
+        )
+    return (
+        f" Of the variance between an arm’s searches, {share:.0%} is that of the final seeds and "
+        "the rest that of the search."
     )
 
 
@@ -106,6 +128,14 @@ def how_chosen(plan: Plan) -> str:
     """At which point each arm ran, as the beginning of a sentence."""
     if plan.space.explore is not None:
         return "The recipe ran as it is, the other at the point chosen in the confirm stage"
+    if plan.repeats:
+        count = plan.sizes.final_seeds
+        runs = "one fresh seed" if count == 1 else f"{count} fresh seeds"
+        return (
+            f"Each arm was tuned {plan.sizes.searches} times, each time by "
+            f"{plan.sizes.search_trials} trials with points and a seed of their own, and a value "
+            f"is what one such search ends with: its choice ran on {runs}"
+        )
     if plan.tunes:
         return "Each arm ran at the point chosen in the confirm stage"
     return (
@@ -137,18 +167,29 @@ def column_words(plan: Plan) -> str:
     return f" In the table {'; '.join(parts)}." if parts else ""
 
 
-def seeds_table(results: Results) -> Table:
-    """Every arm's value at every seed."""
-    metric = results.plan.space.primary
+def units_table(results: Results) -> Table:
+    """Every arm's value at every seed, or at every search with what it chose."""
+    plan, metric, unit = (
+        results.plan,
+        results.plan.space.primary,
+        results.plan.unit("final"),
+    )
 
-    def cells(seed: int) -> list[str]:
-        values = (one.by_seed.get(seed, math.nan) for one in results.arms)
-        return [fmt(value, metric.decimals) for value in values]
+    def cells(number: int) -> list[str]:
+        found = []
+        for one in results.arms:
+            point = results.chosen_points(one.arm).get(number, {}) if plan.repeats else {}
+            own = [format_short(point[name]) for name in plan.tuned(one.arm) if name in point]
+            value = fmt(one.by_unit.get(number, math.nan), metric.decimals)
+            found.append(f"{value} at {', '.join(own)}" if own else value)
+        return found
 
+    fields = f", and the chosen {', '.join(tuned_fields(plan))}" if plan.repeats else ""
+    numbers = plan.searches if plan.repeats else plan.seeds("final")
     return Table(
-        caption=f"Test {metric.title}, {metric.level_unit}, by seed",
-        head=["Seed", *(one.arm.title for one in results.arms)],
-        rows=[[str(seed), *cells(seed)] for seed in results.plan.seeds("final")],
+        caption=f"Test {metric.title}, {metric.level_unit}, by {unit}{fields}",
+        head=[capitalize(unit), *(one.arm.title for one in results.arms)],
+        rows=[[str(number), *cells(number)] for number in numbers],
     )
 
 
@@ -181,9 +222,10 @@ def metric_head(metric: Metric) -> str:
 
 def table_cells(results: Results, one: ArmResult) -> list[str]:
     """An arm's cells of that table."""
-    space, values = results.plan.space, one.by_seed.values()
+    space, values = results.plan.space, one.by_unit.values()
     places = space.primary.decimals
-    point = ", ".join(format_short(value) for value in one.point.values()) or DASH
+    names = dict.fromkeys(name for point in one.points for name in point)
+    point = ", ".join(chosen_words([p[name] for p in one.points]) for name in names) or DASH
     return [
         *([point] if tuned_fields(results.plan) else []),
         str(len(values)),
@@ -208,7 +250,7 @@ def reference_pairs(results: Results) -> dict[str, Paired]:
         if is_against_reference(plan, verdict)
     }
     pairs = {
-        one.arm.name: paired(one.by_seed, reference, levels.get(one.arm.name, 1 - ALPHA))
+        one.arm.name: paired(one.by_unit, reference, levels.get(one.arm.name, 1 - ALPHA))
         for one in results.arms
         if one.arm.name != plan.space.reference
     }
@@ -228,7 +270,7 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
     plan = results.plan
     metric, unit = plan.space.primary, plan.space.primary.level_unit
     spreads = [
-        Spread(tuple(one.by_seed.values()), one.mean, one.low, one.high) for one in results.arms
+        Spread(tuple(one.by_unit.values()), one.mean, one.low, one.high) for one in results.arms
     ]
     low, high = pad_range(spread_values(spreads), least=0.5)
     marks: list[Mark] = []
@@ -243,7 +285,7 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
         rows,
         id="final-level",
         title=capitalize(metric.title),
-        note="every small mark is one seed; mean with its 95 % t interval",
+        note=f"every small mark is one {plan.unit('final')}; mean with its 95 % t interval",
         finding="; ".join(means),
         x=value_axis(low, high, f"test {metric.title}, {unit}", count=6),
         marks=marks,

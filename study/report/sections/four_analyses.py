@@ -20,6 +20,7 @@ from study.report.wording import (
     format_signed,
     pair_titles,
 )
+from study.text import plural
 
 HEIGHT = 44  # pixels of a row
 COUNTS = ("no", "one", "two", "three", "four")
@@ -41,8 +42,8 @@ class Analysis(NamedTuple):
 ANALYSES = (
     Analysis("published", "As reported, 1 seed", "{shown} for both, judged by the {metric}"),
     Analysis("replica", "As reported, {n} seeds", "{shown} for both, judged by the {metric}"),
-    Analysis("secondary", "Tuned, on the {metric}", "each at its own rate, {n} seeds"),
-    Analysis("primary", "Tuned, on {metric}", "each at its own rate, {n} seeds"),
+    Analysis("secondary", "Tuned, on the {metric}", "each at its own rate, {n} {units}"),
+    Analysis("primary", "Tuned, on {metric}", "each at its own rate, {n} {units}"),
 )
 
 
@@ -142,7 +143,12 @@ def analysis_row(
         is_last: it is the last one of its unit.
     """
     metric, result = plan.space.metric(verdict.claim.metric), verdict.result
-    words = {"shown": plan.space.replica.shown, "metric": metric.title, "n": result.n}
+    words = {
+        "shown": plan.space.replica.shown,
+        "metric": metric.title,
+        "n": result.n,
+        "units": plural(plan.unit(verdict.claim.stage)),
+    }
     if result.n > 1:
         bounds = f"{format_interval(verdict, metric)}, p = {format_p(result.p)}"
     else:
@@ -213,7 +219,7 @@ def pair_table(plan: Plan, verdicts: list[Verdict]) -> Table:
     head = (f"{how}, {metric.title}" for how, metric in zip(settings, metrics, strict=True))
     count = max(verdict.result.n for verdict in verdicts)
     return Table(
-        caption=f"{better} against {than} by seed pair; positive favours {better}",
+        caption=f"{better} against {than} pair by pair; positive favours {better}",
         head=["Pair", *head],
         rows=[
             [str(i + 1), *(pair_cell(plan, verdict, i) for verdict in verdicts)]
@@ -223,8 +229,9 @@ def pair_table(plan: Plan, verdicts: list[Verdict]) -> Table:
 
 
 def pair_cell(plan: Plan, verdict: Verdict, i: int) -> str:
-    """The i-th difference and its seed."""
+    """The i-th difference, and its seed or search."""
     metric, result = plan.space.metric(verdict.claim.metric), verdict.result
     if i >= result.n:
         return DASH
-    return f"{format_signed(result.differences[i], metric)} (seed {result.seeds[i]})"
+    unit = plan.unit(verdict.claim.stage)
+    return f"{format_signed(result.differences[i], metric)} ({unit} {result.seeds[i]})"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from study.analysis.results import Results
-from study.analysis.summaries import RateCurve, RatePoint
+from study.analysis.summaries import RateCurve, RatePoint, chosen_words
 from study.design.plan import Plan
 from study.design.space import Metric
 from study.design.stages import EDGE
@@ -53,7 +53,7 @@ def rate_section(results: Results) -> RateSection | None:
         title=title(results),
         sub=(
             f"{capitalize(metric.title)} on the validation split. n = 1 seed a trial, no interval; "
-            f"{plan.sizes.search_trials} search trials each."
+            f"{searches_words(plan)}."
         ),
         caption=caption(plan),
         table=trials_table(results),
@@ -62,6 +62,12 @@ def rate_section(results: Results) -> RateSection | None:
     return RateSection(
         figure=figure, panels=rate_panels(results), within=f"within δ = {delta} of the best"
     )
+
+
+def searches_words(plan: Plan) -> str:
+    """How many trials each arm had."""
+    trials = f"{plan.sizes.search_trials} search trials"
+    return f"{plan.sizes.searches} searches of {trials} each" if plan.repeats else f"{trials} each"
 
 
 def title(results: Results) -> str:
@@ -114,10 +120,18 @@ def finished_points(points: Iterable[RatePoint]) -> list[RatePoint]:
 def caption(plan: Plan) -> str:
     """How the points were made and one was chosen."""
     sizes = plan.sizes
-    return (
-        "Points are quasi-random on a log scale, the same scramble for all arms. Where an arm’s "
+    scramble = "one scramble a search" if plan.repeats else "the same scramble"
+    points = (
+        f"Points are quasi-random on a log scale, {scramble} for all arms. Where an arm’s "
         "best trial was its outermost or lay in the outer tenth of its range, "
         f"{sizes.added_trials} points were added beyond that edge; the same was allowed to all. "
+    )
+    if plan.repeats:
+        return points + (
+            "A search chooses where the parabola through its best trial and the two beside it is "
+            "highest; the rings at the bottom are these choices, one a search."
+        )
+    return points + (
         f"The chosen point is the best mean of {sizes.confirm_seeds} new seeds among the top "
         f"{sizes.confirm_points} trials, which need not be the best single trial."
     )
@@ -160,7 +174,7 @@ def rate_panel(plan: Plan, curve: RateCurve, axes: Axes) -> Panel:
     marks = [
         *edge_zones(curve, axes.x),
         *([Rule("ref", reported, label=f"{reported:g}")] if reported else []),
-        *curve_marks(curve, axes.y),
+        *curve_marks(curve, axes.y, repeats=plan.repeats),
     ]
     return Panel(
         id=f"rate-{curve.arm.name}",
@@ -183,26 +197,36 @@ def edge_zones(curve: RateCurve, x: Axis) -> list[Mark]:
     return [Zone(x.low, curve.low * margin), Zone(curve.high / margin, x.high)]
 
 
-def curve_marks(curve: RateCurve, y: Axis) -> list[Mark]:
-    """Line, values within δ of the best, and every trial."""
+def curve_marks(curve: RateCurve, y: Axis, *, repeats: bool) -> list[Mark]:
+    """Line, values within δ of the best, and every trial; of several searches no line."""
     arm, bottom, height = curve.arm.name, y.low, y.high - y.low
     tried = [point for point in curve.points if point.is_tried]
     best = finished_points(tried)
     values, scores = tuple(p.value for p in best), tuple(p.score for p in best)
-    marks: list[Mark] = [Line(arm=arm, x=values, y=scores, thin=True)]
+    marks: list[Mark] = [] if repeats else [Line(arm=arm, x=values, y=scores, thin=True)]
     low, high = curve.good
     if high > low:
         marks.append(Bar(arm=arm, kind="ci", low=low, high=high, y=bottom + height * 0.02))
     marks += [
         rate_marks(curve, "hollow", [point for point in curve.points if not point.is_tried]),
         rate_marks(curve, "solid", tried),
-        rate_marks(curve, "ring", [point for point in tried if point.chosen]),
+        chosen_marks(curve, y)
+        if repeats
+        else rate_marks(curve, "ring", [point for point in tried if point.chosen]),
     ]
     if diverged := tuple(point.value for point in curve.points if math.isnan(point.score)):
         hover = tuple(f"{curve.name} {format_short(value)}: diverged" for value in diverged)
         heights = (bottom + height * 0.1,) * len(diverged)
         marks.append(Points(arm=arm, kind="cross", x=diverged, y=heights, hover=hover))
     return marks
+
+
+def chosen_marks(curve: RateCurve, y: Axis) -> Points:
+    """What each search chose, at the bottom: no trial need have run there."""
+    bottom = y.low + (y.high - y.low) * 0.06
+    hover = tuple(f"chosen {curve.name} {format_short(value)}" for value in curve.chosen)
+    heights = (bottom,) * len(curve.chosen)
+    return Points(arm=curve.arm.name, kind="ring", x=curve.chosen, y=heights, hover=hover)
 
 
 def rate_marks(curve: RateCurve, kind: str, points: list[RatePoint]) -> Points:
@@ -226,7 +250,7 @@ def curve_words(curve: RateCurve, reported: float | None, metric: Metric) -> str
     at = score_at(curve, reported)
     return "; ".join(
         [
-            "not chosen yet" if math.isnan(chosen) else f"chosen {format_short(chosen)}",
+            f"chosen {chosen_words(chosen)}" if chosen else "not chosen yet",
             "only the best within δ"
             if low == high
             else f"{math.log10(high / low):.1f} decades within δ",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from study.analysis.results import Results
 from study.analysis.summaries import ArmResult
+from study.design.plan import Plan
 from study.figures.panel import (
     Axis,
     Bar,
@@ -18,9 +19,8 @@ from study.figures.panel import (
     value_axis,
 )
 from study.report.section import DASH, ROW, Figure, Section, Table, row_panel
-from study.report.wording import plural
 from study.search.importance import MIN_TRIALS
-from study.text import format_number
+from study.text import format_number, plural
 
 Curves = dict[str, list[float]]  # expected best after k trials, by arm
 
@@ -34,8 +34,8 @@ def budget_section(results: Results) -> Section | None:
     figure = Figure(
         id="budget",
         title=title(results, shared),
-        sub=f"n = {shared} search trials each, one search; no interval.",
-        caption=caption(shared),
+        sub=subtitle(results.plan, shared),
+        caption=caption(results.plan, shared),
         table=best_table(results, shared),
     )
     searched = searched_arms(results)
@@ -69,14 +69,22 @@ def gap(values: Iterable[float]) -> float:
     return ordered[-1] - ordered[0]
 
 
-def caption(trials: int) -> str:
+def subtitle(plan: Plan, trials: int) -> str:
+    """From how many trials the curves are computed."""
+    if plan.repeats:
+        return f"n = {plan.sizes.searches} searches of {trials} trials each; no interval."
+    return f"n = {trials} search trials each, one search; no interval."
+
+
+def caption(plan: Plan, trials: int) -> str:
     """How the curves were computed."""
+    pooled = plan.sizes.searches * trials
+    luck = "" if plan.repeats else " The search was done once: its own luck is not measured."
     return (
-        f"Expected maximum of k trials drawn without replacement from the {trials} (Tang et al. "
-        f"2020), drawn only to k = {trials}. A diverged trial counts as the worst of all. The "
-        "search was done once: its own luck is not measured. Not shown: importance of "
-        f"hyper-parameters, which needs at least {MIN_TRIALS} trials an arm; this study has "
-        f"{trials}."
+        f"Expected maximum of k trials drawn without replacement from the {pooled} (Tang et al. "
+        f"2020), drawn only to k = {trials}, the trials of one search. A diverged trial counts as "
+        f"the worst of all.{luck} Not shown: importance of hyper-parameters, which needs at least "
+        f"{MIN_TRIALS} trials a search; this study has {trials}."
     )
 
 

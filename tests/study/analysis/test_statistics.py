@@ -15,6 +15,7 @@ from study.analysis.statistics import (
     pairs_needed,
     sign_flip_p,
     t_interval,
+    welch_interval,
 )
 
 
@@ -83,9 +84,23 @@ def test_the_detectable_difference_is_the_known_one(n, sd):
 
 def test_the_mean_of_the_middle_half_and_the_pairs_needed():
     assert interquartile_mean([0, 1, 2, 3, 4, 5, 6, 100]) == 3.5
-    result = paired({s: float(s % 3) for s in range(9)}, dict.fromkeys(range(9), 0.0))
-    half = (result.high - result.low) / 2
-    assert pairs_needed(result, half) in (9, 10)
+    # t(0.975, 15) sd / sqrt(16) = 0.533, and 15 pairs have 0.554
+    assert pairs_needed(1.0, 0.54, 0.95) == 16
+    assert pairs_needed(1.0, 0.53, 0.95) == 17
+    assert pairs_needed(0.1, 10.0, 0.95) == 2
+
+
+def test_equal_differences_are_ties_at_any_scale():
+    for scale in (1e-9, 1.0, 1e9):
+        assert sign_flip_p([0.1 * scale, 0.2 * scale, 0.3 * scale - 0.6 * scale]) == 1.0
+        assert sign_flip_p([scale * (0.3 + k * 1e-17) for k in range(6)]) == 2 / 2**6
+
+
+def test_an_unpaired_interval_is_that_of_welch():
+    low, high = welch_interval([1.0, 2.0, 3.0, 4.0], [2.0, 4.0, 6.0])
+    # by hand: means 2.5 and 4, se = sqrt(5/12 + 4/3) = 1.3229, df = 3.235, t = 3.056
+    assert (low, high) == pytest.approx((-5.542, 2.542), abs=0.005)
+    assert welch_interval([3.0, 3.0], [1.0, 1.0]) == (2.0, 2.0)
 
 
 def test_intervals_cover_and_the_rule_errs_rarely_when_nothing_differs():

@@ -1,0 +1,125 @@
+"""Whole studies on made-up scores: the program's own stages, records and verdicts, nothing trained.
+
+Two arms have the same best score. A score is the peak less `curvature` points times the squared
+distance, in decades, of the learning rate from the arm's optimum, plus noise of `noise` points.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import toy
+from scipy.stats import qmc
+
+from study.analysis.results import Results
+from study.analysis.verdict import Verdict
+from study.design.facts import Prepared
+from study.design.make_plan import make_plan
+from study.design.ranges import LogRange
+from study.design.record import Record
+from study.design.space import Arm, Claim, Metric, Profile
+from study.design.stages import due_trials
+from study.execution.run_trial import make_record
+
+LOW, HIGH = 1e-3, 1.0  # three decades
+FLOOR = -40.0  # points below the peak, where a score can fall no further
+
+
+@dataclass(frozen=True)
+class World:
+    """What is true in a setting; points and decades."""
+
+    noise: float = 1.0
+    curvature: float = 12.0
+    gain: float = 0.0  # of the first arm's peak
+    beyond: tuple[float, float] | None = None  # decades by which one optimum lies out of range
+    heavy_tails: bool = False  # Student's t with three degrees of freedom
+    unequal: float = 1.0  # noise of the second arm over that of the first
+    failing: float = 0.0  # share of the second arm's runs that end five sd low
+
+
+@dataclass
+class Rates:
+    """Shares of studies, in percent."""
+
+    studies: int
+    labels: dict[str, int] = field(default_factory=dict)
+
+    def of(self, *labels: str) -> float:
+        """Percent of the studies with one of the labels."""
+        return 100 * sum(self.labels.get(label, 0) for label in labels) / self.studies
+
+    @property
+    def wrong(self) -> float:
+        """Percent that claim a difference where there is none."""
+        return self.of("supported", "small", "contradicted")
+
+
+def simulate(profile: Profile, world: World, studies: int, seed: int = 0) -> Rates:
+    """The labels of the primary claim over many studies at the sizes of a profile."""
+    rates = Rates(studies)
+    for number in range(studies):
+        label = judge(profile, world, np.random.default_rng([seed, number])).label
+        rates.labels[label] = rates.labels.get(label, 0) + 1
+    return rates
+
+
+def judge(profile: Profile, world: World, draws: np.random.Generator) -> Verdict:
+    """One study from its plan to the verdict on its primary claim."""
+    key = int(draws.integers(2**32))  # all arms of a search have the same points
+    plan = make_plan(
+        space=space_of(profile),
+        profile="quick",
+        sizes=profile,
+        overrides={},
+        prepared=Prepared(toy.DATA),
+        propose=lambda search, count, seed: scrambled(count, np.random.default_rng([key, seed])),
+    )
+    optima = draws.uniform(0.3, 2.7, 2)  # decades above LOW: anywhere in the middle
+    if world.beyond:
+        out = draws.uniform(*world.beyond)
+        optima[draws.integers(2)] = 3 + out if draws.random() < 0.5 else -out
+    records: dict[str, Record] = {}
+    while missing := [t for t in due_trials(plan, records) if t.id not in records]:
+        for trial in missing:
+            second = trial.arm == "red"
+            off = np.log10(trial.point["lr"] / LOW) - optima[int(second)]
+            score = max(-world.curvature * off**2, FLOOR) + (0 if second else world.gain)
+            score += noise(world, draws, second)
+            records[trial.id] = make_record(
+                trial, "finished", "", result={"score": 0.8 + score / 100, "rank": 9.0}
+            )
+    verdict = Results(plan, records.values()).verdict("primary")
+    assert verdict is not None
+    return verdict
+
+
+def noise(world: World, draws: np.random.Generator, second: bool) -> float:
+    """The luck of one run, in points."""
+    scale = world.noise * (world.unequal if second else 1.0)
+    luck = draws.standard_t(3) / 3**0.5 if world.heavy_tails else draws.standard_normal()
+    if second and draws.random() < world.failing:
+        luck -= 5.0
+    return float(scale * luck)
+
+
+def scrambled(count: int, draws: np.random.Generator) -> list[dict[str, float]]:
+    """The first points of a scrambled Sobol sequence, a new scramble each time."""
+    exponent = int(np.ceil(np.log2(max(count, 1))))
+    unit = qmc.Sobol(1, scramble=True, rng=draws).random_base2(exponent)[:count, 0]
+    return [{"lr": float(f"{LOW * (HIGH / LOW) ** x:.4g}")} for x in unit]
+
+
+def space_of(profile: Profile):
+    """Two arms, blue against red, by their score alone."""
+    search, default = {"lr": LogRange(LOW, HIGH)}, {"lr": 0.03}
+    return replace(
+        toy.SPACE,
+        arms=(
+            Arm("red", "Red", {"colour": "red"}, search, default, in_report=False),
+            Arm("blue", "Blue", {"colour": "blue"}, search, default, in_report=False),
+        ),
+        replica=replace(toy.SPACE.replica, values={}),
+        metrics=(Metric("score", "score", "points", 100.0, True, 0.5),),
+        claims=(Claim("main", "blue", "red", "score", "final", "primary", "Blue beats red"),),
+        profiles={"quick": profile},
+    )
