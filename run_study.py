@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 import signal
 import sys
@@ -29,6 +30,9 @@ def main(words: list[str] | None = None) -> int:
     except StudyError as problem:  # a sentence for the user; anything else is our mistake
         print(f"run_study.py: {problem}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print(
             "\ninterrupted. Finished trials are saved; run the same command to continue.",

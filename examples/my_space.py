@@ -55,11 +55,8 @@ SPACE = Space(
         Arm("heavy", "Heavy ball", {"momentum": 0.9}, {"lr": RATES}, {"lr": 0.01}, in_report=False),
     ),
     fixed={},
-    stages={
-        "search": {"split": "validation"},
-        "confirm": {"split": "validation"},
-        "final": {"split": "test"},
-    },
+    # points are chosen on one split and scored on another: some field has to tell the two apart
+    stages={"search": {"split": "validation"}, "final": {"split": "test"}},
     metrics=(Metric("error", "error", "units", 1.0, higher_is_better=False, delta=0.02),),
     claims=(
         Claim(
@@ -76,11 +73,10 @@ SPACE = Space(
         "quick": Profile(
             dataset="made-up numbers",
             values={"epochs": 8},
-            search_trials=7,
-            added_trials=2,
-            confirm_points=2,
-            confirm_seeds=2,
-            final_seeds=8,
+            searches=8,  # independent ones of each arm: what the arms are compared by
+            search_trials=4,  # of each search
+            added_trials=2,  # more where the best lies at an edge of its range
+            final_seeds=1,  # fresh seeds on which each search's choice is scored
             note="a few milliseconds a trial",
         ),
     },

@@ -3,7 +3,7 @@
 from typing import Any
 
 from moco.training.diagnostics import COLLAPSED_RANK
-from study.design.space import Metric
+from study.design.space import Arm, Metric
 
 QUICK: dict[str, Any] = {  # minutes on two cores, bundled images
     "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 128, "epochs": 6, "probe_epochs": 50, "knn_every": 6,
@@ -40,6 +40,14 @@ STAGES: dict[str, dict[str, Any]] = {
     "confirm": {"score_split": "validation"},
     "final": {"score_split": "test"},
 }
+
+# what an accuracy is read against; neither is tuned, and neither enters a claim
+UNTRAINED = Arm("untrained", "Untrained", {"method": "frozen"}, {}, {}, in_report=False)
+SUPERVISED = Arm(
+    "supervised", "Supervised", {"method": "supervised", "optimizer": "sgd", "lr": 0.1, "finetune_epochs": 0}, {}, {}, in_report=False,
+    reads={"loss": ""},
+)  # fmt: skip
+CONTROLS = (UNTRAINED, SUPERVISED)
 
 PROBE = Metric("probe_accuracy", "probe accuracy", "points", 100.0, True, 0.5, share_of_images=True)
 FINETUNED = Metric(

@@ -11,6 +11,7 @@ from typing import Any
 from moco.trainer.trainer import MOCO
 from search_spaces._sizes import (
     COLLAPSE,
+    CONTROLS,
     FINETUNED,
     FIXED,
     FULL,
@@ -21,6 +22,7 @@ from search_spaces._sizes import (
     SHAPES,
     SMALL,
     STAGES,
+    UNTRAINED,
 )
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
@@ -121,6 +123,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "Attention changes the number of features: of two stages twice as many, joined three times, and the projection head grows with its square. "
         "The control has as many of both.",

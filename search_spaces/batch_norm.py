@@ -6,7 +6,19 @@ own learning rate.
 """
 
 from moco.trainer.trainer import MOCO
-from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
+from search_spaces._sizes import (
+    COLLAPSE,
+    CONTROLS,
+    FIXED,
+    FULL,
+    KNN,
+    NOTES,
+    PROBE,
+    QUICK,
+    SMALL,
+    STAGES,
+    UNTRAINED,
+)
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Metric, Profile, Replica, Reported, Space
 
@@ -67,6 +79,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "A leak needs time to be learned: FAIR speaks of 800 epochs, here there are {epochs}.",
         "How many queries find their own key depends on the learning rate, too. Each arm has its own: where they lie far apart that number speaks of "

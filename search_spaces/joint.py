@@ -6,7 +6,13 @@ against the recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good
 """
 
 from moco.trainer.trainer import MOCO
-from search_spaces._sizes import COLLAPSE, KNN, PROBE
+from search_spaces._sizes import (
+    COLLAPSE,
+    CONTROLS,
+    KNN,
+    PROBE,
+    UNTRAINED,
+)
 from study.design.ranges import By, Choice, LogRange, OneMinus, Powers
 from study.design.space import Arm, Claim, Explore, Profile, Replica, Space
 
@@ -109,6 +115,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "The recipe is FAIR’s for CIFAR-10, with batches of 512 and 200 epochs. Here: batches of {batch_size}, {epochs} epochs, the same rate.",
         "The recipe was not tuned on these data, the found setting was: this measures what a search brings, not that one ingredient beats another.",

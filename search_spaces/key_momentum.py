@@ -5,7 +5,19 @@ at a long one, whose oldest keys were made many steps ago. Each arm gets its own
 """
 
 from moco.trainer.trainer import MOCO
-from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
+from search_spaces._sizes import (
+    COLLAPSE,
+    CONTROLS,
+    FIXED,
+    FULL,
+    KNN,
+    NOTES,
+    PROBE,
+    QUICK,
+    SMALL,
+    STAGES,
+    UNTRAINED,
+)
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
@@ -80,6 +92,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "Only the learning rate is tuned for each key momentum. The queue’s age in steps is its size over the batch of {batch_size}.",
         "With few steps a key momentum of 0.999 or more hardly leaves the first weights: its horizon is 1,000 steps, whatever the run’s length.",

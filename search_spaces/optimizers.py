@@ -7,7 +7,7 @@ Ranges follow published recipes for contrastive ResNets, three decades each.
 
 from moco.trainer.trainer import MOCO
 from moco.training.optimizers import OPTIMIZERS
-from search_spaces._sizes import COLLAPSE, KNN, LOSS, PROBE, STAGES
+from search_spaces._sizes import COLLAPSE, CONTROLS, KNN, LOSS, PROBE, STAGES, UNTRAINED
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
@@ -142,6 +142,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "Only the learning rate is tuned. Momentum {momentum:g} is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
         "Weight decay is {weight_decay:g} for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",

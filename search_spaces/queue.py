@@ -5,7 +5,19 @@ MoCo v1's defaults on a dataset that is smaller than their queue (R9): an image 
 """
 
 from moco.trainer.trainer import MOCO
-from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, QUICK, SMALL, STAGES
+from search_spaces._sizes import (
+    COLLAPSE,
+    CONTROLS,
+    FIXED,
+    FULL,
+    KNN,
+    NOTES,
+    PROBE,
+    QUICK,
+    SMALL,
+    STAGES,
+    UNTRAINED,
+)
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Metric, Profile, Replica, Reported, Space
 
@@ -96,6 +108,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "The loss is not compared: its chance level, ln(1 + K), moves with the queue.",
         "A queue that is longer than all keys of a run stays partly random. Here a run has {epochs} epochs.",

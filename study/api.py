@@ -18,6 +18,7 @@ from study.design.make_plan import (
     select_arms,
     selected_profile,
     shared_fields,
+    split_warning,
 )
 from study.design.plan import Plan
 from study.design.record import final_records
@@ -107,8 +108,10 @@ def plan_study(space: Space, options: Options) -> Planned:
         prepared = space.trainer.prepare(request)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         raise StudyError(str(error)) from None
-    for line in [*prepared.data.warnings, *absent_sentences(space, dict(prepared.absent))]:
-        print(f"Note: {line}", flush=True)
+    notes = [split_warning(space), *prepared.data.warnings]
+    for line in [*notes, *absent_sentences(space, dict(prepared.absent))]:
+        if line:
+            print(f"Note: {line}", flush=True)
     plan = make_plan(
         space=space,
         profile=profile,

@@ -31,7 +31,7 @@ class ArmRecords:
     def by_arm(self) -> list[Record]:
         """The current records as every arm reads them, in the order of records.jsonl."""
         records = dict(self.current)
-        for arm in self.plan.space.arms:
+        for arm in (*self.plan.space.arms, *self.plan.space.controls):
             if not (arm.of or arm.reads or arm.curve):
                 continue
             for id, record in self.current.items():
@@ -84,7 +84,8 @@ class ArmRecords:
             value = run.metric(metric.name) * metric.scale
             by_unit.setdefault(self.plan.unit_of(stage, run.seed), []).append(value)
         chosen = sorted(by_unit)[:seeds] if seeds else sorted(by_unit)
-        whole = self.plan.sizes.final_seeds if stage == "final" and self.plan.repeats else 1
+        repeated = stage == "final" and self.plan.repeats
+        whole = self.plan.sizes.final_seeds if repeated else 1  # runs of a unit
         values = {unit: sum(found) / len(found) for unit, found in by_unit.items()}
         return {
             unit: values[unit]

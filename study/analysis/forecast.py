@@ -163,6 +163,7 @@ def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
     units = plural(plan.unit("final"))
     pairs = units if plan.repeats else "pairs"
     least, unit = sign_flip_p([1.0] * n), plan.space.primary.unit
+    places = plan.space.primary.decimals
     effect = detectable_by_rule(n, alpha)
     if math.isinf(effect):
         sentences = []
@@ -177,8 +178,8 @@ def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
         sentences.append(f"In the family of {family} claims it takes {within:.2f} sd.")
     if not math.isnan(sd) and sentences:
         sentences.append(
-            f"The sd measured so far is {sd:.1f} {unit}: that is {effect * sd:.1f} {unit}; "
-            f"δ is {delta:.1f}."
+            f"The sd measured so far is {sd:.{places}f} {unit}: that is {effect * sd:.{places}f} "
+            f"{unit}; δ is {delta:.{places}f}."
         )
     if least > alpha:
         sentences.append(

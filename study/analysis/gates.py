@@ -6,13 +6,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.statistics import welch_interval
+from study.analysis.statistics import paired, welch_interval
 from study.design.make_plan import absent_sentences
 from study.design.plan import Plan, Point
 from study.design.record import Record
 from study.design.space import Arm, Claim
 from study.design.stages import EDGE, remaining_search_trials
-from study.text import join_words, plural
+from study.text import format_number, join_words, plural
 
 MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
 MOST_AT_EDGE = 1 / 3  # share of an arm's searches whose choice may lie at an edge
@@ -69,15 +69,46 @@ def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:
     if claim.stage == "replica":
         return [seeds, task, stability]
     splits = splits_gate(results)
+    by_share = plan.space.metric(claim.metric).share_of_images
+    learned = [learned_gate(results, claim)] if plan.space.floor and by_share else []
     if plan.repeats and any(plan.space.arm(name).search for name in pair):
         tuning = tuning_gate(results, claim)
         budget, edges = budget_gate(results), range_gate(results, claim)
-        return [budget, edges, tuning, seeds, splits, stability, task]
+        return [budget, edges, tuning, seeds, splits, stability, task, *learned]
     if plan.space.explore:
-        return [search_gate(results), seeds, splits, stability, task]
+        return [search_gate(results), seeds, splits, stability, task, *learned]
     if not any(plan.space.arm(name).search for name in pair):
-        return [seeds, splits, stability, task]
-    return [budget_gate(results), range_gate(results, claim), seeds, splits, stability, task]
+        return [seeds, splits, stability, task, *learned]
+    budget, edges = budget_gate(results), range_gate(results, claim)
+    return [budget, edges, seeds, splits, stability, task, *learned]
+
+
+def learned_gate(results: ArmRecords, claim: Claim) -> Gate:
+    """Check that the better arm of a claim on accuracy ends above the space's floor.
+
+    The floor is a control, as an untrained encoder. The paired interval must lie above zero and the
+    mean difference be δ or more: below that the arms were compared before they learned anything.
+    """
+    plan = results.plan
+    metric, floor = plan.space.metric(claim.metric), plan.space.arm(plan.space.floor)
+    sign = 1 if metric.higher_is_better else -1
+    base = {k: sign * v for k, v in results.values(floor.name, "control", metric).items()}
+    gains = []
+    for name in (claim.better, claim.than):
+        own = results.values(name, "final", metric)
+        gains.append((paired({k: sign * v for k, v in own.items()}, base), plan.title(name)))
+    gains = [one for one in gains if one[0].n > 1]
+    if not gains:
+        return failed("Learned", f"{floor.title} was not run beside the arms", Cause.UNFINISHED)
+    gain, title = max(gains, key=lambda one: one[0].mean)
+    numbers = [format_number(x, metric.decimals, True) for x in (gain.mean, gain.low, gain.high)]
+    words = f"{title} against {floor.title.lower()}: {numbers[0]} [{numbers[1]}, {numbers[2]}]"
+    if gain.low > 0 and gain.mean >= results.delta(metric):
+        return passed("Learned", f"{words} {metric.unit}")
+    return failed(
+        "Learned",
+        f"pretraining did not improve on {floor.title.lower()} ({words} {metric.unit})",
+    )
 
 
 def published_gates(plan: Plan, claim: Claim) -> list[Gate]:

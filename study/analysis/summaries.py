@@ -36,35 +36,43 @@ class ArmResult(NamedTuple):
 
 def summarize_arms(results: ArmRecords) -> list[ArmResult]:
     """The final stage of every arm that has one, best mean first."""
+    arms = [summarize(results, arm, "final") for arm in results.plan.space.arms]
+    sign = -1 if results.plan.space.primary.higher_is_better else 1
+    return sorted((one for one in arms if one is not None), key=lambda one: sign * one.mean)
+
+
+def summarize_controls(results: ArmRecords) -> list[ArmResult]:
+    """The controls that have run, in the space's order."""
+    found = [summarize(results, one, "control") for one in results.plan.space.controls]
+    return [one for one in found if one is not None]
+
+
+def summarize(results: ArmRecords, arm: Arm, stage: str) -> ArmResult | None:
+    """An arm's or a control's runs of a stage; None while none has finished."""
     space, metric = results.plan.space, results.plan.space.primary
-    arms = []
-    for arm in space.arms:
-        by_unit, points = results.values(arm.name, "final", metric), results.chosen_points(arm)
-        if not by_unit or not points:
-            continue
-        values = list(by_unit.values())
-        low, high = mean_interval(metric, values)
-        others = {
-            other.name: mean_or_nan(list(results.values(arm.name, "final", other).values()))
-            for other in space.metrics[1:]
-        }
-        arms.append(
-            ArmResult(
-                arm=arm,
-                points=tuple(points.values()),
-                by_unit=by_unit,
-                mean=mean_or_nan(values),
-                sd=float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
-                low=low,
-                high=high,
-                iqm=interquartile_mean(values),
-                others=others,
-                default=default_score(results, arm),
-                best=best_search_score(results, arm),
-            )
-        )
-    sign = -1 if metric.higher_is_better else 1
-    return sorted(arms, key=lambda one: sign * one.mean)
+    by_unit = results.values(arm.name, stage, metric)
+    points = results.chosen_points(arm) if stage == "final" else {0: {}}
+    if not by_unit or not points:
+        return None
+    values = list(by_unit.values())
+    low, high = mean_interval(metric, values)
+    others = {
+        other.name: mean_or_nan(list(results.values(arm.name, stage, other).values()))
+        for other in space.metrics[1:]
+    }
+    return ArmResult(
+        arm=arm,
+        points=tuple(points.values()),
+        by_unit=by_unit,
+        mean=mean_or_nan(values),
+        sd=float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+        low=low,
+        high=high,
+        iqm=interquartile_mean(values),
+        others=others,
+        default=default_score(results, arm),
+        best=best_search_score(results, arm),
+    )
 
 
 def chosen_words(values: Sequence[Any]) -> str:

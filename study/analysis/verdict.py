@@ -9,7 +9,7 @@ from study.design.space import Claim
 
 ALPHA = 0.05
 LABELS = {
-    "untestable": ("Not testable", "a gate failed; no number can repair it"),
+    "untestable": ("Not testable", "a gate failed; the card says which, and what would help"),
     "supported": (
         "Supported",
         "interval above zero, mean at least δ, p at most 0.05 after Holm; less if looked at before",

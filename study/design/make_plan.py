@@ -164,6 +164,18 @@ def sized_arm(arm: Arm, sizes: Profile) -> Arm:
     return replace(arm, values={**arm.values, **own})
 
 
+def split_warning(space: Space) -> str:
+    """A sentence if no field tells the runs that choose from those that are scored, or empty."""
+    chooses = space.explore is not None or any(arm.search for arm in space.arms)
+    search, final = space.stages.get("search", {}), space.stages.get("final", {})
+    if not chooses or any(search[name] != final[name] for name in search if name in final):
+        return ""
+    return (
+        "The stages search and final set no field to different values, such as a split, so points "
+        "are chosen on the data that they are scored on, and no claim can be tested."
+    )
+
+
 def absent_sentences(space: Space, absent: dict[str, str]) -> list[str]:
     """Which arms are not run and why: a sentence for each reason."""
     by_reason: dict[str, list[str]] = {}

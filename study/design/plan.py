@@ -119,7 +119,7 @@ class Plan:
 
     def unit_of(self, stage: str, seed: int) -> int:
         """What a run is a part of in a comparison: its search in the final stage, else its seed."""
-        return self.search_of(seed) if stage == "final" and self.repeats else seed
+        return self.search_of(seed) if stage in ("final", "control") and self.repeats else seed
 
     def tuned(self, arm: Arm) -> list[str]:
         """The fields that a search sets for an arm."""
@@ -137,7 +137,7 @@ class Plan:
             seed: None: the base's.
         """
         stages = {**self.space.stages, "beside": self.space.stages.get("search", {})}
-        stages["added"] = stages["beside"]
+        stages["added"], stages["control"] = stages["beside"], self.space.stages.get("final", {})
         own = (
             {**self.space.replica.values, **stages[stage]}
             if stage == "replica"

@@ -69,6 +69,7 @@ def space_from_dict(values: dict[str, Any]) -> Space:
         **{
             **values,
             "arms": tuple(arm_from_dict(arm) for arm in values["arms"]),
+            "controls": tuple(arm_from_dict(arm) for arm in values.get("controls", ())),
             "replica": Replica(
                 **{**values["replica"], "unknown": tuple(values["replica"]["unknown"])}
             ),

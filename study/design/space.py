@@ -175,10 +175,36 @@ class Space:
     explore: Explore | None = None  # one arm is searched adaptively; None: all are, evenly
     reported: tuple[Reported, ...] = ()
     axis: str = ""  # what the arms' `at` is
+    # runs with the final seeds beside the arms, in no claim: what a result is read against
+    controls: tuple[Arm, ...] = ()
+    floor: str = ""  # the control above which a claim's better arm must end; empty: none
+
+    def __post_init__(self) -> None:
+        """Check that names are those of arms and metrics.
+
+        Raises:
+            ValueError: one is not, or there is no metric.
+        """
+        arms, metrics = [arm.name for arm in self.arms], [metric.name for metric in self.metrics]
+        if not metrics:
+            raise ValueError(f"the space {self.name} must have a metric; it has none")
+        named = [("reference", self.reference), *(("of", arm.of) for arm in self.arms if arm.of)]
+        for claim in self.claims:
+            where = f"the claim {claim.name}"
+            named += [(f"better of {where}", claim.better), (f"than of {where}", claim.than)]
+            if claim.metric not in metrics:
+                known = ", ".join(metrics)
+                raise ValueError(f"metric of {where} must be one of {known}; got {claim.metric!r}")
+        if self.floor and self.floor not in [control.name for control in self.controls]:
+            raise ValueError(f"floor must be a control; got {self.floor!r}")
+        for what, name in named:
+            if name not in arms:
+                known = ", ".join(arms)
+                raise ValueError(f"{what} must be an arm, one of {known}; got {name!r}")
 
     def arm(self, name: str) -> Arm:
-        """The arm of that name."""
-        return next(arm for arm in self.arms if arm.name == name)
+        """The arm or control of that name."""
+        return next(arm for arm in (*self.arms, *self.controls) if arm.name == name)
 
     def metric(self, name: str) -> Metric:
         """The metric of that name."""

@@ -7,6 +7,7 @@ added     if an arm's best point lies at an edge of its range, points beyond tha
           the same allowance for every arm, once
 confirm   the best few of each arm on new seeds; the best mean is chosen
 final     the chosen point on fresh seeds, the same for all arms
+control   what is no arm, as an untrained encoder, on the same seeds: what a result is read against
 
 A search may be repeated, with points and seeds of its own each time. Each search then chooses
 where the parabola through its best trial and the two beside it is highest, without a confirm
@@ -57,6 +58,7 @@ def due_trials(plan: Plan, records: Records) -> Iterator[Trial]:
     """Every trial that is known by now, finished ones included, in the order of running."""
     arms = plan.running
     yield from replica_trials(plan)
+    yield from control_trials(plan)
     for arm in arms:
         if is_adaptive(plan, arm):
             yield from adaptive_trials(plan, arm, records)
@@ -87,6 +89,15 @@ def replica_trials(plan: Plan) -> Iterator[Trial]:
         for arm in plan.running:
             if plan.is_reported(arm):
                 yield make_trial(plan, "replica", arm, seed, point=replica_point(plan, arm))
+
+
+def control_trials(plan: Plan) -> Iterator[Trial]:
+    """The controls: with every final seed, or with the first of each repeated search."""
+    for search in plan.searches:
+        seeds = plan.final_seeds(search)
+        for seed in seeds[:1] if plan.repeats else seeds:
+            for control in plan.space.controls:
+                yield make_trial(plan, "control", control, seed, point={})
 
 
 def replica_point(plan: Plan, arm: Arm) -> Point:
@@ -288,4 +299,5 @@ def expected_trials(plan: Plan) -> dict[str, int]:
         "added": len(evenly) * len(plan.searches) * sizes.added_trials,
         "confirm": confirmed * sizes.confirm_points * sizes.confirm_seeds,
         "final": len(arms) * len(plan.searches) * sizes.final_seeds,
+        "control": len(plan.space.controls) * plan.pairs,
     }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from study.analysis.gates import Cause
+from study.analysis.results import Results
 from study.analysis.verdict import LABELS, Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
@@ -20,6 +21,7 @@ from study.report.wording import (
     pair_titles,
     pairs_words,
 )
+from study.text import capitalize
 
 Answer = tuple[str, str]  # its bold part, and what follows
 
@@ -163,6 +165,28 @@ ANSWERS: dict[str, Callable[[Measured], Answer]] = {  # by label
     "undecided": answer_undecided,
     "untestable": answer_untestable,
 }
+
+
+def level_sentence(results: Results) -> str:
+    """Where the two arms of the primary claim end, and the controls; empty without controls."""
+    plan, verdict = results.plan, results.verdict("primary")
+    if verdict is None or not plan.space.controls:
+        return ""
+    metric = plan.space.metric(verdict.claim.metric)
+
+    def level(name: str, stage: str) -> str:
+        values = list(results.values(name, stage, metric).values())
+        mean = sum(values) / len(values)
+        return f"{plan.title(name)} {mean:.{metric.decimals}f} {metric.level_unit}"
+
+    pair = (verdict.claim.better, verdict.claim.than)
+    ran = [name for name in pair if results.values(name, "final", metric)]
+    beside = [c.name for c in plan.space.controls if results.values(c.name, "control", metric)]
+    if not ran:
+        return ""
+    arms = ", ".join(level(name, "final") for name in ran)
+    controls = ", ".join(level(name, "control") for name in beside)
+    return f"{capitalize(metric.title)}: {arms}{f'; beside them {controls}' if controls else ''}."
 
 
 def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:

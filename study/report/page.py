@@ -19,7 +19,7 @@ from study.design.plan import Plan
 from study.errors import StudyError
 from study.figures.panel import Panel
 from study.figures.style import arms_css, marks_svg
-from study.report.answer import answer, published_sentence, replica_sentence
+from study.report.answer import answer, level_sentence, published_sentence, replica_sentence
 from study.report.drawing import draw_panels, packed_plotly, plotly_json
 from study.report.provenance.deviations import deviation_lines
 from study.report.provenance.origin import head_facts, provenance_rows, toy_words
@@ -114,7 +114,8 @@ def write_report(folder: Path) -> Report:
         raise StudyError(
             f"{folder} must be a folder that can be written; the report cannot be ({error})"
         ) from None
-    return Report(page, " ".join(answer(results.plan, results.verdict("primary"))))
+    first = " ".join(answer(results.plan, results.verdict("primary")))
+    return Report(page, " ".join(filter(None, (first, level_sentence(results)))))
 
 
 def render_page(results: Results, study: StudyFile, folder: Path) -> str:
@@ -204,6 +205,7 @@ def head_values(results: Results) -> dict[str, Any]:
     return {
         "ribbon": toy_words(plan),
         "answer": answer(plan, results.verdict("primary")),
+        "level_sentence": level_sentence(results),
         "replica_sentence": replica_sentence(plan, results.verdict("replica")),
         "published_sentence": published_sentence(plan, results.verdict("published")),
         "facts": head_facts(results),

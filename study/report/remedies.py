@@ -16,6 +16,9 @@ REMEDIES = {  # by gate
     "Tuning": "More trials a search, as by --trials, or a range that holds the reported setting.",
     "Budget": "The same command: it runs what an arm still lacks.",
     "Search": "Run the same command: it continues the search.",
+    "Learned": "Longer training (as by --set epochs), more images, or a larger encoder.",
+    "Splits": "A field of the space’s stages, such as a split, that differs between search and "
+    "final.",
     "Stability": "A range without the settings at which runs diverge.",
 }
 

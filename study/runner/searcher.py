@@ -1,9 +1,10 @@
 """Hands a study's due trials to Ray Tune and writes each one's record when it ends."""
 
 import json
+import math
 import time
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -35,6 +36,19 @@ MAX_CONSECUTIVE_FAILURES = 8
 # would begin trials there
 PAUSE_AFTER_LOSS = 5.0
 MAX_PROPOSALS = 100  # of an adaptive search, until one is new
+
+
+def fail_without_metric(plan: Plan, record: Record) -> Record:
+    """The record; a failure where it finished without the number that the study is about."""
+    metric = plan.space.primary.name
+    if record.status != "finished" or math.isfinite(record.metric(metric)):
+        return record
+    has = ", ".join(map(str, record.result)) or "nothing"
+    error = (
+        f"the result must hold {metric}, a finite number; it is {record.result.get(metric)!r}. "
+        f"The result has {has}"
+    )
+    return replace(record, status="failed", error=error)
 
 
 class StudySearch(DriverOnly, Searcher):
@@ -153,9 +167,10 @@ class StudySearch(DriverOnly, Searcher):
     def parse_outcome(self, trial: Trial, outcome: str) -> Record:
         """The record of a last report; one that cannot be read back is a failure of the trial."""
         try:
-            return parse_record(outcome, f"what trial {trial.id} reported")
+            record = parse_record(outcome, f"what trial {trial.id} reported")
         except StudyError as problem:
             return make_record(trial, "failed", self.commit, error=str(problem))
+        return fail_without_metric(self.plan, record)
 
     def on_process_lost(self, trial: Trial, cause: str) -> None:
         """Let a trial whose process died continue from its checkpoint, but not forever."""
@@ -198,7 +213,8 @@ class StudySearch(DriverOnly, Searcher):
         several = len({failure.trial for failure in failures}) > 2
         if several and len(failures) >= MAX_CONSECUTIVE_FAILURES:
             reason = (
-                f"the last {len(failures)} attempts failed; the last: {last_line(record.error)}"
+                f"the last {len(failures)} attempts failed; the last: {last_line(record.error)} "
+                "(the whole traceback: error in the last line of records.jsonl)"
             )
             self.stop.hopeless_reason = reason
 

@@ -102,7 +102,8 @@ def to_optuna_trial(
         else FloatDistribution(point[name], point[name], log=True)
         for name, distribution in distributions.items()
     }
-    state = STATES[record.status]
+    has_value = math.isfinite(record.metric(metric))
+    state = STATES[record.status] if has_value or record.status != "finished" else TrialState.FAIL
     losses = {row["epoch"]: row["loss"] for row in record.curve if math.isfinite(row["loss"])}
     return create_trial(
         state=state,

@@ -5,6 +5,7 @@ Tree-structured Parzen estimator (Bergstra et al. 2011), multivariate and groupe
 function of earlier proposals, their results and the seed.
 """
 
+import math
 import warnings
 from typing import Any
 
@@ -110,6 +111,8 @@ class AdaptiveSearch:
         self.recorded.add(key)
         state, trial = STATES[record.status], self.open.pop(point_key(record.point), None)
         values = self._objectives(record) if state == TrialState.COMPLETE else None
+        if values and not all(map(math.isfinite, values)):
+            state, values = TrialState.FAIL, None
         attributes = {
             "record": key,
             "trial": record.trial,

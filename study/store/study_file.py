@@ -238,6 +238,12 @@ def classify(old: Any, new: Any, path: tuple[str, ...]) -> Difference:
 
 
 def clip(value: Any) -> str:
-    """A value as JSON, cut where it is long."""
+    """A value as JSON, a list of named things as their names, cut where it is long."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(v, dict) and "name" in v for v in value)
+    ):
+        return ", ".join(str(one["name"]) for one in value)
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."

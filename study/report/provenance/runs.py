@@ -34,7 +34,7 @@ def runs_table(results: Results) -> RunsTable:
     plan, records = results.plan, results.records
     metrics = [metric for metric in plan.space.metrics if metric.name != "loss"]
     fields = list(dict.fromkeys(name for arm in plan.space.arms for name in plan.tuned(arm)))
-    arms = [arm.name for arm in plan.space.arms]
+    arms = [arm.name for arm in (*plan.space.arms, *plan.space.controls)]
 
     def place(run: Record) -> tuple[int, int, int, str]:
         stage = ORDER.index(run.stage) if run.stage in ORDER else len(ORDER)

@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 from study.analysis.results import Results
 from study.analysis.statistics import Paired, paired
-from study.analysis.summaries import ArmResult, chosen_words, seed_variance_share
+from study.analysis.summaries import (
+    ArmResult,
+    chosen_words,
+    seed_variance_share,
+    summarize_controls,
+)
 from study.analysis.verdict import ALPHA
 from study.design.plan import Plan
 from study.design.space import Arm, Metric
@@ -43,6 +48,7 @@ class FinalSection(Section):
     caption: str
     head: list[str]
     rows: list[FinalRow]
+    controls: list[FinalRow]
 
 
 class Spread(NamedTuple):
@@ -72,6 +78,9 @@ def final_section(results: Results) -> FinalSection | None:
         caption=f"{name} on the test split, {metric.level_unit}, n = {count} {units(results.plan)}",
         head=table_head(results),
         rows=[FinalRow(one.arm, table_cells(results, one)) for one in results.arms],
+        controls=[
+            FinalRow(one.arm, table_cells(results, one)) for one in summarize_controls(results)
+        ],
     )
 
 
@@ -272,13 +281,15 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
     spreads = [
         Spread(tuple(one.by_unit.values()), one.mean, one.low, one.high) for one in results.arms
     ]
-    low, high = pad_range(spread_values(spreads), least=0.5)
-    marks: list[Mark] = []
+    controls = summarize_controls(results)
+    levels = [*spread_values(spreads), *(one.mean for one in controls)]
+    low, high = pad_range(levels, least=0.5)
+    marks: list[Mark] = [Rule("ref", one.mean, label=one.arm.title.lower()) for one in controls]
     for row, spread in zip(rows, spreads, strict=True):
         marks += spread_marks(row, spread, width=high - low, unit=unit)
     means = (
         f"{one.arm.title} mean {format_number(one.mean, metric.decimals)} {unit}"
-        for one in results.arms
+        for one in (*results.arms, *controls)
     )
     return row_panel(
         plan,

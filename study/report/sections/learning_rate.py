@@ -58,7 +58,7 @@ def rate_section(results: Results) -> RateSection | None:
         caption=caption(plan),
         table=trials_table(results),
     )
-    delta = f"{results.delta(metric):.1f} {metric.unit}"
+    delta = f"{results.delta(metric):.{metric.decimals}f} {metric.unit}"
     return RateSection(
         figure=figure, panels=rate_panels(results), within=f"within δ = {delta} of the best"
     )
