@@ -73,7 +73,7 @@ SPACE = Space(
         "quick": Profile(
             dataset="made-up numbers",
             values={"epochs": 8},
-            searches=8,  # independent ones of each arm: what the arms are compared by
+            searches=6,  # independent ones of each arm: what the arms are compared by
             search_trials=4,  # of each search
             added_trials=2,  # more where the best lies at an edge of its range
             final_seeds=1,  # fresh seeds on which each search's choice is scored

@@ -76,13 +76,13 @@ def shared_fields(space: Space, sizes: Profile, overrides: Fields) -> Fields:
 
 
 def check_arms_differ(plan: Plan) -> None:
-    """Check that no two arms are one: their trials would be, and only one of them would be run.
+    """Check that no two arms or controls are one: only one of them would be run.
 
     Raises:
         StudyError: --set made them so.
     """
     seen: dict[str, Arm] = {}
-    for arm in plan.running if plan.space.explore is None else ():
+    for arm in (*plan.running, *plan.space.controls) if plan.space.explore is None else ():
         config = json.dumps(plan.space.trainer.canonical(plan.config(arm)), sort_keys=True)
         if (twin := seen.setdefault(config, arm)) is not arm:
             raise StudyError(

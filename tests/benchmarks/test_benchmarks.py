@@ -138,5 +138,5 @@ def test_a_hundred_made_up_records_become_a_report_far_below_the_aim():
 
 
 def test_made_up_records_reach_the_final_stage():
-    made = records(plan_of(300), 300, 2)
-    assert {record.stage for record in made} >= {"replica", "search", "confirm", "final"}
+    made = records(plan_of(900), 900, 2)
+    assert {record.stage for record in made} >= {"replica", "control", "search", "final"}

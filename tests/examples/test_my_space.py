@@ -74,7 +74,7 @@ def test_it_is_killed_and_resumed_to_its_page_and_its_trials_run_elsewhere(elsew
     code, output = finish(elsewhere, *words)
     assert code == 0, output
     more = records_of(elsewhere / "more.jsonl")
-    assert len(more) == 16  # the search; later stages follow from it
+    assert len(more) == 6 * 4 * 2 + 2  # the searches; later stages follow from them
     assert all(numbers_of(record) == numbers_of(whole[id]) for id, record in more.items())
 
 

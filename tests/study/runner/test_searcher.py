@@ -84,7 +84,8 @@ def test_a_trial_that_fails_is_tried_twice_and_when_all_fail_the_study_stops(toy
         end(search, str(number), "failed")
     assert len(set(tried)) == MAX_CONSECUTIVE_FAILURES / 2
     assert search.stop.hopeless_reason == (
-        f"the last {MAX_CONSECUTIVE_FAILURES} attempts failed; the last: it broke"
+        f"the last {MAX_CONSECUTIVE_FAILURES} attempts failed; the last: it broke "
+        "(the whole traceback: error in the last line of records.jsonl)"
     )
     assert search.suggest("x") == Searcher.FINISHED
 
@@ -189,3 +190,16 @@ def test_epochs_that_an_earlier_attempt_trained_are_not_judged_again(toy, made, 
 def test_rays_message_is_cut_down_to_its_cause():
     text = "Failure # 1\n\x1b[36mray::x\x1b[39m\nThe actor is dead because its node has died.\nmore"
     assert find_cause(text) == "The actor is dead because its node has died"
+
+
+def test_a_result_without_the_number_that_the_study_is_about_is_a_failure(toy, made):
+    search = made(toy.plan(), cores=1.0)
+    json.loads(search.suggest("1")["trial"])
+    trial = search.running["1"]
+    record = make_record(trial, "finished", "", result={"dist": 0.5})
+    search.on_trial_complete("1", {"outcome": json.dumps(record.to_dict())})
+    (ended,) = search.ledger.records
+    assert ended.status == "failed"
+    assert ended.error == (
+        "the result must hold score, a finite number; it is None. The result has dist"
+    )

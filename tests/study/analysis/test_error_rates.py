@@ -1,0 +1,68 @@
+"""How often a study claims a difference that is not there, driven through its own stages and verdicts.
+
+What a claim is about is the accuracy that one gets who tunes with so many trials. Two arms with the
+same best score and the same noise have the same one, wherever their optima lie; where the noise
+differs, the noisier arm is tuned worse, so unequal noise is tried where no rate matters.
+"""
+
+import math
+
+import pytest
+from simulated_study import World, simulate
+
+from study.design.space import Profile
+
+SEARCHES = {"quick": (6, 4), "small": (8, 5), "quick, twice": (12, 4), "small, twice": (16, 5)}
+WORLDS = {
+    **{
+        f"noise {noise}, curvature {curvature}": World(noise=noise, curvature=curvature)
+        for noise in (0.3, 1, 3)
+        for curvature in (0, 6, 12)
+    },
+    "heavy tails": World(heavy_tails=True),
+    "unequal noise": World(curvature=0, unequal=3.0),
+    "an optimum 0.3 to 0.6 decades out of range": World(beyond=(0.3, 0.6)),
+    "an optimum 0.6 to 1 decade out of range": World(beyond=(0.6, 1.0)),
+}
+
+
+def sizes(name):
+    searches, trials = SEARCHES[name]
+    return Profile(
+        "none", {}, searches=searches, search_trials=trials, added_trials=2, final_seeds=1
+    )
+
+
+def limit(studies):
+    """5 % and two binomial standard errors, in percent."""
+    return 5 + 200 * math.sqrt(0.05 * 0.95 / studies)
+
+
+@pytest.mark.parametrize("world", ["noise 1, curvature 12", "noise 0.3, curvature 12"])
+def test_a_quick_study_of_equal_arms_rarely_claims_a_difference(world):
+    rates = simulate(sizes("quick"), WORLDS[world], 200)
+    assert rates.wrong <= limit(200), rates
+
+
+def test_a_range_that_misses_an_optimum_is_noticed():
+    rates = simulate(sizes("quick"), WORLDS["an optimum 0.6 to 1 decade out of range"], 60, seed=1)
+    assert rates.of("untestable") > 90
+    assert rates.wrong <= limit(60), rates
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("size", SEARCHES)
+def test_every_setting_keeps_its_error_rate(size, world):
+    rates = simulate(sizes(size), WORLDS[world], 2000, seed=2)
+    assert rates.wrong <= limit(2000), rates
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("size", "power"), [("quick", 55), ("small", 80)])
+def test_a_difference_of_one_and_a_half_sd_is_found(size, power):
+    """The sd is that of the differences between searches, 1.5 points here: √2 and the choice's."""
+    rates = simulate(sizes(size), World(gain=2.25), 1000, seed=3)
+    assert rates.of("supported") >= power, rates
