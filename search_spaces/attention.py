@@ -100,7 +100,7 @@ def shown(images: int) -> dict[str, dict[str, Any]]:
 
 PROFILES = {
     "quick": Profile("shapes", {**SHAPES, "epochs": 5, "knn_every": 5},
-                     searches=6, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=2,
+                     searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=2,
                      note=NOTES["quick"], final={"finetune_epochs": 2}, arms=shown(8)),
     "small": Profile("cifar10", {**SMALL, "stem": "small", "width": 0.125}, searches=8, search_trials=4, added_trials=2, final_seeds=1,
                      replica_seeds=6, note=NOTES["small"], final={"finetune_epochs": 3}, arms=shown(10)),

@@ -69,7 +69,7 @@ PAPER = "ImageNet, ResNet-50, queue 4,096, 200 epochs, linear probe"
 DIFFERS = "Encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}; each arm has its own learning rate"
 
 PROFILES = {
-    "quick": Profile("digits", QUICK, searches=6, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=0,
+    "quick": Profile("digits", QUICK, searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=0,
                      note=NOTES["quick"], arms={"short queue": {"queue_size": 128}, "long queue": {"queue_size": 1024}}),
     "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=0,
                      note=NOTES["small"], arms={"short queue": {"queue_size": 512}, "long queue": {"queue_size": 4096}}),

@@ -103,7 +103,7 @@ PROFILES = {
             "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 128, "epochs": 8,
             "probe_epochs": 50, "knn_every": 4, "knn_neighbours": 20,
         },
-        searches=6, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=6,
+        searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=6,
         note="a tiny encoder and short runs, minutes on two cores",
     ),
     "small": Profile(

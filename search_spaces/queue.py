@@ -84,7 +84,7 @@ REPLICA = Replica(
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, searches=6, search_trials=4, added_trials=2, final_seeds=1,
+    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, searches=6, search_trials=3, added_trials=2, final_seeds=1,
                      replica_seeds=3,
                      note=NOTES["quick"]),
     "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=6,

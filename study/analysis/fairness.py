@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.gates import edge_distances, is_collapsed
+from study.analysis.gates import is_collapsed
 from study.analysis.summaries import chosen_words
+from study.analysis.tuning_gates import edge_distances
 from study.design.plan import Plan
 from study.design.record import Record
 from study.design.stages import EDGE

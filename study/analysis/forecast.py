@@ -42,7 +42,8 @@ def describe_plan(results: Results, estimate: Estimate) -> str:
     wide = max(len(name) for name in (space.scientific, *(arm.title for arm in space.arms))) + 2
     lines += [
         "",
-        f"{space.scientific:{wide}}{'range':30}{'searches':>9}{'trials':>8}{'confirm':>9}{'seeds':>7}{'runs':>7}",
+        f"{space.scientific:{wide}}{'range':30}"
+        f"{'searches':>9}{'trials':>8}{'confirm':>9}{'seeds':>7}{'runs':>7}",
         *(arm_line(plan, arm, wide) for arm in plan.running),
     ]
     for arm in space.arms:
@@ -150,45 +151,48 @@ def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
         sd: of paired differences in the primary metric's unit; NaN where it was not measured.
         delta: the smallest difference that matters, in the same unit.
     """
-    n, family, alpha = (
-        plan.pairs,
-        max(1, len(plan.family)),
-        ALPHA / plan.interim_analyses,
-    )
+    n, unit = plan.pairs, plan.space.primary.unit
     if n < 2:
         return (
             "One pair has no interval: no difference can be detected. At least 6 "
             f"{plural(plan.unit('final'))} are needed."
         )
-    units = plural(plan.unit("final"))
-    pairs = units if plan.repeats else "pairs"
-    least, unit = sign_flip_p([1.0] * n), plan.space.primary.unit
-    places = plan.space.primary.decimals
+    alpha, places = ALPHA / plan.interim_analyses, plan.space.primary.decimals
     effect = detectable_by_rule(n, alpha)
     if math.isinf(effect):
-        sentences = []
-    else:
-        looks = plan.interim_analyses
-        shared = f", the error rate shared by {looks} analyses" if looks > 1 else ""
-        sentences = [
-            f"With {n} {pairs} a true difference of {effect:.2f} sd (of paired differences) is "
-            f"found with 80 % power by interval and p together{shared}."
-        ]
-    if (within := detectable_by_rule(n, alpha, family)) < math.inf and family > 1:
-        sentences.append(f"In the family of {family} claims it takes {within:.2f} sd.")
-    if not math.isnan(sd) and sentences:
+        return out_of_reach(plan, alpha)
+    looks, pairs = plan.interim_analyses, plural(plan.unit("final")) if plan.repeats else "pairs"
+    shared = f", the error rate shared by {looks} analyses" if looks > 1 else ""
+    sentences = [
+        f"With {n} {pairs} a true difference of {effect:.2f} sd (of paired differences) is found "
+        f"with 80 % power by interval and p together{shared}.",
+        family_reach(plan, alpha),
+    ]
+    if not math.isnan(sd):
         sentences.append(
             f"The sd measured so far is {sd:.{places}f} {unit}: that is {effect * sd:.{places}f} "
             f"{unit}; δ is {delta:.{places}f}."
         )
-    if least > alpha:
-        sentences.append(
-            f"With {n} {units} no claim can be supported: the least possible p is {least:.3f}; "
-            f"{min_seeds(plan, 'final')} are needed."
+    return " ".join(filter(None, sentences))
+
+
+def out_of_reach(plan: Plan, alpha: float) -> str:
+    """Why no claim can be supported with so few pairs, and how many would do."""
+    n, units = plan.pairs, plural(plan.unit("final"))
+    return (
+        f"With {n} {units} no claim can be supported: the least possible p is "
+        f"{sign_flip_p([1.0] * n):.3f}, above {alpha:.3g}; {min_seeds(plan, 'final')} are needed."
+    )
+
+
+def family_reach(plan: Plan, alpha: float) -> str:
+    """What a claim of the family takes; empty without a family of several."""
+    if (family := len(plan.family)) < 2:
+        return ""
+    effect = detectable_by_rule(plan.pairs, alpha, family)
+    if math.isinf(effect):
+        least = sign_flip_p([1.0] * plan.pairs) * family
+        return (
+            f"No claim of the family of {family} can be supported: the least Holm p is {least:.3f}."
         )
-    elif least * family > alpha:
-        sentences.append(
-            f"No claim of the family of {family} can be supported: the least Holm p is "
-            f"{least * family:.3f}."
-        )
-    return " ".join(sentences)
+    return f"In the family of {family} claims it takes {effect:.2f} sd."

@@ -1,51 +1,19 @@
 """Gates: what must hold before a number may decide a claim. Each is counted from the records."""
 
-import math
 from collections.abc import Callable
-from enum import StrEnum
-from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.statistics import paired, welch_interval
+from study.analysis.gate import Cause, Gate, failed, passed
+from study.analysis.statistics import paired
+from study.analysis.tuning_gates import budget_gate, range_gate, search_gate, tuning_gate
 from study.design.make_plan import absent_sentences
-from study.design.plan import Plan, Point
+from study.design.plan import Plan
 from study.design.record import Record
-from study.design.space import Arm, Claim
-from study.design.stages import EDGE, remaining_search_trials
+from study.design.space import Claim
 from study.text import format_number, join_words, plural
 
 MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
-MOST_AT_EDGE = 1 / 3  # share of an arm's searches whose choice may lie at an edge
 SELECTING = ("search", "added", "confirm")  # stages in which points are chosen
-
-
-class Cause(StrEnum):
-    """What a gate asks for that is more than its name says."""
-
-    NONE = ""
-    ABSENT = "absent"  # an arm cannot be run here
-    UNFINISHED = "unfinished"  # the study has not ended
-    COLLAPSED = "collapsed"  # runs collapsed and are kept
-
-
-class Gate(NamedTuple):
-    """One condition and whether it holds."""
-
-    name: str
-    state: str  # passed, failed, or unknown: the source does not say
-    reason: str
-    cause: Cause = Cause.NONE
-    detail: str = ""  # the part of the reason that names the cause
-
-
-def passed(name: str, reason: str, cause: Cause = Cause.NONE, detail: str = "") -> Gate:
-    """A gate that holds."""
-    return Gate(name, "passed", reason, cause, detail)
-
-
-def failed(name: str, reason: str, cause: Cause = Cause.NONE) -> Gate:
-    """A gate that does not hold."""
-    return Gate(name, "failed", reason, cause)
 
 
 def min_seeds(plan: Plan, stage: str) -> int:
@@ -128,136 +96,6 @@ def published_gates(plan: Plan, claim: Claim) -> list[Gate]:
         measured,
         Gate("Task", "unknown", plan.space.replica.unstated),
     ]
-
-
-def search_gate(results: ArmRecords) -> Gate:
-    """Check that the adaptive search had its whole budget and a confirmed choice."""
-    plan = results.plan
-    left, sizes, explore = (
-        remaining_search_trials(plan, results.current),
-        plan.sizes,
-        plan.space.explore,
-    )
-    searched = f"{sizes.search_trials - left} of {sizes.search_trials} trials searched"
-    if left or explore is None or results.chosen_point(plan.space.arm(explore.arm)) is None:
-        return failed("Search", f"{searched}, nothing chosen yet")
-    return passed(
-        "Search",
-        f"{searched}, the best {sizes.confirm_points} run again on {sizes.confirm_seeds} new "
-        "seeds; the recipe is fixed and was not tuned",
-    )
-
-
-def budget_gate(results: ArmRecords) -> Gate:
-    """Check that every tuned arm had as many search trials, confirm runs and final seeds."""
-    plan = results.plan
-    arms = [arm for arm in plan.running if arm.search]
-    titles = {"search": "search trials", "confirm": "confirm runs", "final": "final runs"}
-    if plan.repeats:
-        del titles["confirm"]
-    counts = {s: {len(results.runs(arm.name, s)) for arm in arms} for s in titles}
-    words = ", ".join(
-        f"{'/'.join(map(str, sorted(counts[stage])))} {title}" for stage, title in titles.items()
-    )
-    if all(len(numbers) == 1 and 0 not in numbers for numbers in counts.values()):
-        of = f" in {plan.sizes.searches} searches" if plan.repeats else ""
-        return passed("Budget", f"{words}{of} for every {plan.space.scientific}")
-    return failed("Budget", f"not equal over the arms: {words}")
-
-
-class EdgeDistance(NamedTuple):
-    """How far an arm's chosen point lies from the edges of what was explored."""
-
-    decades: float  # to the nearest edge
-    outermost: bool  # no point beyond it was tried
-
-
-def edge_distances(results: ArmRecords, name: str) -> list[EdgeDistance]:
-    """Of each search's choice, the smallest over the arm's parameters; empty before any choice."""
-    arm = results.plan.space.arm(name)
-    return [
-        edge_distance(results, arm, search, point)
-        for search, point in results.chosen_points(arm).items()
-    ]
-
-
-def edge_distance(results: ArmRecords, arm: Arm, search: int, point: Point) -> EdgeDistance:
-    """How far a search's choice lies from the edges of what that search explored."""
-    tried = [
-        record
-        for stage in ("search", "added")
-        for record in results.runs(arm.name, stage)
-        if results.plan.search_of(record.seed) == search
-    ]
-    nearest = EdgeDistance(math.inf, False)
-    for key, span in arm.search.items():
-        values = [record.point[key] for record in tried]
-        low, high = min(span.low, *values), max(span.high, *values)
-        decades = min(math.log10(point[key] / low), math.log10(high / point[key]))
-        outermost = point[key] in (min(values), max(values))
-        nearest = min(nearest, EdgeDistance(decades, outermost))
-    return nearest
-
-
-def range_gate(results: ArmRecords, claim: Claim) -> Gate:
-    """Check that both arms' chosen points lie off the edges of what was explored."""
-    inside: list[str] = []
-    wrong: list[str] = []
-    for name in (claim.better, claim.than):
-        arm, edges = results.plan.space.arm(name), edge_distances(results, name)
-        if not edges:
-            return failed("Range", f"{arm.title} has no chosen point")
-        least = EDGE * min((span.decades for span in arm.search.values()), default=0.0)
-        if results.plan.repeats:
-            count = sum(edge.decades < least for edge in edges)
-            words = f"{count} of {len(edges)} searches of {arm.title} chose a point at an edge"
-            (wrong if count > MOST_AT_EDGE * len(edges) else inside).append(words)
-            continue
-        edge = edges[0]
-        off = f"{edge.decades:.1f} decades off the edge"
-        if edge.decades < least:
-            wrong.append(f"{arm.title}’s best is only {off} of its range, {least:.1g} are needed")
-        elif edge.outermost:
-            wrong.append(f"{arm.title}’s best is outermost of all tried")
-        else:
-            inside.append(f"{arm.title}’s best lies {off}")
-    return failed("Range", "; ".join(wrong)) if wrong else passed("Range", "; ".join(inside))
-
-
-def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
-    """Check that no arm's tuned runs do worse than its own runs at the reported setting.
-
-    Both are scored on the test split, so a tuned arm that lies below its untuned runs by more than
-    their noise (Welch 1947) and by δ or more was not tuned well enough for its result to count.
-    """
-    plan = results.plan
-    metric = plan.space.primary
-    sign, delta = (1 if metric.higher_is_better else -1), results.delta(metric)
-    compared, wrong = [], []
-    for name in (claim.better, claim.than):
-        arm = plan.space.arm(name)
-        tuned, reported = (
-            [sign * value for value in results.values(name, stage, metric).values()]
-            for stage in ("final", "replica")
-        )
-        if len(tuned) < 2 or len(reported) < 2:
-            continue
-        compared.append(arm.title)
-        low, _ = welch_interval(reported, tuned)
-        mean = sum(reported) / len(reported) - sum(tuned) / len(tuned)
-        if low > 0 and mean >= delta:
-            wrong.append(
-                f"{arm.title} tuned ends {mean:.{metric.decimals}f} {metric.unit} below its own "
-                f"runs at {plan.space.replica.shown}"
-            )
-    if wrong:
-        return failed("Tuning", f"suspect, under-tuned: {'; '.join(wrong)}")
-    if not compared:
-        return passed("Tuning", "no run at another point was scored on the test split")
-    return passed(
-        "Tuning",
-        f"{join_words(compared)} tuned: not below the own runs at {plan.space.replica.shown}",
-    )
 
 
 def seeds_gate(results: ArmRecords, claim: Claim) -> Gate:

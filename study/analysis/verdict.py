@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.gates import Gate, claim_gates
+from study.analysis.gate import Gate
+from study.analysis.gates import claim_gates
 from study.analysis.statistics import Paired, holm, paired
 from study.design.space import Claim
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from study.analysis.gates import Cause
+from study.analysis.gate import Cause
 from study.analysis.results import Results
 from study.analysis.verdict import LABELS, Verdict
 from study.design.plan import Plan

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from study.analysis.gates import Cause, min_seeds
+from study.analysis.gate import Cause
+from study.analysis.gates import min_seeds
 from study.analysis.statistics import Paired, pairs_needed
 from study.analysis.verdict import ALPHA, Verdict
 from study.design.plan import Plan

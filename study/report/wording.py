@@ -1,6 +1,6 @@
 """Numbers and verdicts as words, shared by the sections of the page."""
 
-from study.analysis.gates import Cause, Gate
+from study.analysis.gate import Cause, Gate
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from study.analysis.gates import Gate
+from study.analysis.gate import Gate
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan

@@ -12,7 +12,7 @@ from simulated_study import World, simulate
 
 from study.design.space import Profile
 
-SEARCHES = {"quick": (6, 4), "small": (8, 5), "quick, twice": (12, 4), "small, twice": (16, 5)}
+SEARCHES = {"quick": (6, 3), "small": (8, 5), "quick, twice": (12, 3), "small, twice": (16, 5)}
 WORLDS = {
     **{
         f"noise {noise}, curvature {curvature}": World(noise=noise, curvature=curvature)

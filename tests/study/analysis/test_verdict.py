@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from toy import run_all
 
-from study.analysis.gates import Gate
+from study.analysis.gate import Gate
 from study.analysis.results import Results
 from study.analysis.statistics import Paired, paired
 from study.analysis.verdict import LABELS, choose_label
