@@ -94,7 +94,8 @@ def range_gate(results: ArmRecords, claim: Claim) -> Gate:
         least = EDGE * min((span.decades for span in arm.search.values()), default=0.0)
         if results.plan.repeats:
             count = sum(edge.decades < least for edge in edges)
-            words = f"{count} of {len(edges)} searches of {arm.title} chose a point at an edge"
+            share = f"{count or 'none'} of {len(edges)} searches"
+            words = f"{share} of {arm.title} chose a point at an edge"
             (wrong if count > MOST_AT_EDGE * len(edges) else inside).append(words)
             continue
         edge = edges[0]

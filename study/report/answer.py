@@ -185,7 +185,7 @@ def level_sentence(results: Results) -> str:
     if not ran:
         return ""
     arms = ", ".join(level(name, "final") for name in ran)
-    controls = ", ".join(level(name, "control") for name in beside)
+    controls = ", ".join(level(name, "control").lower() for name in beside)
     return f"{capitalize(metric.title)}: {arms}{f'; beside them {controls}' if controls else ''}."
 
 

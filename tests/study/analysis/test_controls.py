@@ -68,7 +68,7 @@ def test_the_first_screen_and_the_table_state_the_levels(tmp_path):
     found = results(tmp_path / "runs", best=300.0)
     words = level_sentence(found)
     assert words.startswith("Score: Blue ")
-    assert "; beside them Untrained " in words
+    assert "; beside them untrained " in words
     folder = tmp_path / "study"
     folder.mkdir()
     write_study(folder, found.plan, toy.about())
