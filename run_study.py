@@ -1,7 +1,6 @@
 """Run or resume the study of one search space and write its report."""
 
 import importlib
-import importlib.util
 import os
 import pkgutil
 import signal
@@ -15,6 +14,7 @@ from study.command import parse_command
 from study.design.space import Space
 from study.errors import StudyError
 from study.options import Options
+from study.space_file import load_space_file
 from study.store.exchange import read_trials
 
 SOURCE = Path(__file__).resolve().parent
@@ -87,28 +87,6 @@ def load_space(name: str | None) -> Space:
         names = ", ".join(space_names())
         raise StudyError(f"--space must be one of {names}, or a Python file; got {name!r}")
     return importlib.import_module(f"search_spaces.{name}").SPACE
-
-
-def load_space_file(path: Path) -> Space:
-    """The SPACE of a Python file; processes that it starts can import the file as a module.
-
-    Raises:
-        StudyError: there is no such file, it cannot be imported, or holds no SPACE.
-    """
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise StudyError(f"--space must name a Python file that holds a SPACE; {path} is no file")
-    sys.path.insert(0, str(path.resolve().parent))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise StudyError(f"{path} must be importable; it is not ({error!r})") from error
-    space = getattr(module, "SPACE", None)
-    if not isinstance(space, Space):
-        raise StudyError(f"{path} must hold a SPACE, a study.design.space.Space; got {space!r}")
-    return space
 
 
 def list_spaces() -> int:

@@ -249,3 +249,38 @@ def test_a_file_that_holds_no_space_is_a_sentence(capsys, monkeypatch, tmp_path,
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+SPACE_FILE = """
+from dataclasses import replace
+import sys
+sys.path.insert(0, {folder!r})
+from toy import SPACE
+{change}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("json", "", "must have a name that no other module has; json is one. Rename the file"),
+        ("numpy", "", "must have a name that no other module has; numpy is one"),
+        ("ends", "sys.exit('bye')", "must be importable; it is not (SystemExit('bye'))"),
+        ("bare", "SPACE = replace(SPACE, trainer=print)", "must be a Trainer; got <built-in"),
+        ("open", "SPACE = replace(SPACE, stages={})", "stages must have one named final; got none"),
+        ("comma", "SPACE = replace(SPACE, claims=SPACE.claims[0])", "claims must be a tuple"),
+        (
+            "twice",
+            "SPACE = replace(SPACE, reference='rad')",
+            "reference must be an arm, one of red",
+        ),
+    ],
+)
+def test_a_space_file_that_cannot_be_right_ends_in_a_sentence(
+    tmp_path, capsys, name, change, words
+):
+    folder = str(Path(__file__).parent / "study")
+    file = tmp_path / f"{name}.py"
+    file.write_text(SPACE_FILE.format(folder=folder, change=change))
+    assert run_study.main(["--space", str(file), "--profile", "quick", "--plan"]) == 2
+    assert words in capsys.readouterr().err

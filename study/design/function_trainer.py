@@ -28,7 +28,8 @@ class FunctionTrainer:
                     f"{name} is no field of a trial; the fields are {', '.join(defaults)}"
                 )
             kind = type(defaults[name])
-            if not isinstance(value, (int, float) if kind is float else kind):
+            right = isinstance(value, (int, float) if kind is float else kind)
+            if not right or isinstance(value, bool) != (kind is bool):
                 raise ValueError(f"{name} must be a value like {defaults[name]!r}; got {value!r}")
         return {**defaults, **fields}
 

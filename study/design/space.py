@@ -180,11 +180,17 @@ class Space:
     floor: str = ""  # the control above which a claim's better arm must end; empty: none
 
     def __post_init__(self) -> None:
-        """Check that names are those of arms and metrics.
+        """Check that names are those of arms and metrics, and that nothing needed is missing.
 
         Raises:
-            ValueError: one is not, or there is no metric.
+            ValueError: one is not, or something is.
         """
+        for what in ("arms", "metrics", "claims"):
+            if not isinstance(values := getattr(self, what), tuple):
+                raise ValueError(f"{what} must be a tuple, as (one,); got {type(values).__name__}")
+        if "final" not in self.stages:
+            stages = ", ".join(self.stages) or "none"
+            raise ValueError(f"stages must have one named final; got {stages}")
         arms, metrics = [arm.name for arm in self.arms], [metric.name for metric in self.metrics]
         if not metrics:
             raise ValueError(f"the space {self.name} must have a metric; it has none")
@@ -192,6 +198,8 @@ class Space:
         for claim in self.claims:
             where = f"the claim {claim.name}"
             named += [(f"better of {where}", claim.better), (f"than of {where}", claim.than)]
+            if claim.stage not in ("final", "replica"):
+                raise ValueError(f"stage of {where} must be final or replica; got {claim.stage!r}")
             if claim.metric not in metrics:
                 known = ", ".join(metrics)
                 raise ValueError(f"metric of {where} must be one of {known}; got {claim.metric!r}")
