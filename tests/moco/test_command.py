@@ -88,8 +88,10 @@ def test_a_probe_alone_of_the_weights_that_a_run_left(run, tmp_path):
     results = [
         json.loads((tmp_path / name / "result.json").read_text()) for name in ("run", "probe")
     ]
-    for name in ("probe_accuracy", "knn_accuracy", "effective_rank"):
+    for name in ("probe_accuracy", "knn_accuracy"):
         assert results[0][name] == results[1][name]
+    # the last digits of a mean depend on the processor and on where its memory lies
+    assert results[0]["effective_rank"] == pytest.approx(results[1]["effective_rank"], rel=1e-6)
 
 
 def test_the_folder_of_another_run_is_refused_with_the_difference(run, tmp_path):
