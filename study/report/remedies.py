@@ -73,7 +73,7 @@ def change_nogain(verdict: Verdict, metric: Metric, unit: str) -> str:
 def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
     """How many pairs would decide, at the error rate of one more interim analysis."""
     n, lowest_p = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
-    more = "seeds" if unit == "seed" else plural(unit)
+    more = plural(unit)
     alpha = ALPHA if verdict.claim.stage != "final" else ALPHA / (ALPHA / verdict.alpha + 1)
     if lowest_p > verdict.alpha:
         family = f" in a family of {verdict.family}" if verdict.family > 1 else ""
