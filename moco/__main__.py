@@ -166,7 +166,7 @@ def opening_lines(config: Config, dataset: Dataset, facts: DatasetFacts) -> list
     precision = pick_precision(config, device, input_size(config, dataset.train.images))
     lines = [f"{title}: {', '.join(rest)}" for title, *rest in facts.about]
     lines.append(f"Weights: {config.weights or 'random'}")
-    if config.method != "frozen":
+    if config.pretrains:
         kind = optimizer_spec(config.optimizer).decay
         on = "all parameters" if decay == "all" else "weights, not on biases and norms"
         weight_decay = f"weight decay {config.weight_decay:g} ({kind}, on {on})"
@@ -223,7 +223,7 @@ def progress_lines(run: Run) -> list[str]:
         return ["Complete already; nothing is run."]
     if run.finished_epochs:
         return [f"Continuing after epoch {run.finished_epochs} of {config.epochs}."]
-    if config.method == "frozen":
+    if not config.pretrains:
         return []
     dataset = cache.load_dataset(run.cached)
     splits = make_splits(dataset, config)

@@ -80,8 +80,8 @@ class Config:
     method: str = option(
         "moco",
         "moco: contrastive pretraining; supervised: training on labels, the ceiling; frozen: "
-        "evaluates the encoder as it is",
-        choices=("moco", "supervised", "frozen"),
+        "evaluates the encoder as it is; pixels: evaluates the images themselves",
+        choices=("moco", "supervised", "frozen", "pixels"),
     )
     # data
     dataset: str = option(
@@ -143,12 +143,12 @@ class Config:
         choices=AUTO_ON_OFF,
     )
     # encoder
-    encoder: str = option("resnet18", "a ResNet of torchvision")
+    encoder: str = option("resnet18", "a ResNet of torchvision, or resnet10: one block a stage")
     stem: str = option(
         "small",
-        "first layers; small: 3x3 convolution, stride 1, no pooling; imagenet: 7x7 convolution, "
-        "stride 2, max-pooling",
-        choices=("small", "imagenet"),
+        "first layers; small: 3x3 convolution, stride 1, no pooling; strided: the same with stride "
+        "2; imagenet: 7x7 convolution, stride 2, max-pooling",
+        choices=("small", "strided", "imagenet"),
     )
     width: float = option(
         1.0, "factor on the number of channels of every layer", above=0, high=16.0
@@ -285,13 +285,19 @@ class Config:
     probe_batch_size: int = option(
         256, "batch of the SGD probe", unit="images", above=0, high=1_000_000
     )
+    probe_rates: str = option(
+        "relative",
+        "learning rates of the SGD probe; relative: times 1 / mean squared norm of the training "
+        "features, whose scale then has no effect; raw: as they are",
+        choices=("relative", "raw"),
+    )
     probe_lr_low: float = option(
-        3e-4,
+        0.1,
         "smallest learning rate of the SGD probe, which tries 1 and 3 times the powers of ten",
         low=1e-12,
     )
     probe_lr_high: float = option(
-        100.0, "largest learning rate of the SGD probe", above=0, high=1e12
+        10_000.0, "largest learning rate of the SGD probe", above=0, high=1e12
     )
     probe_schedule: str = option(
         "steps",
@@ -371,6 +377,11 @@ class Config:
         return self.batch_norm_splits if self.batch_norm in ("shuffle", "split") else 1
 
     @property
+    def pretrains(self) -> bool:
+        """Whether an encoder is trained before it is evaluated."""
+        return self.method in ("moco", "supervised")
+
+    @property
     def keys_per_image(self) -> int:
         """How many keys of an image enter the queue when a batch with it is trained on."""
         return 1 if self.loss == "asymmetric" else 2
@@ -434,9 +445,14 @@ RULES = (
         "pictures and attention_heads=independent need attention; got attention='none'",
     ),
     Rule(
-        lambda c: c.attention != "none" and c.method == "frozen",
+        lambda c: c.attention != "none" and not c.pretrains,
         "attention must be none for a frozen encoder: a file of weights holds the backbone alone, "
         "attention would be untrained",
+    ),
+    Rule(
+        lambda c: c.method == "pixels" and c.finetune_epochs > 0,
+        "finetune_epochs must be 0 with method=pixels, which has nothing to fine-tune; got "
+        "{self.finetune_epochs}",
     ),
     Rule(
         lambda c: c.warmup_epochs > c.epochs,

@@ -153,7 +153,7 @@ def read_official_splits(
 
 
 def make_shapes(data_dir: Path, size: int, extra: bool) -> DecodedDataset:
-    """1,500 and 1,200 synthetic images of 6 classes, drawn at 32 px."""
+    """3,000 and 2,000 synthetic images of 6 classes, drawn at 32 px."""
     from moco.data.shapes import SIZE, draw_shapes
 
     drawn = draw_shapes(SIZE)

@@ -53,8 +53,9 @@ RECIPES = {
     # a mirrored digit is a different sign
     "svhn": CIFAR_RECIPE._replace(flip=0.0),
     "digits": Recipe(crop_scale=(0.5, 1.0), flip=0.0, jitter=0.8, brightness=0.4, contrast=0.4),
-    # a smaller crop would often miss the shape
-    "shapes": CIFAR_RECIPE._replace(crop_scale=(0.5, 1.0)),
+    # a smaller crop would often miss the shape; its colour says nothing of its class, and would
+    # be what tells two images apart if the views kept it
+    "shapes": CIFAR_RECIPE._replace(crop_scale=(0.5, 1.0), hue=0.5, saturation=0.8),
     # for training on labels
     "crop": Recipe(crop_scale=(0.4, 1.0), flip=0.5),
 }

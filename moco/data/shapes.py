@@ -11,7 +11,7 @@ from moco.data.image_folder import DecodedDataset
 
 CLASSES = ("disc", "ring", "square", "triangle", "cross", "bar")
 SIZE = 32  # pixels a side
-COUNTS = (1500, 1200)  # images for training and test
+COUNTS = (3000, 2000)  # images for training and test
 SUPERSAMPLING = 3  # samples a pixel along each side
 
 

@@ -11,17 +11,20 @@ from moco.data.dataset import Dataset
 from moco.data.preprocessing import input_size
 from moco.data.splits import Splits, with_training_labels
 from moco.device import device_name, pick_precision
+from moco.evaluation.correct_items import pack_correct
 from moco.evaluation.knn import knn_accuracy
 from moco.evaluation.linear_probe import (
     LabelledFeatures,
     Probe,
     accuracy_by_setting,
+    divide,
     fit_lbfgs_probe,
     fit_sgd_probe,
     learning_rate_grid,
+    root_mean_square_norm,
     standardise,
 )
-from moco.model.encoder import Encoder
+from moco.model.encoder import Encoder, Pixels
 from moco.model.features import FrozenFeatures, extract_features
 from moco.seed import Source, make_generator
 from moco.training.diagnostics import effective_rank
@@ -35,7 +38,9 @@ class Evaluation(NamedTuple):
     tables: dict[str, Any]  # classes, accuracy_by_class, confusion (rows: the true class)
 
 
-def evaluate(encoder: Encoder, splits: Splits, dataset: Dataset, config: Config) -> Evaluation:
+def evaluate(
+    encoder: Encoder | Pixels, splits: Splits, dataset: Dataset, config: Config
+) -> Evaluation:
     """All measurements of a frozen encoder, on the split that `config.score_split` names."""
     before = state_hash(encoder)
     scored_split = splits.scoring_split(config)
@@ -95,6 +100,8 @@ def fit_probe(
         train, validation, scored = standardise(train, validation, scored)
     if config.probe_optimizer == "lbfgs":
         return fit_lbfgs_probe(train, validation, scored), {}
+    norm = root_mean_square_norm(train.values) if config.probe_rates == "relative" else 1.0
+    train, validation, scored = (divide(part, norm) for part in (train, validation, scored))
     rates = learning_rate_grid(config.probe_lr_low, config.probe_lr_high)
     accuracies_by_epoch: list[list[float]] = []
 
@@ -112,6 +119,10 @@ def fit_probe(
         schedule=config.probe_schedule,
         on_epoch=record_accuracies if config.probe_each == "on" else None,
     )
+    weight_DC, bias_1C = probe.weight_EC[:-1], probe.weight_EC[-1:]
+    probe = probe._replace(
+        weight_EC=torch.cat([weight_DC / norm, bias_1C])
+    )  # for features as given
     if not accuracies_by_epoch:
         return probe, {}
     curves = {
@@ -123,10 +134,14 @@ def fit_probe(
 
 
 def probe_numbers(probe: Probe, config: Config) -> dict[str, Any]:
-    """A probe's numbers for a record; None for the setting of the other solver."""
+    """A probe's numbers for a record; None for the setting of the other solver.
+
+    Which images were right is kept of the test split: intervals over images are made of it.
+    """
     by_sgd = config.probe_optimizer == "sgd"
     return {
         "probe_accuracy": probe.accuracy,
+        "probe_correct": pack_correct(probe.correct_N) if config.score_split == "test" else None,
         "probe_top5_accuracy": probe.top5_accuracy,
         "probe_lr": probe.setting if by_sgd else None,
         "probe_l2": None if by_sgd else probe.setting,

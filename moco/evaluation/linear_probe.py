@@ -36,6 +36,7 @@ class Probe(NamedTuple):
     at_edge: bool  # whether it is the first or the last of those tried
     validation_accuracy: float  # in [0, 1]
     accuracy: float  # on the scoring split, in [0, 1]
+    correct_N: Tensor  # bool, by image of the scoring split
     top5_accuracy: float  # share of images whose label is among the five likeliest classes
     confusion_CC: Tensor  # number of images by true class (row) and predicted class (column)
     weight_EC: Tensor  # the last row is the bias
@@ -63,9 +64,9 @@ def fit_sgd_probe(
     """Softmax regression by SGD with momentum 0.9 and without weight decay.
 
     Deviations from FAIR's protocol: the initial weights are 0, and several learning rates over
-    decades are tried, not one. The best one depends on the scale of the features (about
-    1 / scale²), so the grid must reach well below and above it; otherwise it favours the encoders
-    whose scale suits the grid.
+    decades are tried, not one. The best one is inverse to the mean squared norm of the features:
+    unless they are divided by `root_mean_square_norm`, a grid favours the encoders whose scale
+    suits it.
 
     Args:
         train: the probe's training data.
@@ -120,9 +121,7 @@ def fit_lbfgs_probe(
         iterations: at most, for each penalty.
     """
     scale = root_mean_square(train.values)
-    train, validation, scored = (
-        LabelledFeatures(part.values / scale, part.labels) for part in (train, validation, scored)
-    )
+    train, validation, scored = (divide(part, scale) for part in (train, validation, scored))
     inputs_NE, labels = append_bias(train.values), train.labels.to(train.values.device)
     size, classes = inputs_NE.shape[1], int(labels.max()) + 1
     weight_EC = torch.zeros(size, classes, device=inputs_NE.device, requires_grad=True)
@@ -178,6 +177,17 @@ def standardise(*splits: LabelledFeatures) -> list[LabelledFeatures]:
     return [LabelledFeatures((part.values - mean) / scale, part.labels) for part in splits]
 
 
+def divide(part: LabelledFeatures, scale: Tensor | float) -> LabelledFeatures:
+    """The features of a split divided by a number."""
+    return LabelledFeatures(part.values / scale, part.labels)
+
+
+def root_mean_square_norm(values_ND: Tensor) -> Tensor:
+    """The root of the mean squared norm of the features; 1 if all of them are 0."""
+    scale = root_mean_square(values_ND)
+    return scale * values_ND.shape[1] ** 0.5 if bool(values_ND.any()) else scale
+
+
 def root_mean_square(values: Tensor) -> Tensor:
     """The root mean square of all values, without overflow; 1 if all of them are 0."""
     largest = values.abs().amax()
@@ -195,6 +205,7 @@ def score_probe(
     """The probe with these weights, and its accuracies on the scoring split."""
     logits_NC, classes = append_bias(scored.values) @ weight_EC, weight_EC.shape[1]
     labels = scored.labels.to(logits_NC.device)
+    correct_N = (logits_NC.argmax(1) == labels).cpu()
     is_top5_N = (logits_NC.topk(min(5, classes), dim=1).indices == labels[:, None]).any(1)
     cell_N = labels * classes + logits_NC.argmax(1)
     confusion_CC = torch.bincount(cell_N, minlength=classes**2).view(classes, classes).cpu()
@@ -203,6 +214,7 @@ def score_probe(
         at_edge=at_edge,
         validation_accuracy=validation_accuracy,
         accuracy=float(confusion_CC.diagonal().sum()) / len(labels),
+        correct_N=correct_N,
         top5_accuracy=float(is_top5_N.cpu().double().mean()),
         confusion_CC=confusion_CC,
         weight_EC=weight_EC,

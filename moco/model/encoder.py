@@ -28,6 +28,7 @@ class EncoderSpec(NamedTuple):
 
 
 ENCODERS = {
+    "resnet10": EncoderSpec(BasicBlock, (1, 1, 1, 1)),  # not torchvision's: for tiny images
     "resnet18": EncoderSpec(BasicBlock, (2, 2, 2, 2)),
     "resnet34": EncoderSpec(BasicBlock, (3, 4, 6, 3)),
     "resnet50": EncoderSpec(Bottleneck, (3, 4, 6, 3)),
@@ -67,6 +68,9 @@ class Backbone(ResNet):
         planes = self._scale(64)
         if stem == "small":
             self.conv1 = nn.Conv2d(channels, planes, 3, stride=1, padding=1, bias=False)
+            self.maxpool = nn.Identity()
+        elif stem == "strided":
+            self.conv1 = nn.Conv2d(channels, planes, 3, stride=2, padding=1, bias=False)
             self.maxpool = nn.Identity()
         else:
             self.conv1 = nn.Conv2d(channels, planes, 7, stride=2, padding=3, bias=False)
@@ -158,6 +162,20 @@ class IndependentHeads(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         parts = zip(self.heads, features.chunk(len(self.heads), 1), strict=True)
         return torch.stack([head(part) for head, part in parts]).mean(0)
+
+
+class Pixels(nn.Module):
+    """In the place of an encoder: the normalised pixels themselves, (N, channels x H x W)."""
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.feature_size = channels * size**2
+        self.backbone, self.attention, self.head = nn.Flatten(), nn.Identity(), nn.Identity()
+        self.register_buffer("marker", torch.zeros(0), persistent=False)  # has the device
+
+    def features(self, images: Tensor) -> Tensor:
+        """The pixels of each image in a row."""
+        return self.backbone(images)
 
 
 def projection_head(config: Config, size: int) -> nn.Module:

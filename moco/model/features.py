@@ -1,5 +1,6 @@
 """Frozen features: what an encoder in evaluation mode computes from a split's images."""
 
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from moco.config import Config
 from moco.data.dataset import Dataset, Split, normalisation_statistics
 from moco.data.preprocessing import input_size, to_encoder_input
 from moco.device import autocast, pick_precision
-from moco.model.encoder import Encoder
+from moco.model.encoder import Encoder, Pixels
 
 BATCH_SIZE = 512  # images of one pass
 
@@ -23,13 +24,14 @@ class FrozenFeatures(NamedTuple):
 
 @torch.no_grad()
 def extract_features(
-    encoder: Encoder, split: Split, dataset: Dataset, config: Config
+    encoder: Encoder | Pixels, split: Split, dataset: Dataset, config: Config
 ) -> FrozenFeatures:
     """Features of a split's images without augmentation.
 
     Batch norm uses its running statistics. The encoder returns to the mode it was in.
     """
-    was_training, device = encoder.training, next(encoder.parameters()).device
+    device = next(chain(encoder.parameters(), encoder.buffers())).device
+    was_training = encoder.training
     size = input_size(config, split.images)
     precision = pick_precision(config, device, size)
     mean, std = (x.to(device) for x in normalisation_statistics(dataset, config))

@@ -128,7 +128,7 @@ def check_batch(config: Config, splits: Splits) -> None:
     """
     contrasts = config.method == "moco" and not config.finetune_epochs
     images = len(splits.pretrain) if contrasts else len(splits.train.labels)
-    trains = config.method != "frozen" or config.finetune_epochs
+    trains = config.pretrains or config.finetune_epochs
     if config.batch_size > images and trains:
         raise ValueError(
             f"batch_size must not exceed the training split; got {config.batch_size} for {images} "

@@ -6,17 +6,19 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from moco import distributed
 from moco.config import Config
 from moco.data import cache
 from moco.data.dataset import Dataset
+from moco.data.preprocessing import input_size
 from moco.data.splits import Splits, make_splits, with_training_labels
 from moco.device import pick_device
 from moco.evaluation.attention_maps import attention_pictures
+from moco.evaluation.correct_items import pack_correct
 from moco.evaluation.evaluate import evaluate, validation_knn
-from moco.model.encoder import Encoder, build_encoder
+from moco.model.encoder import Encoder, Pixels, build_encoder
 from moco.model.published_weights import with_local_weights
 from moco.training import checkpoint, diagnostics
 from moco.training.contrastive import Pretraining
@@ -25,7 +27,7 @@ from moco.training.supervised import (
     SupervisedTraining,
     build_finetuning,
     build_supervised_training,
-    classifier_accuracy,
+    classify_correctly,
     with_plain_batch_norm,
 )
 
@@ -60,7 +62,9 @@ def run_config(
         Of the last epoch `loss` (nats), and of MoCo `own_keys` and `contrastive_accuracy`.
         Accuracies on `score_split`, in [0, 1]: `knn_accuracy`, `knn_projection_accuracy` (MoCo
         only), `probe_accuracy`, `probe_top5_accuracy`, `supervised_accuracy` and
-        `finetune_accuracy` where there is one. `probe_lr` or `probe_l2` with `probe_at_edge`,
+        `finetune_accuracy` where there is one. On the test split `probe_correct` and
+        `finetune_correct`: which images were right (`moco.evaluation.correct_items`).
+        `probe_lr` (relative or raw, as `probe_rates` says) or `probe_l2` with `probe_at_edge`,
         `probe_validation_accuracy`, `effective_rank` of the training features, `encoder_sha256`,
         `device`, `precision`, `parameters`, `feature_size`, `feature_scale` (root mean square),
         with `probe_each` also `probe_accuracy_lr_<rate>` and `probe_curves`, and `remarks`:
@@ -74,6 +78,8 @@ def run_config(
     if saved.content["result"] is not None:
         saved.delete_previous()
         return saved.content["result"]
+    if config.method == "pixels":
+        return evaluate_pixels(saved, splits, dataset, config)
     training = None
     if config.method == "frozen":
         encoder = build_encoder(with_plain_batch_norm(config), splits.train.images.shape[1]).to(
@@ -87,10 +93,23 @@ def run_config(
         saved.save(evaluation=evaluate_encoder(encoder, training, saved, splits, dataset, config))
     result = dict(saved.content["evaluation"])
     if config.finetune_epochs:
-        result["finetune_accuracy"] = finetune_accuracy(encoder, saved, splits, dataset, config)
+        result |= finetune_numbers(encoder, saved, splits, dataset, config)
         if math.isnan(result["finetune_accuracy"]):
             result["remarks"] = [*result["remarks"], "Fine-tuning diverged: lower finetune_lr."]
     saved.save(result=result, state=None, finetuning=None)
+    saved.delete_previous()
+    return result
+
+
+def evaluate_pixels(
+    saved: "TrialCheckpoint", splits: Splits, dataset: Dataset, config: Config
+) -> dict[str, Any]:
+    """The result of the images themselves in the place of features; there is no encoder to save."""
+    images = splits.train.images
+    pixels = Pixels(images.shape[1], input_size(config, images)).to(pick_device(config.device))
+    evaluation = evaluate(pixels, splits, dataset, config)
+    result = {"loss": None, **evaluation.numbers, "remarks": []}
+    saved.save(result=result)
     saved.delete_previous()
     return result
 
@@ -201,9 +220,10 @@ def evaluate_encoder(
         if curve and name in curve[-1]
     }
     if isinstance(training, SupervisedTraining):
-        numbers["supervised_accuracy"] = classifier_accuracy(
+        correct_N = classify_correctly(
             training.classifier, splits.scoring_split(config), dataset, config
         )
+        numbers["supervised_accuracy"] = share_of(correct_N)
     if config.pictures and config.attention != "none":
         saved.save_pictures(
             attention_pictures(
@@ -215,9 +235,14 @@ def evaluate_encoder(
     return numbers
 
 
-def finetune_accuracy(
+def share_of(correct_N: Tensor | None) -> float:
+    """The share of images that are classified correctly, in [0, 1]; NaN of a diverged run."""
+    return math.nan if correct_N is None else float(correct_N.double().mean())
+
+
+def finetune_numbers(
     encoder: Encoder, saved: TrialCheckpoint, splits: Splits, dataset: Dataset, config: Config
-) -> float:
+) -> dict[str, Any]:
     """Accuracy after the whole encoder learned the labels, a checkpoint after each epoch."""
     training = build_finetuning(
         config, dataset, with_training_labels(splits.train, config), encoder
@@ -226,6 +251,9 @@ def finetune_accuracy(
         training.load_state_dict(saved.content["finetuning"])
     for epoch in training.epochs():
         saved.save(finetuning=epoch.state)
-    return classifier_accuracy(
+    correct_N = classify_correctly(
         training.classifier, splits.scoring_split(config), dataset, training.config
     )
+    is_kept = config.score_split == "test"
+    packed = pack_correct(correct_N) if correct_N is not None and is_kept else None
+    return {"finetune_accuracy": share_of(correct_N), "finetune_correct": packed}

@@ -1,6 +1,5 @@
 """Training on labels: the ceiling of an encoder, and fine-tuning after the probe."""
 
-import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -137,15 +136,15 @@ def with_plain_batch_norm(config: Config) -> Config:
 
 
 @torch.no_grad()
-def classifier_accuracy(
+def classify_correctly(
     classifier: Classifier, split: Split, dataset: Dataset, config: Config
-) -> float:
-    """Share of a split's images that are classified correctly, in [0, 1]; NaN if it diverged.
+) -> Tensor | None:
+    """Which of a split's images are classified correctly, bool (N,); None if training diverged.
 
     The images are not augmented.
     """
     features = extract_features(classifier.encoder, split, dataset, config=config).features_ND
     logits = classifier.linear(features).cpu()
     if not logits.isfinite().all():
-        return math.nan
-    return float((logits.argmax(1) == split.labels).double().mean())
+        return None
+    return logits.argmax(1) == split.labels

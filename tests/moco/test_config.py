@@ -19,7 +19,7 @@ from moco.trainer.dataset_facts import complete_config
         ({"lr": True}, "lr must be a number; got True"),
         ({"epochs": 0}, "epochs must be above 0; got 0"),
         ({"key_momentum": 1.5}, r"key_momentum must lie in \[0, 1\]; got 1.5"),
-        ({"stem": "large"}, "stem must be one of small, imagenet; got 'large'"),
+        ({"stem": "large"}, "stem must be one of small, strided, imagenet; got 'large'"),
         ({"batch_size": 10, "batch_norm_splits": 4}, "multiple of batch_norm_splits"),
         (
             {"method": "frozen", "attention": "layer2"},
@@ -78,6 +78,7 @@ BROKEN_RULES = (  # an example of each of RULES, in their order
     {"pictures": 1, "attention": "layer2", "probe_features": "standardised"},
     {"attention_heads": "independent"},
     {"method": "frozen", "attention": "layer2"},
+    {"method": "pixels", "finetune_epochs": 1},
     {"warmup_epochs": 3.0, "epochs": 2},
     {"batch_size": 6, "batch_norm_splits": 4},
 )

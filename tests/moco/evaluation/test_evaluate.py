@@ -95,6 +95,7 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
     train, validation, scored = blobs(60), blobs(60, 1), blobs(60, 2)
     config = Config(
         probe_each="on",
+        probe_rates="raw",
         probe_lr_low=0.1,
         probe_lr_high=10.0,
         probe_epochs=5,
@@ -120,6 +121,30 @@ def test_each_rates_own_accuracy_is_that_of_a_probe_with_this_rate_alone():
             )
     assert numbers["probe_accuracy_lr_10"] == numbers["probe_curves"]["10"][-1]
     assert fit_probe(train, validation, scored, config=replace(config, probe_each="off"))[1] == {}
+
+
+@pytest.mark.parametrize("scale", [100.0, 0.01, 1e-12])
+def test_the_scale_of_the_features_has_no_effect_on_the_probe(scale):
+    """Its rates are relative to 1 / mean squared norm; its weights are for the features as given."""
+    splits = [blobs(90, seed) for seed in (0, 1, 2)]
+    scaled = [blobs(90, seed, scale) for seed in (0, 1, 2)]
+    first, second = (fit_probe(*parts, config=Config())[0] for parts in (splits, scaled))
+    assert first.setting == second.setting
+    assert second.validation_accuracy == pytest.approx(first.validation_accuracy, abs=0.005)
+    assert second.accuracy == pytest.approx(first.accuracy, abs=0.005)
+    torch.testing.assert_close(second.weight_EC[:-1] * scale, first.weight_EC[:-1])
+    torch.testing.assert_close(second.weight_EC[-1], first.weight_EC[-1])
+    for parts, probe in ((splits, first), (scaled, second)):
+        scored = parts[2]
+        logits = scored.values @ probe.weight_EC[:-1] + probe.weight_EC[-1]
+        assert float((logits.argmax(1) == scored.labels).double().mean()) == probe.accuracy
+
+
+def test_raw_rates_do_feel_the_scale():
+    raw = Config(probe_rates="raw", probe_lr_low=0.01, probe_lr_high=1.0)
+    parts = [blobs(90, seed, 1e-3) for seed in (0, 1, 2)]
+    assert fit_probe(*parts, config=raw)[0].at_edge
+    assert not fit_probe(*parts, config=Config())[0].at_edge
 
 
 def test_standardised_features_have_mean_0_and_std_1_on_the_training_split():
