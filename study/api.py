@@ -6,11 +6,13 @@ Ray is imported only where trials run, the trainer's library only by the trainer
 import math
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from study.analysis.forecast import Estimate, describe_plan, forecast_lines
 from study.analysis.results import Results
+from study.design.looks import next_look, until_decided, with_pairs
 from study.design.make_plan import (
     absent_sentences,
     make_plan,
@@ -20,9 +22,9 @@ from study.design.make_plan import (
     shared_fields,
     split_warning,
 )
-from study.design.plan import Plan
+from study.design.plan import Plan, no_points
 from study.design.record import final_records
-from study.design.space import Space
+from study.design.space import Profile, Space
 from study.design.stages import due_trials, is_finished
 from study.design.trainer import Prepared, Request
 from study.errors import StudyError
@@ -39,7 +41,8 @@ from study.store.environment import commit, cores, now, versions
 from study.store.exchange import ExportedTrial, adopt_records, export_trials
 from study.store.ledger import Ledger, read_records
 from study.store.remote import RemoteFolder
-from study.store.study_file import About
+from study.store.study_file import About, count_early_finals, read_study
+from study.text import plural
 
 SOURCE = Path(__file__).resolve().parents[1]
 UNFINISHED = "Finished trials are saved; run the same command to continue."
@@ -89,6 +92,11 @@ def plan_study(space: Space, options: Options) -> Planned:
         trials=options.search_trials,
         seeds=options.seeds,
     )
+    own_data = options.dataset if options.dataset != sizes.dataset else None
+    folder = default_folder(space.name, profile, own_data)
+    folder = local_folder(options.out) if options.out else folder
+    if options.until_decided is not None:
+        sizes = look_of_folder(folder, until_decided(sizes, options.until_decided))
     chosen = "" if options.profile else " (chosen by what the machine has)"
     print(f"{space.question}\nProfile {profile}{chosen}: {sizes.note}.", flush=True)
     overrides = parse_overrides(options.set)
@@ -121,9 +129,17 @@ def plan_study(space: Space, options: Options) -> Planned:
         propose=sobol_points,
         workers=options.workers,
     )
-    own_data = options.dataset if options.dataset != sizes.dataset else None
-    folder = default_folder(space.name, profile, own_data)
-    return Planned(plan, prepared, local_folder(options.out) if options.out else folder, options)
+    return Planned(plan, prepared, folder, options)
+
+
+def look_of_folder(folder: Path, sizes: Profile) -> Profile:
+    """The sizes of the analysis up to which a folder's study was run; those given, if of none."""
+    if not (folder / "study.json").exists():
+        return sizes
+    before = read_study(folder, no_points).plan.sizes
+    reached = [with_pairs(sizes, look) for look in sizes.looks]
+    pairs = (before.searches, before.final_seeds)
+    return next((one for one in reached if (one.searches, one.final_seeds) == pairs), sizes)
 
 
 def show_plan(planned: Planned) -> int:
@@ -160,6 +176,7 @@ def open_planned(planned: Planned) -> tuple[Plan, Ledger]:
     try:
         for file in options.adopt:
             print(adopt_records(plan, ledger, file).summary(file), flush=True)
+        plan = count_early_finals(planned.folder, plan, ledger.records, about.created)
     except BaseException:
         ledger.close()
         raise
@@ -203,6 +220,26 @@ def gpus_of_worker(planned: Planned) -> float | None:
 
 
 def run_planned(planned: Planned) -> int:
+    """Run what the folder still lacks, and go on where that was planned; the exit code."""
+    while True:
+        code = run_once(planned)
+        sizes = next_look(planned.plan.sizes)
+        if code or sizes is None or not is_undecided(planned):
+            return code
+        plan = replace(planned.plan, sizes=sizes)
+        done = f"{planned.plan.pairs} {plural(plan.unit('final'))}"
+        print(f"Undecided at {done}; going on to {plan.pairs}, as planned.", flush=True)
+        planned = planned._replace(plan=plan)
+
+
+def is_undecided(planned: Planned) -> bool:
+    """Whether the folder's primary claim can be tested and is not decided."""
+    plan = read_study(planned.folder, planned.plan.propose).plan
+    verdict = Results(plan, read_records(planned.folder)).verdict("primary")
+    return verdict is not None and verdict.label == "undecided"
+
+
+def run_once(planned: Planned) -> int:
     """Run what the folder still lacks, then write the report; the exit code."""
     plan, ledger = open_planned(planned)
     planned = planned._replace(plan=plan)

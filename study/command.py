@@ -111,6 +111,13 @@ def add_budget(add: Add) -> None:
         "--seeds", metavar="N", type=int, help="final seeds of each arm, or of each of its searches"
     )
     add(
+        "--until-decided",
+        metavar="MOST",
+        type=int,
+        help="while undecided go on to at most so many searches (or seeds, where no search is "
+        "repeated), in analyses that are fixed before the first run and share the error rate",
+    )
+    add(
         "--max-hours",
         metavar="H",
         type=float,

@@ -11,6 +11,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from study.analysis.correct_items import Matrix, unpack_correct
 from study.design.plan import Plan, Point
 from study.design.record import Record, final_records
 from study.design.space import Arm, Metric
@@ -92,6 +95,22 @@ class ArmRecords:
             for unit in chosen
             if len(by_unit[unit]) >= whole and not math.isnan(values[unit])
         }
+
+    def correct_items(self, arm: str, stage: str, metric: Metric) -> dict[int, Matrix]:
+        """By seed or search, the share of its runs that got each test item right.
+
+        Without those of which some run does not say so.
+        """
+        by_unit: dict[int, list[Matrix | None]] = {}
+        for run in self.runs(arm, stage) if metric.correct else ():
+            correct = unpack_correct(run.result.get(metric.correct))
+            by_unit.setdefault(self.plan.unit_of(stage, run.seed), []).append(correct)
+        shares = {}
+        for unit, found in by_unit.items():
+            known = [one for one in found if one is not None]
+            if len(known) == len(found) and len({len(one) for one in known}) == 1:
+                shares[unit] = np.mean(known, axis=0)
+        return shares
 
     def delta(self, metric: Metric) -> float:
         """The smallest difference that matters, in the metric's unit.

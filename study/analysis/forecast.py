@@ -7,12 +7,12 @@ from typing import NamedTuple
 from study.analysis.gates import min_seeds
 from study.analysis.results import Results
 from study.analysis.statistics import detectable_by_rule, sign_flip_p
-from study.analysis.verdict import ALPHA
+from study.design.looks import ALPHA
 from study.design.plan import Plan
 from study.design.ranges import By, Choice, OneMinus, Span
 from study.design.space import Arm
 from study.design.stages import expected_trials
-from study.text import format_short, plural
+from study.text import format_short, join_words, plural
 
 STAGE_NOTES = {
     "added": "  at most, where a best point lies at an edge",
@@ -110,7 +110,18 @@ def forecast_lines(results: Results, estimate: Estimate) -> list[str]:
     primary = results.verdict("primary")
     sd = primary.result.sd if primary else math.nan
     delta = results.delta(plan.space.primary)
-    return [cost, f"Detectable: {detectable_difference(plan, sd, delta)}"]
+    return [cost, f"Detectable: {detectable_difference(plan, sd, delta)}", *look_lines(plan)]
+
+
+def look_lines(plan: Plan) -> list[str]:
+    """When an undecided study is analysed, and at which error rate; empty without such a plan."""
+    if not plan.sizes.looks:
+        return []
+    looks, unit = join_words([str(look) for look in plan.sizes.looks]), plural(plan.unit("final"))
+    return [
+        f"Until decided: analysed at {looks} {unit}, each time at an error rate of "
+        f"{100 * plan.alpha:.3g} %, so that all together keep {100 * ALPHA:g} %."
+    ]
 
 
 def mean_seconds(results: Results) -> tuple[float, str]:
@@ -157,11 +168,11 @@ def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
             "One pair has no interval: no difference can be detected. At least 6 "
             f"{plural(plan.unit('final'))} are needed."
         )
-    alpha, places = ALPHA / plan.interim_analyses, plan.space.primary.decimals
+    alpha, places = plan.alpha, plan.space.primary.decimals
     effect = detectable_by_rule(n, alpha)
     if math.isinf(effect):
         return out_of_reach(plan, alpha)
-    looks, pairs = plan.interim_analyses, plural(plan.unit("final")) if plan.repeats else "pairs"
+    looks, pairs = plan.analyses, plural(plan.unit("final")) if plan.repeats else "pairs"
     shared = f", the error rate shared by {looks} analyses" if looks > 1 else ""
     sentences = [
         f"With {n} {pairs} a true difference of {effect:.2f} sd (of paired differences) is found "

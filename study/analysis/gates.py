@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from study.analysis.arm_records import ArmRecords
+from study.analysis.comparison import ArmStage, compare
 from study.analysis.gate import Cause, Gate, failed, passed
-from study.analysis.statistics import paired
 from study.analysis.tuning_gates import budget_gate, range_gate, search_gate, tuning_gate
+from study.design.looks import ALPHA
 from study.design.make_plan import absent_sentences
 from study.design.plan import Plan
 from study.design.record import Record
@@ -18,7 +19,7 @@ SELECTING = ("search", "added", "confirm")  # stages in which points are chosen
 
 def min_seeds(plan: Plan, stage: str) -> int:
     """Seeds below which the sign-flip p, 2 / 2^n at least, cannot reach a test's error rate."""
-    alpha = 0.05 / (plan.interim_analyses if stage == "final" else 1)
+    alpha = plan.alpha if stage == "final" else ALPHA
     return next(n for n in range(MIN_SEEDS, 64) if 2 / 2**n <= alpha)
 
 
@@ -59,12 +60,11 @@ def learned_gate(results: ArmRecords, claim: Claim) -> Gate:
     """
     plan = results.plan
     metric, floor = plan.space.metric(claim.metric), plan.space.arm(plan.space.floor)
-    sign = 1 if metric.higher_is_better else -1
-    base = {k: sign * v for k, v in results.values(floor.name, "control", metric).items()}
-    gains = []
-    for name in (claim.better, claim.than):
-        own = results.values(name, "final", metric)
-        gains.append((paired({k: sign * v for k, v in own.items()}, base), plan.title(name)))
+    base = ArmStage(floor.name, "control")
+    gains = [
+        (compare(results, ArmStage(name, "final"), base, metric=metric), plan.title(name))
+        for name in (claim.better, claim.than)
+    ]
     gains = [one for one in gains if one[0].n > 1]
     if not gains:
         return failed("Learned", f"{floor.title} was not run beside the arms", Cause.UNFINISHED)

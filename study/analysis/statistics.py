@@ -24,10 +24,12 @@ class Paired(NamedTuple):
     seeds: tuple[int, ...]
     differences: tuple[float, ...]
     mean: float
-    low: float  # of the paired t interval; NaN for one pair
+    low: float  # of the interval; NaN for one pair
     high: float
     level: float  # of the interval, in (0, 1)
-    p: float  # exact two-sided sign-flip p; NaN for one pair
+    p: float  # exact two-sided sign-flip p over the pairs; NaN for one pair
+    items: int = 0  # test items that the interval covers as well; 0: it is of these items alone
+    item_share: float = math.nan  # of the mean's variance that comes from them, in [0, 1]
 
     @property
     def n(self) -> int:

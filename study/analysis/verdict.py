@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
+from study.analysis.comparison import ArmStage, compare
 from study.analysis.gate import Gate
 from study.analysis.gates import claim_gates
-from study.analysis.statistics import Paired, holm, paired
+from study.analysis.statistics import Paired, holm
+from study.design.looks import ALPHA
 from study.design.space import Claim
 
-ALPHA = 0.05
 LABELS = {
     "untestable": ("Not testable", "a gate failed; the card says which, and what would help"),
     "supported": (
@@ -43,11 +44,14 @@ class Verdict(NamedTuple):
 
 def paired_difference(results: ArmRecords, claim: Claim, level: float) -> Paired:
     """The claim's paired differences, turned so that positive favours it."""
-    metric = results.plan.space.metric(claim.metric)
-    better, than = (
-        results.values(arm, claim.stage, metric, claim.seeds) for arm in (claim.better, claim.than)
+    return compare(
+        results,
+        ArmStage(claim.better, claim.stage),
+        ArmStage(claim.than, claim.stage),
+        metric=results.plan.space.metric(claim.metric),
+        level=level,
+        seeds=claim.seeds,
     )
-    return paired(better, than, level) if metric.higher_is_better else paired(than, better, level)
 
 
 def judge_claims(results: ArmRecords) -> list[Verdict]:
@@ -59,8 +63,7 @@ def judge_claims(results: ArmRecords) -> list[Verdict]:
     verdicts = []
     for claim in plan.space.claims:
         size = max(1, len(family)) if claim.role == "family" else 1
-        # interim analyses share the error rate (Bonferroni)
-        alpha = ALPHA / plan.interim_analyses if claim.stage == "final" else ALPHA
+        alpha = plan.alpha if claim.stage == "final" else ALPHA
         result = paired_difference(results, claim, 1 - alpha / size)
         p = adjusted.get(claim.name, result.p)
         delta = results.delta(plan.space.metric(claim.metric))

@@ -127,8 +127,8 @@ def select_arms(space: Space, sizes: Profile, overrides: Fields) -> Space:
 
     Args:
         sizes: may set fields of arms, and of the final stage.
-        overrides: of these "arms", names joined by commas or "all" (default: those that are not
-            optional), and the sizes of the final stage.
+        overrides: of these "arms", names joined by commas or "all" (default: those that are neither
+            optional nor left out at these sizes), and the sizes of the final stage.
 
     Raises:
         StudyError: a name is no arm's, or an arm of the primary claim is missing.
@@ -140,7 +140,8 @@ def select_arms(space: Space, sizes: Profile, overrides: Fields) -> Space:
             f"--set arms=NAME,NAME,... takes arms of {space.name}: {', '.join(known)}, or all; "
             f"got {unknown[0]!r}"
         )
-    arms = [arm for arm in space.arms if (arm.name in named if named else not arm.optional)]
+    on_demand = {arm.name for arm in space.arms if arm.optional} | set(sizes.leaves_out)
+    arms = [a for a in space.arms if (a.name in named if named else a.name not in on_demand)]
     kept = {arm.name for arm in arms}
     needed = central_arms(space) | {arm.of for arm in arms if arm.of}
     if missing := sorted(needed - kept):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from study.design.facts import DataFacts
+from study.design.looks import ALPHA
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Space
 from study.design.words import Words
@@ -46,6 +47,16 @@ class Plan:
     interim_analyses: int = 1
     words: Words = field(default_factory=Words)  # the trainer's
     propose: PointSource = field(default=no_points, compare=False, repr=False)
+
+    @property
+    def analyses(self) -> int:
+        """Analyses of the final results that share the error rate: planned, and added since."""
+        return max(1, len(self.sizes.looks)) + self.interim_analyses - 1
+
+    @property
+    def alpha(self) -> float:
+        """The error rate of a claim at this analysis."""
+        return ALPHA / self.analyses
 
     @property
     def running(self) -> list[Arm]:

@@ -32,7 +32,7 @@ def plan_from_dict(values: dict[str, Any], propose: PointSource) -> Plan:
         KeyError, TypeError, ValueError: they are not those of a plan.
     """
     values = upgraded(values) if isinstance(values["space"], str) else dict(values)
-    sizes = Profile(**values.pop("sizes"))
+    sizes = profile_from_dict(values.pop("sizes"))
     return Plan(
         **{
             **values,
@@ -59,6 +59,12 @@ def upgraded(values: dict[str, Any]) -> dict[str, Any]:
         data["provenance"] = [["Views", views]]
     values["interim_analyses"] = values.pop("looks")
     return {**values, "space": space, "data": data}
+
+
+def profile_from_dict(values: dict[str, Any]) -> Profile:
+    """The sizes of these values."""
+    lists = {name: tuple(values.get(name, ())) for name in ("looks", "leaves_out")}
+    return Profile(**{**values, **lists})
 
 
 def space_from_dict(values: dict[str, Any]) -> Space:

@@ -74,6 +74,8 @@ class Metric:
     higher_is_better: bool
     delta: float  # smallest difference that matters, in the unit
     share_of_images: bool = False  # a share of test images: delta is at least their binomial sd
+    # key of a result that says which of them were right (`study.analysis.correct_items`)
+    correct: str = ""
 
     @property
     def level_unit(self) -> str:
@@ -150,6 +152,10 @@ class Profile:
     # fields of arms, by their name or group, that go with the sizes
     arms: dict[str, dict[str, Any]] = field(default_factory=dict)
     final: dict[str, Any] = field(default_factory=dict)  # fields of the final stage that do
+    # pairs at which an undecided study is analysed, where it goes on until it is decided
+    looks: tuple[int, ...] = ()
+    # arms that run at these sizes only where the command names them
+    leaves_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

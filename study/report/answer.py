@@ -8,7 +8,9 @@ from study.analysis.results import Results
 from study.analysis.verdict import LABELS, Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
+from study.design.stages import is_finished
 from study.report.wording import (
+    epochs_words,
     failed_reasons,
     find_gate,
     format_delta,
@@ -18,6 +20,7 @@ from study.report.wording import (
     format_signed,
     format_size,
     is_tuned,
+    items_words,
     pair_titles,
     pairs_words,
 )
@@ -54,7 +57,7 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
         effect=effect_words(verdict, metric),
         pairs=(
             f"{format_percent(result.level)} % interval, n = {pairs_words(plan, verdict)} on the "
-            "same seeds"
+            f"same seeds{items_words(plan, verdict)}"
             if result.n > 1
             else f"n = {pairs_words(plan, verdict)}, no interval"
         ),
@@ -87,15 +90,26 @@ def tuning_words(plan: Plan, verdict: Verdict) -> tuple[str, str]:
     return how, "nothing being tuned for either"
 
 
-def answer(plan: Plan, verdict: Verdict | None) -> Answer:
-    """The page's answer: the primary claim's verdict, with n and the interval."""
+def answer(results: Results) -> Answer:
+    """The page's answer: on which data and sizes, the primary claim's verdict, n and interval."""
+    first, rest = answer_itself(results)
+    setting = setting_words(results.plan)
+    return f"On {setting}: {first}" if setting else first, rest
+
+
+def setting_words(plan: Plan) -> str:
+    """Data and sizes in short, "made-up shapes, 16 px, 5 epochs a run"; empty where unknown."""
+    seen = next((row[1] for row in plan.data.about if row[0] == "Data"), "")
+    return ", ".join(filter(None, (seen or plan.data.title or plan.data.name, epochs_words(plan))))
+
+
+def answer_itself(results: Results) -> Answer:
+    """The primary claim's verdict, with n and the interval."""
+    plan, verdict = results.plan, results.verdict("primary")
     if verdict is not None and (gate := find_gate(verdict, Cause.ABSENT)):
-        return "Not answered here:", f"{gate.reason}. Below the final result stands what to do."
+        return "Not answered here.", f"{gate.reason}. Below the final result stands what to do."
     if verdict is None or not verdict.result.n:
-        return (
-            "Not answered yet:",
-            "no pair of final runs has finished so far; a run that diverged gives none.",
-        )
+        return unanswered(results)
     measured = measure(plan, verdict)
     if verdict.label == "undecided" and verdict.result.low > 0:
         return (
@@ -103,6 +117,21 @@ def answer(plan: Plan, verdict: Verdict | None) -> Answer:
             f"The interval lies above zero, but p is {format_p(verdict.p)} ({measured.pairs}).",
         )
     return ANSWERS[verdict.label](measured)
+
+
+def unanswered(results: Results) -> Answer:
+    """Why no pair of final runs has a result."""
+    if not results.records:
+        return "Not answered yet.", "Nothing has run."
+    if not is_finished(results.plan, results.final):
+        return "Not answered yet.", "No pair of final runs has finished; the study goes on."
+    finals = [run for run in results.current.values() if run.stage == "final"]
+    diverged = sum(run.status == "diverged" for run in finals)
+    why = f"{diverged} of {len(finals)} final runs diverged"
+    return (
+        "Not answered.",
+        f"The study has ended and no pair of final runs has a result: {why}.",
+    )
 
 
 def answer_supported(words: Measured) -> Answer:
@@ -153,7 +182,10 @@ def answer_undecided(words: Measured) -> Answer:
 
 def answer_untestable(words: Measured) -> Answer:
     """A gate failed."""
-    return "Not testable:", f"{words.reasons}. Measured: {words.effect} ({words.pairs})."
+    return (
+        "Not testable.",
+        f"{capitalize(words.reasons)}. Measured: {words.effect} ({words.pairs}).",
+    )
 
 
 ANSWERS: dict[str, Callable[[Measured], Answer]] = {  # by label

@@ -27,7 +27,7 @@ from study.report.provenance.runs import runs_table
 from study.report.provenance.threats import threat_lines
 from study.report.section import Section
 from study.report.sections.adaptive_search import search_section
-from study.report.sections.claims import card_groups, claim_cards
+from study.report.sections.claims import card_groups, claim_cards, error_sentence
 from study.report.sections.fairness import fairness_section
 from study.report.sections.final_result import final_section
 from study.report.sections.four_analyses import four_analyses
@@ -114,7 +114,7 @@ def write_report(folder: Path) -> Report:
         raise StudyError(
             f"{folder} must be a folder that can be written; the report cannot be ({error})"
         ) from None
-    first = " ".join(answer(results.plan, results.verdict("primary")))
+    first = " ".join(answer(results))
     return Report(page, " ".join(filter(None, (first, level_sentence(results)))))
 
 
@@ -204,13 +204,14 @@ def head_values(results: Results) -> dict[str, Any]:
     plan, cards = results.plan, claim_cards(results)
     return {
         "ribbon": toy_words(plan),
-        "answer": answer(plan, results.verdict("primary")),
+        "answer": answer(results),
         "level_sentence": level_sentence(results),
         "replica_sentence": replica_sentence(plan, results.verdict("replica")),
         "published_sentence": published_sentence(plan, results.verdict("published")),
         "facts": head_facts(results),
         "primary_cards": cards.get("primary", []),
         "card_groups": card_groups(plan, cards),
+        "error_sentence": error_sentence(plan),
     }
 
 

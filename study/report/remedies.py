@@ -1,11 +1,13 @@
 """What would change a verdict, computed from the same pairs."""
 
+import math
 from collections.abc import Callable
 
 from study.analysis.gate import Cause
 from study.analysis.gates import min_seeds
 from study.analysis.statistics import Paired, pairs_needed
-from study.analysis.verdict import ALPHA, Verdict
+from study.analysis.verdict import Verdict
+from study.design.looks import ALPHA
 from study.design.plan import Plan
 from study.design.space import Metric
 from study.report.wording import failed_reasons, find_gate, format_signed, format_size
@@ -70,6 +72,13 @@ def change_nogain(verdict: Verdict, metric: Metric, unit: str) -> str:
     return f"A δ below {format_size(verdict.result.high, metric)}."
 
 
+def half_of_items(result: Paired) -> float:
+    """Half the interval that the test images would leave without any other noise."""
+    if not result.items:
+        return 0.0
+    return (result.high - result.low) / 2 * math.sqrt(result.item_share)
+
+
 def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
     """How many pairs would decide, at the error rate of one more interim analysis."""
     n, lowest_p = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
@@ -81,7 +90,14 @@ def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
             f"With n = {n} no claim{family} can reach p = {verdict.alpha:g} (the least is "
             f"{lowest_p:.2f}); more {more} can."
         )
-    needed = pairs_needed(verdict.result.sd, verdict.delta, 1 - alpha / verdict.family)
+    by_items = half_of_items(verdict.result)
+    if by_items >= verdict.delta:
+        return (
+            f"More test images: these {verdict.result.items:,} alone leave "
+            f"±{format_size(by_items, metric)}, and δ is {format_size(verdict.delta, metric)}."
+        )
+    room = math.sqrt(verdict.delta**2 - by_items**2)
+    needed = pairs_needed(verdict.result.sd, room, 1 - alpha / verdict.family)
     if needed > n:
         pairs = "pairs" if unit == "seed" else more
         return f"More {more}: about {needed} {pairs} bring the interval to ±δ; this study has {n}."

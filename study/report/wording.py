@@ -61,6 +61,20 @@ def pairs_words(plan: Plan, verdict: Verdict) -> str:
     return f"{n} {noun if n == 1 else plural(noun)}"
 
 
+def items_words(plan: Plan, verdict: Verdict) -> str:
+    """Which test images an interval covers: " and 2,000 test images"; empty for another metric."""
+    if verdict.result.items:
+        return f" and {verdict.result.items:,} test images"
+    by_share = plan.space.metric(verdict.claim.metric).share_of_images
+    return ", for these test images" if by_share else ""
+
+
+def epochs_words(plan: Plan) -> str:
+    """Epochs a run; empty where no field holds them."""
+    epochs = plan.base.get(plan.words.epochs)
+    return "" if epochs is None else f"{epochs} epoch{'' if epochs == 1 else 's'} a run"
+
+
 def is_tuned(plan: Plan, verdict: Verdict) -> bool:
     """Whether a search was made for either arm of a claim."""
     pair = (verdict.claim.better, verdict.claim.than)

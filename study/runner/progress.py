@@ -148,5 +148,5 @@ def summary_line(record: Record, plan: Plan) -> str:
     point = ", ".join(f"{name} {format_short(value)}" for name, value in record.point.items())
     return (
         f"{record.trial}  {record.stage:8}{plan.title(record.arm):10} {point:13} "
-        f"seed {record.seed:<4d}{outcome}  ({record.seconds:.1f} s)"
+        f"seed {record.seed:<6d} {outcome}  ({record.seconds:.1f} s)"
     )

@@ -4,13 +4,16 @@ A larger budget may be given, and an arm may become available that was absent be
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from study.design.looks import with_pairs
 from study.design.plan import Plan, PointSource
 from study.design.plan_json import plan_from_dict
+from study.design.record import Record
 from study.errors import StudyError
 from study.store.atomic import write_atomically
 from study.text import join_words
@@ -27,6 +30,7 @@ class Change(NamedTuple):
     what: list[str]  # budgets, in words
     arrived: list[str]  # arms that were absent before
     seen: bool  # final results had been seen
+    early: int = 0  # final records that began before the plan was fixed
 
 
 class About(NamedTuple):
@@ -154,16 +158,39 @@ def fix_plan(
         return old
     check_differences(folder, old, plan, differences)
     raised = [one for one in differences if one.kind is Kind.BUDGET]
-    plan = replace(plan, interim_analyses=old.interim_analyses + (seen and bool(raised)))
+    is_planned = plan.sizes in [with_pairs(old.sizes, look) for look in old.sizes.looks]
+    is_another = seen and bool(raised) and not is_planned
+    plan = replace(plan, interim_analyses=old.interim_analyses + is_another)
     change = Change(
         when=about.created,
-        what=[one.words for one in raised],
+        what=[] if is_planned else [one.words for one in raised],
         arrived=[one.name for one in differences if one.kind is Kind.ARRIVED and one.name],
         seen=seen,
     )
     kept = study.about._replace(command=about.command, changes=[*study.about.changes, change])
     write_study(folder, plan, kept)
     return plan
+
+
+def count_early_finals(folder: Path, plan: Plan, records: Iterable[Record], when: str) -> Plan:
+    """The plan with one more interim analysis if final records began before it was fixed.
+
+    They may have been seen when it was made: records of another study that were adopted, or those
+    of a folder whose plan was lost. It is counted once.
+    """
+    about = read_study(folder, plan.propose).about
+    early = sum(one.stage == "final" and begins_before(one, about.created) for one in records)
+    if not early or any(change.early for change in about.changes):
+        return plan
+    plan = replace(plan, interim_analyses=plan.interim_analyses + 1)
+    change = Change(when=when, what=[], arrived=[], seen=True, early=early)
+    write_study(folder, plan, about._replace(changes=[*about.changes, change]))
+    return plan
+
+
+def begins_before(record: Record, time: str) -> bool:
+    """Whether a record says that its trial began before a time, ISO 8601 in UTC."""
+    return bool(record.started) and record.started < time
 
 
 def check_differences(folder: Path, old: Plan, plan: Plan, differences: list[Difference]) -> None:

@@ -4,11 +4,12 @@ Two arms have the same best score. A score is the peak less `curvature` points t
 distance, in decades, of the learning rate from the arm's optimum, plus noise of `noise` points.
 """
 
+import base64
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import toy
-from scipy.stats import qmc
+from scipy.stats import norm, qmc
 
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
@@ -35,6 +36,8 @@ class World:
     heavy_tails: bool = False  # Student's t with three degrees of freedom
     unequal: float = 1.0  # noise of the second arm over that of the first
     failing: float = 0.0  # share of the second arm's runs that end five sd low
+    images: int = 0  # test images, whose difficulty is drawn; 0: scores without them
+    pattern: float = 0.0  # sd of an arm's own errors over that of the images' difficulty
 
 
 @dataclass
@@ -78,6 +81,7 @@ def judge(profile: Profile, world: World, draws: np.random.Generator) -> Verdict
     if world.beyond:
         out = draws.uniform(*world.beyond)
         optima[draws.integers(2)] = 3 + out if draws.random() < 0.5 else -out
+    test = TestImages(world, draws) if world.images else None
     records: dict[str, Record] = {}
     while missing := [t for t in due_trials(plan, records) if t.id not in records]:
         for trial in missing:
@@ -85,12 +89,31 @@ def judge(profile: Profile, world: World, draws: np.random.Generator) -> Verdict
             off = np.log10(trial.point["lr"] / LOW) - optima[int(second)]
             score = max(-world.curvature * off**2, FLOOR) + (0 if second else world.gain)
             score += noise(world, draws, second)
-            records[trial.id] = make_record(
-                trial, "finished", "", result={"score": 0.8 + score / 100, "rank": 9.0}
-            )
+            result = {"score": 0.8 + score / 100, "rank": 9.0}
+            if test and trial.stage == "final":
+                result |= test.measure(result["score"], second, draws)
+            records[trial.id] = make_record(trial, "finished", "", result=result)
     verdict = Results(plan, records.values()).verdict("primary")
     assert verdict is not None
     return verdict
+
+
+class TestImages:
+    """Test images of the probit kind: a run is right where its strength exceeds a difficulty."""
+
+    def __init__(self, world: World, draws: np.random.Generator) -> None:
+        shared = draws.standard_normal(world.images)
+        own = world.pattern * draws.standard_normal((2, world.images))
+        self.hardness = shared + own  # by arm
+        self.spread = (2 + world.pattern**2) ** 0.5  # of difficulty, pattern and a run's luck
+
+    def measure(self, share: float, second: bool, draws: np.random.Generator) -> dict[str, object]:
+        """The result of a run that is right on that share of all images there are."""
+        strength = self.spread * norm.ppf(min(share, 1 - 1e-6))
+        luck = draws.standard_normal(self.hardness.shape[1])
+        correct = strength > self.hardness[int(second)] + luck
+        bits = base64.b64encode(np.packbits(correct).tobytes()).decode()
+        return {"score": float(correct.mean()), "correct": f"{len(correct)}:{bits}"}
 
 
 def noise(world: World, draws: np.random.Generator, second: bool) -> float:
@@ -119,7 +142,7 @@ def space_of(profile: Profile):
             Arm("blue", "Blue", {"colour": "blue"}, search, default, in_report=False),
         ),
         replica=replace(toy.SPACE.replica, values={}),
-        metrics=(Metric("score", "score", "points", 100.0, True, 0.5),),
+        metrics=(Metric("score", "score", "points", 100.0, True, 0.5, correct="correct"),),
         claims=(Claim("main", "blue", "red", "score", "final", "primary", "Blue beats red"),),
         profiles={"quick": profile},
     )

@@ -2,8 +2,10 @@
 
 from collections import Counter
 
+from study.analysis.forecast import look_lines
 from study.analysis.gates import mixed_results
 from study.analysis.results import Results
+from study.design.looks import ALPHA
 from study.design.plan import Plan
 from study.design.record import Record, last_line
 from study.design.stages import expected_trials
@@ -38,9 +40,16 @@ def change_lines(results: Results, changes: list[Change]) -> list[str]:
         for change in changes
         if change.what
     ]
+    lines += [
+        f"{change.early} final records began before this plan was fixed and may have been seen: "
+        "that counts as an analysis of its own."
+        for change in changes
+        if change.early
+    ]
+    lines += look_lines(plan)
     lines += [arrival_line(plan, change) for change in changes if change.arrived]
     if plan.interim_analyses > 1:
-        lines.append(interim_line(plan.interim_analyses))
+        lines.append(interim_line(plan))
     if superseded := len(results.final) - len(results.current):
         lines.append(
             f"{superseded} runs belong to points that the longer search does not choose, or not "
@@ -57,15 +66,17 @@ def arrival_line(plan: Plan, change: Change) -> str:
     return f"{names} came in {change.when}: what {they} needed was absent before{seen}."
 
 
-def interim_line(count: int) -> str:
-    """What judging results more than once costs."""
-    rates = [5 / analysis for analysis in range(1, count + 1)]
-    before = ", ".join(f"{rate:.3g} %" for rate in rates[:-1])
+def interim_line(plan: Plan) -> str:
+    """What judging results more often than planned costs."""
+    planned = max(1, len(plan.sizes.looks))  # these together keep the error rate
+    added = [100 * ALPHA / count for count in range(planned + 1, plan.analyses + 1)]
+    before = ", ".join(f"{rate:.3g} %" for rate in [100 * ALPHA / planned, *added[:-1]])
     return (
-        f"The budget was raised after final results had been seen. This is analysis {count}: its "
-        f"intervals are {100 - rates[-1]:.3g} %, and p must be at most {rates[-1] / 100:.3g}. The "
-        f"analyses before were judged at {before}, so that all together call a difference that is "
-        f"not there supported in up to {sum(rates):.3g} % of such studies, not in 5 %."
+        f"Final results had been seen before this plan or a larger budget. This is analysis "
+        f"{plan.analyses}: its intervals are {100 - added[-1]:.3g} %, and p must be at most "
+        f"{added[-1] / 100:.3g}. The analyses before were judged at {before}, so that all together "
+        "call a difference that is not there supported in up to "
+        f"{100 * ALPHA + sum(added):.3g} % of such studies, not in {100 * ALPHA:g} %."
     )
 
 

@@ -8,7 +8,8 @@ from study.design.plan import Plan
 from study.design.record import Record
 from study.design.stages import is_finished
 from study.report.section import DASH
-from study.store.study_file import StudyFile
+from study.report.wording import epochs_words
+from study.store.study_file import StudyFile, begins_before
 from study.text import capitalize, join_words, plural
 
 RECORDS = (
@@ -55,12 +56,6 @@ def head_facts(results: Results) -> list[Fact]:
     ]
 
 
-def epochs_words(plan: Plan) -> str:
-    """Epochs a run; empty where no field holds them."""
-    epochs = plan.base.get(plan.words.epochs)
-    return "" if epochs is None else f"{epochs} epoch{'' if epochs == 1 else 's'} a run"
-
-
 def device_fact(records: list[Record]) -> Fact:
     """On what the trials ran, and for how long."""
     hours = sum(record.seconds for record in records) / 3600
@@ -97,7 +92,7 @@ def provenance_rows(results: Results, study: StudyFile) -> list[Origin]:
     plan, records = results.plan, results.records
     versions = records[-1].versions if records else study.about.versions
     return [
-        Origin("Plan", plan_words(study)),
+        Origin("Plan", plan_words(study, records)),
         Origin("Code", code_words(records, study.about.commit)),
         Origin("Data", data_words(plan)),
         *input_rows(plan),
@@ -110,11 +105,13 @@ def provenance_rows(results: Results, study: StudyFile) -> list[Origin]:
     ]
 
 
-def plan_words(study: StudyFile) -> str:
-    """When the plan was fixed, and its hash."""
-    changes = study.about.changes
+def plan_words(study: StudyFile, records: list[Record]) -> str:
+    """When the plan was fixed, whether before the first trial, and its hash."""
+    changes, fixed = study.about.changes, study.about.created
     extended = f", extended {changes[-1].when}" if changes else ""
-    return f"fixed {study.about.created}, before the first trial{extended}; hash {study.hash}"
+    early = sum(begins_before(record, fixed) for record in records)
+    when = f"after {early} of its trials had begun" if early else "before the first trial"
+    return f"fixed {fixed}, {when}{extended}; hash {study.hash}"
 
 
 def code_words(records: list[Record], planned: str) -> str:

@@ -49,6 +49,11 @@ def precision_lines(results: Results) -> list[str]:
             "an accuracy sets δ."
         ]
     primary = results.verdict("primary")
+    if primary and primary.result.n > 1 and primary.result.sd == 0:
+        lines.append(
+            f"All {primary.result.n} differences are the same number: the runs do not depend on "
+            "their seed, or the metric cannot tell them apart."
+        )
     if primary and primary.result.n > 1:
         lines.append(detectable_difference(plan, primary.result.sd, primary.delta))
     return lines

@@ -1,6 +1,7 @@
 """The page's verdict cards: what it shows of each claim."""
 
 import math
+import statistics
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -8,6 +9,7 @@ from markupsafe import Markup
 from study.analysis.gate import Gate
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
+from study.design.looks import ALPHA
 from study.design.plan import Plan
 from study.design.space import Claim, Metric
 from study.figures.panel import (
@@ -29,6 +31,7 @@ from study.report.wording import (
     format_p,
     format_percent,
     format_signed,
+    items_words,
     pairs_words,
 )
 from study.text import plural
@@ -41,6 +44,7 @@ FINDING = (
     "Differences, one a {unit}: {values}. Bar: the interval. Large mark: the mean. Full line: "
     "zero. Dotted line: δ."
 )
+EXPLORATORY = "Exploratory: each is tested by itself, and none decides the question."
 HOLM = (
     "Tested together: the interval of each is widened and its p corrected (Holm), so that the "
     "whole family errs {rate}."
@@ -116,9 +120,46 @@ def result_note(plan: Plan, verdict: Verdict, metric: Metric) -> str:
         return f"n = {pairs}, no interval."
     kind = "Holm p" if verdict.family > 1 else "sign-flip p"
     return (
-        f"{format_percent(result.level)} % paired t interval, n = {pairs}, {kind} = "
-        f"{format_p(verdict.p)}. Smallest difference that matters: δ = "
-        f"{format_delta(verdict, metric)} {metric.unit}."
+        f"{format_percent(result.level)} % paired t interval, n = {pairs}"
+        f"{items_words(plan, verdict)}, {kind} = {format_p(verdict.p)}.{share_words(verdict)}"
+        f"{median_words(verdict, metric)} "
+        f"Smallest difference that matters: δ = {format_delta(verdict, metric)} {metric.unit}."
+    )
+
+
+def share_words(verdict: Verdict) -> str:
+    """How much of the variance comes from the test images; empty where that is not known."""
+    share = verdict.result.item_share
+    return f" Of its variance {share:.0%} is of the test images." if verdict.result.items else ""
+
+
+def median_words(verdict: Verdict, metric: Metric) -> str:
+    """The median difference, which a few failed runs do not move."""
+    median = statistics.median(verdict.result.differences)
+    return f" Median difference {format_signed(median, metric)}."
+
+
+def error_sentence(plan: Plan) -> str:
+    """How often the claims err, each by itself and all together (Bonferroni)."""
+    tested = [
+        claim.role
+        for claim in plan.space.claims
+        if claim.role != "published"
+        and not (plan.why_absent(claim.better) or plan.why_absent(claim.than))
+    ]
+    exploratory = sum(role in BESIDE for role in tested)
+    tests, rate = tested.count("primary") + bool(plan.family) + exploratory, 100 * plan.alpha
+    if tests < 2:
+        return ""
+    parts = [f"the primary claim in at most {rate:.3g} %"]
+    if plan.family:
+        parts.append(f"its family of {len(plan.family)} together in as many")
+    if exploratory:
+        parts.append(f"each of the {exploratory} exploratory ones in about {100 * ALPHA:g} %")
+    worst = rate * (tests - exploratory) + 100 * ALPHA * exploratory
+    return (
+        f"Where nothing differs, a study like this calls a difference real: {', '.join(parts)}; "
+        f"any of them in at most {worst:.3g} %."
     )
 
 
@@ -143,7 +184,7 @@ def card_groups(plan: Plan, cards: Cards) -> list[CardGroup]:
     beside = [card for role in BESIDE for card in cards.get(role, [])]
     family = cards.get("family", [])
     groups = [
-        CardGroup(beside_title(plan, cards), "", beside),
+        CardGroup(beside_title(plan, cards), EXPLORATORY, beside),
         CardGroup(family_title(plan, family), family_note(plan), family),
     ]
     return [group for group in groups if group.cards]
@@ -177,9 +218,9 @@ def family_note(plan: Plan) -> str:
     """How the family is tested; empty for one claim."""
     if len(plan.family) < 2:
         return ""
-    if plan.interim_analyses == 1:
+    if plan.analyses == 1:
         return HOLM.format(rate="in one of twenty")
-    return HOLM.format(rate=f"in {5 / plan.interim_analyses:.3g} % at this analysis")
+    return HOLM.format(rate=f"in {100 * plan.alpha:.3g} % at this analysis")
 
 
 def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric) -> Panel | None:

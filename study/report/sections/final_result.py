@@ -4,15 +4,16 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from study.analysis.comparison import ArmStage, compare
 from study.analysis.results import Results
-from study.analysis.statistics import Paired, paired
+from study.analysis.statistics import Paired
 from study.analysis.summaries import (
     ArmResult,
     chosen_words,
     seed_variance_share,
     summarize_controls,
 )
-from study.analysis.verdict import ALPHA
+from study.design.looks import ALPHA
 from study.design.plan import Plan
 from study.design.space import Arm, Metric
 from study.figures.panel import (
@@ -252,14 +253,20 @@ def table_cells(results: Results, one: ArmResult) -> list[str]:
 def reference_pairs(results: Results) -> dict[str, Paired]:
     """Each arm's paired differences from the reference, at the level of its claim if it has one."""
     plan = results.plan
-    reference = results.values(plan.space.reference, "final", plan.space.primary)
     levels = {
         verdict.claim.better: verdict.result.level
         for verdict in results.verdicts
         if is_against_reference(plan, verdict)
     }
     pairs = {
-        one.arm.name: paired(one.by_unit, reference, levels.get(one.arm.name, 1 - ALPHA))
+        one.arm.name: compare(
+            results,
+            ArmStage(one.arm.name, "final"),
+            ArmStage(plan.space.reference, "final"),
+            metric=plan.space.primary,
+            level=levels.get(one.arm.name, 1 - ALPHA),
+            advantage=False,
+        )
         for one in results.arms
         if one.arm.name != plan.space.reference
     }

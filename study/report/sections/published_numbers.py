@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from study.analysis.comparison import ArmStage, compare
 from study.analysis.results import Results
-from study.analysis.statistics import paired
 from study.analysis.summaries import mean_interval
 from study.design.plan import Plan
 from study.design.space import Metric, Reported
@@ -97,8 +97,8 @@ def mean_difference(results: Results, row: Reported, metric: Metric) -> str:
     """Ours where the printed number is a difference: the paired one."""
     plan = results.plan
     what = f"{plan.title(row.arm)} − {plan.title(row.against)}, {metric.title}"
-    ours, theirs = (results.values(name, row.stage, metric) for name in (row.arm, row.against))
-    result = paired(ours, theirs)
+    ours, theirs = (ArmStage(name, row.stage) for name in (row.arm, row.against))
+    result = compare(results, ours, theirs, metric=metric, advantage=False)
     if not result.n:
         return f"{what}: not run yet"
     mean = format_number(result.mean, metric.decimals, True)

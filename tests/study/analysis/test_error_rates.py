@@ -21,6 +21,11 @@ WORLDS = {
     },
     "heavy tails": World(heavy_tails=True),
     "unequal noise": World(curvature=0, unequal=3.0),
+    **{
+        f"{images} test images, {kind} patterns": World(curvature=6, images=images, pattern=pattern)
+        for images in (300, 2000, 10_000)
+        for kind, pattern in (("mild", 0.3), ("strong", 1.0))
+    },
     "an optimum 0.3 to 0.6 decades out of range": World(beyond=(0.3, 0.6)),
     "an optimum 0.6 to 1 decade out of range": World(beyond=(0.6, 1.0)),
 }
@@ -38,7 +43,14 @@ def limit(studies):
     return 5 + 200 * math.sqrt(0.05 * 0.95 / studies)
 
 
-@pytest.mark.parametrize("world", ["noise 1, curvature 12", "noise 0.3, curvature 12"])
+QUICK_WORLDS = [
+    "noise 1, curvature 12",
+    "noise 0.3, curvature 12",
+    "300 test images, strong patterns",
+]
+
+
+@pytest.mark.parametrize("world", QUICK_WORLDS)
 def test_a_quick_study_of_equal_arms_rarely_claims_a_difference(world):
     rates = simulate(sizes("quick"), WORLDS[world], 200)
     assert rates.wrong <= limit(200), rates

@@ -136,7 +136,7 @@ def test_its_page_is_drawn(toy, even):
     for record in toy.run_all(plan, toy.task, even):
         ledger.append(record)
     ledger.close()
-    assert write_report(even).answer.startswith("Yes, by ")
+    assert write_report(even).answer.startswith("On none: Yes, by ")
     page = (even / "report.html").read_text()
     assert "Blue scores higher than red" in page
     assert "digits, each image with random parameters of its own" in page
