@@ -14,6 +14,7 @@ PARTS = {
     "views": "against torchvision's transforms of PIL images",
     "precision": "bfloat16 against float32 over seeds",
     "probe": "a probe sweep against an epoch",
+    "regimes": "what pretraining gains over an untrained encoder, and its cost",
     "scale": "batch, queue, width, trials at once",
     "records": "10 to 10,000 trials become tables and a page",
     "quick_study": "wall time against the trials' seconds; needs Ray",

@@ -19,7 +19,7 @@ from search_spaces._sizes import (
     LOSS,
     NOTES,
     PROBE,
-    SHAPES,
+    QUICK,
     SMALL,
     STAGES,
     UNTRAINED,
@@ -99,10 +99,10 @@ def shown(images: int) -> dict[str, dict[str, Any]]:
 
 
 PROFILES = {
-    "quick": Profile("shapes", {**SHAPES, "epochs": 5, "knn_every": 5},
-                     searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=2,
-                     note=NOTES["quick"], final={"finetune_epochs": 2}, arms=shown(8)),
-    "small": Profile("cifar10", {**SMALL, "stem": "small", "width": 0.125}, searches=8, search_trials=4, added_trials=2, final_seeds=1,
+    "quick": Profile("shapes", QUICK, searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=2,
+                     note=NOTES["quick"], final={"finetune_epochs": 2}, arms=shown(8),
+                     leaves_out=("after1", "after4", "independent", "learned", "joined")),
+    "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1,
                      replica_seeds=6, note=NOTES["small"], final={"finetune_epochs": 3}, arms=shown(10)),
     "full": Profile("cifar10", FULL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=6,
                     note=NOTES["full"], final={"finetune_epochs": 20}, arms=shown(10)),

@@ -56,7 +56,7 @@ CLAIMS = (
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("digits", {**QUICK, "batch_norm_splits": 4}, searches=6, search_trials=3, added_trials=2, final_seeds=1,
+    "quick": Profile("shapes", {**QUICK, "batch_norm_splits": 4}, searches=6, search_trials=3, added_trials=2, final_seeds=1,
                      replica_seeds=0, note=NOTES["quick"]),
     "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=0,
                      note=NOTES["small"]),

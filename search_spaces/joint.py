@@ -5,12 +5,18 @@ against the recipe of FAIR's CIFAR-10 demo, both on fresh seeds. It finds a good
 `optimizers` does.
 """
 
+from typing import Any
+
 from moco.trainer.trainer import MOCO
 from search_spaces._sizes import (
     COLLAPSE,
     CONTROLS,
+    FULL,
     KNN,
+    NOTES,
     PROBE,
+    QUICK,
+    SMALL,
     UNTRAINED,
 )
 from study.design.ranges import By, Choice, LogRange, OneMinus, Powers
@@ -59,34 +65,19 @@ CLAIMS = (
           "The best setting found reaches a higher kNN accuracy than the published recipe"),
 )  # fmt: skip
 
+
+def sizes(values: dict[str, Any]) -> dict[str, Any]:
+    """A profile's values without what is searched; a search is stopped by kNN after every epoch."""
+    return {name: v for name, v in values.items() if name not in RECIPE} | {"knn_every": 1}
+
+
 PROFILES = {
-    "quick": Profile(
-        dataset="digits",
-        values={
-            "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "epochs": 8, "probe_epochs": 50, "knn_every": 1,
-            "knn_neighbours": 20,
-        },
-        search_trials=40, added_trials=0, confirm_points=3, confirm_seeds=3, final_seeds=8, replica_seeds=0,
-        note="a tiny encoder and short runs, minutes on two cores",
-    ),
-    "small": Profile(
-        dataset="cifar10",
-        values={
-            "image_size": 32, "width": 0.25, "stem": "imagenet", "train_images": 10_000, "batch_size": 128, "batch_norm_splits": 4, "epochs": 12,
-            "validation_share": 0.1, "probe_epochs": 60, "knn_every": 1, "knn_neighbours": 200,
-        },
-        search_trials=60, added_trials=0, confirm_points=3, confirm_seeds=3, final_seeds=8, replica_seeds=0,
-        note="at most 10,000 training images and a narrow encoder, about an hour on a laptop",
-    ),
-    "full": Profile(
-        dataset="cifar10",
-        values={
-            "image_size": 32, "width": 1.0, "batch_size": 512, "batch_norm_splits": 8, "epochs": 100, "probe_epochs": 100,
-            "probe_batch_size": 1024, "knn_every": 5, "knn_neighbours": 200,
-        },
-        search_trials=100, added_trials=0, confirm_points=3, confirm_seeds=3, final_seeds=10, replica_seeds=0,
-        note="all images and the full encoder, one or more GPUs",
-    ),
+    "quick": Profile("shapes", sizes(QUICK), search_trials=40, added_trials=0, confirm_points=3, confirm_seeds=3, final_seeds=8,
+                     replica_seeds=0, note=NOTES["quick"]),
+    "small": Profile("cifar10", sizes(SMALL), search_trials=60, added_trials=0, confirm_points=3, confirm_seeds=3, final_seeds=8,
+                     replica_seeds=0, note=NOTES["small"]),
+    "full": Profile("cifar10", {**sizes(FULL), "batch_size": 512, "knn_every": 5}, search_trials=100, added_trials=0, confirm_points=3,
+                    confirm_seeds=3, final_seeds=10, replica_seeds=0, note=NOTES["full"]),
 }  # fmt: skip
 
 SPACE = Space(

@@ -69,8 +69,9 @@ PAPER = "ImageNet, ResNet-50, queue 4,096, 200 epochs, linear probe"
 DIFFERS = "Encoder ({encoder}, width {width:g}), {epochs} epochs, a queue of {queue_size:,}; each arm has its own learning rate"
 
 PROFILES = {
-    "quick": Profile("digits", QUICK, searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=0,
-                     note=NOTES["quick"], arms={"short queue": {"queue_size": 128}, "long queue": {"queue_size": 1024}}),
+    "quick": Profile("shapes", QUICK, searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=0,
+                     note=NOTES["quick"], arms={"short queue": {"queue_size": 256}, "long queue": {"queue_size": 2048}},
+                     leaves_out=("m5", "m9999", "rising", "long-m9")),
     "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=0,
                      note=NOTES["small"], arms={"short queue": {"queue_size": 512}, "long queue": {"queue_size": 4096}}),
     "full": Profile("cifar10", FULL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=0,

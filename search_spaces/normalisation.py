@@ -9,15 +9,17 @@ from typing import Any
 from moco.trainer.trainer import MOCO
 from search_spaces._sizes import (
     COLLAPSE,
+    CONTROLS,
     FINETUNED,
     FIXED,
     FULL,
     KNN,
     NOTES,
     PROBE,
-    SHAPES,
+    QUICK,
     SMALL,
     STAGES,
+    UNTRAINED,
 )
 from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
@@ -99,7 +101,7 @@ CLAIMS = (
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("shapes", {**SHAPES, "epochs": 12, "knn_every": 12}, final_seeds=8,
+    "quick": Profile("shapes", {**QUICK, "epochs": 12, "knn_every": 12}, final_seeds=8,
                      note=NOTES["quick"], final={"finetune_epochs": 2}, arms={"twice": {"input_size": 32}, "large": {"input_size": 96}}),
     "small": Profile("cifar10", SMALL, final_seeds=8,
                      note=NOTES["small"], final={"finetune_epochs": 3}, arms={"twice": {"input_size": 64}, "large": {"input_size": 128}}),
@@ -129,6 +131,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "An encoder that is pretrained here sees the same statistics in pretraining and in evaluation; a borrowed one would know ImageNet’s alone.",
         "The rates of pretraining ({lr:g}) and of fine-tuning are the same for all arms; the probe’s is chosen for each run on its validation split.",

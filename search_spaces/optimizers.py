@@ -7,7 +7,19 @@ Ranges follow published recipes for contrastive ResNets, three decades each.
 
 from moco.trainer.trainer import MOCO
 from moco.training.optimizers import OPTIMIZERS
-from search_spaces._sizes import COLLAPSE, CONTROLS, KNN, LOSS, PROBE, STAGES, UNTRAINED
+from search_spaces._sizes import (
+    COLLAPSE,
+    CONTROLS,
+    FULL,
+    KNN,
+    LOSS,
+    NOTES,
+    PROBE,
+    QUICK,
+    SMALL,
+    STAGES,
+    UNTRAINED,
+)
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
 
@@ -97,34 +109,12 @@ CLAIMS = (
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile(
-        dataset="digits",
-        values={
-            "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 128, "epochs": 8,
-            "probe_epochs": 50, "knn_every": 4, "knn_neighbours": 20,
-        },
-        searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=6,
-        note="a tiny encoder and short runs, minutes on two cores",
-    ),
-    "small": Profile(
-        dataset="cifar10",
-        values={
-            "image_size": 32, "width": 0.25, "stem": "imagenet", "train_images": 10_000, "batch_size": 128, "batch_norm_splits": 4,
-            "queue_size": 512, "temperature": 0.1, "epochs": 12, "validation_share": 0.1, "probe_epochs": 60, "knn_every": 4,
-            "knn_neighbours": 200,
-        },
-        searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=6,
-        note="at most 10,000 training images and a narrow encoder, about an hour on a laptop",
-    ),
-    "full": Profile(
-        dataset="cifar10",
-        values={
-            "image_size": 32, "width": 1.0, "batch_size": 256, "batch_norm_splits": 8, "queue_size": 4096, "epochs": 100,
-            "temperature": 0.1, "probe_epochs": 100, "probe_batch_size": 1024, "knn_every": 10, "knn_neighbours": 200,
-        },
-        searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=8,
-        note="all images and the full encoder, one or more GPUs",
-    ),
+    "quick": Profile("shapes", QUICK, searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=6,
+                     note=NOTES["quick"], leaves_out=("adamw",)),
+    "small": Profile("cifar10", SMALL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=6,
+                     note=NOTES["small"]),
+    "full": Profile("cifar10", FULL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=8,
+                    note=NOTES["full"]),
 }  # fmt: skip
 
 SPACE = Space(

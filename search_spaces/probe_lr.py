@@ -6,7 +6,19 @@ rate follows the features' scale, standardising moves it, and neither 10 nor 30 
 """
 
 from moco.trainer.trainer import MOCO
-from search_spaces._sizes import COLLAPSE, FIXED, FULL, KNN, NOTES, PROBE, SHAPES, SMALL, STAGES
+from search_spaces._sizes import (
+    COLLAPSE,
+    CONTROLS,
+    FIXED,
+    FULL,
+    KNN,
+    NOTES,
+    PROBE,
+    QUICK,
+    SMALL,
+    STAGES,
+    UNTRAINED,
+)
 from study.design.space import Arm, Claim, Profile, Replica, Reported, ResultCurve, Space
 
 RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -25,7 +37,13 @@ BORROWED = "FAIR’s encoder is one encoder: over the seeds only its probe diffe
 
 def chosen(name: str, title: str, own: dict[str, object], group: str) -> Arm:
     """An encoder and a form of its features; its probe has the best of all rates, by the validation split."""
-    values = {"probe_lr_low": RATES[0], "probe_lr_high": RATES[-1], "probe_each": "on", **own}
+    values = {
+        "probe_rates": "raw",
+        "probe_lr_low": RATES[0],
+        "probe_lr_high": RATES[-1],
+        "probe_each": "on",
+        **own,
+    }
     return Arm(
         name,
         title,
@@ -105,7 +123,7 @@ REPLICA = Replica(
 SWEEP = {"probe_epochs": 100, "probe_batch_size": 256}
 
 PROFILES = {
-    "quick": Profile("shapes", {**SHAPES, "epochs": 8, "knn_every": 8, **SWEEP}, final_seeds=10,
+    "quick": Profile("shapes", {**QUICK, "epochs": 8, "knn_every": 8, **SWEEP}, final_seeds=10,
                      replica_seeds=8, note=NOTES["quick"],
                      arms={"FAIR’s encoder": {"input_size": 64}, "FAIR’s, standardised": {"input_size": 64}}),
     "small": Profile("cifar10", {**SMALL, **SWEEP}, final_seeds=8,
@@ -134,6 +152,8 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=CONTROLS,
+    floor=UNTRAINED.name,
     threats=(
         "All rates of a seed and form of the features are read off one frozen encoder. The standardised form has an encoder of its own, pretrained "
         "from the same seed: the same weights on a CPU, nearly the same on a GPU.",

@@ -84,9 +84,8 @@ REPLICA = Replica(
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("digits", {**QUICK, "epochs": 5, "knn_every": 5}, searches=6, search_trials=3, added_trials=2, final_seeds=1,
-                     replica_seeds=3,
-                     note=NOTES["quick"]),
+    "quick": Profile("shapes", QUICK, searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=3,
+                     note=NOTES["quick"], leaves_out=("k-16384", "masked-1024", "masked-4096")),
     "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=6,
                      note=NOTES["small"]),
     "full": Profile("cifar10", FULL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=6,

@@ -14,8 +14,9 @@ from search_spaces._sizes import (
     FULL,
     KNN,
     NOTES,
+    PIXELS,
     PROBE,
-    SHAPES,
+    QUICK,
     SMALL,
     STAGES,
 )
@@ -73,7 +74,7 @@ CLAIMS = (
 )  # fmt: skip
 
 PROFILES = {
-    "quick": Profile("shapes", {**SHAPES, "epochs": 20, "knn_every": 20}, final_seeds=10,
+    "quick": Profile("shapes", {**QUICK, "epochs": 20, "knn_every": 20}, final_seeds=10,
                      note=NOTES["quick"], final={"finetune_epochs": 3}, arms={"borrowed": {"input_size": 64}}),
     "small": Profile("cifar10", SMALL, final_seeds=8,
                      note=NOTES["small"], final={"finetune_epochs": 3}, arms={"borrowed": {"input_size": 64}}),
@@ -109,6 +110,7 @@ SPACE = Space(
     claims=CLAIMS,
     profiles=PROFILES,
     trainer=MOCO,
+    controls=(PIXELS,),
     threats=(
         "The rates of pretraining ({lr:g}) and of fine-tuning are not tuned; the probe’s is chosen for each run on its validation split.",
         "Images are {image_size} px here, whatever their files have: STL-10’s 96 px are made smaller unless --set image_size=96 says otherwise.",
