@@ -87,6 +87,7 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
                 what=list(change["what"]),
                 arrived=list(change.get("arrived", ())),
                 seen=bool(change.get("seen")),
+                early=int(change.get("early", 0)),
             )
             for change in values.get("changes", ())
         ]
