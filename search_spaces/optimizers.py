@@ -111,8 +111,8 @@ CLAIMS = (
 PROFILES = {
     "quick": Profile("shapes", QUICK, searches=6, search_trials=3, added_trials=2, final_seeds=1, replica_seeds=6,
                      note=NOTES["quick"], leaves_out=("adamw",)),
-    "small": Profile("cifar10", SMALL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=6,
-                     note=NOTES["small"]),
+    "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=6,
+                     note=NOTES["small"], leaves_out=("adamw", "adagrad")),
     "full": Profile("cifar10", FULL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=8,
                     note=NOTES["full"]),
 }  # fmt: skip

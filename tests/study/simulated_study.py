@@ -14,6 +14,7 @@ from scipy.stats import norm, qmc
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.facts import Prepared
+from study.design.looks import next_look
 from study.design.make_plan import make_plan
 from study.design.ranges import LogRange
 from study.design.record import Record
@@ -36,6 +37,7 @@ class World:
     heavy_tails: bool = False  # Student's t with three degrees of freedom
     unequal: float = 1.0  # noise of the second arm over that of the first
     failing: float = 0.0  # share of the second arm's runs that end five sd low
+    both_fail: bool = False  # the first arm's too
     images: int = 0  # test images, whose difficulty is drawn; 0: scores without them
     pattern: float = 0.0  # sd of an arm's own errors over that of the images' difficulty
 
@@ -67,7 +69,7 @@ def simulate(profile: Profile, world: World, studies: int, seed: int = 0) -> Rat
 
 
 def judge(profile: Profile, world: World, draws: np.random.Generator) -> Verdict:
-    """One study from its plan to the verdict on its primary claim."""
+    """One study from its plan to the verdict on its primary claim, after its last analysis."""
     key = int(draws.integers(2**32))  # all arms of a search have the same points
     plan = make_plan(
         space=space_of(profile),
@@ -83,19 +85,23 @@ def judge(profile: Profile, world: World, draws: np.random.Generator) -> Verdict
         optima[draws.integers(2)] = 3 + out if draws.random() < 0.5 else -out
     test = TestImages(world, draws) if world.images else None
     records: dict[str, Record] = {}
-    while missing := [t for t in due_trials(plan, records) if t.id not in records]:
-        for trial in missing:
-            second = trial.arm == "red"
-            off = np.log10(trial.point["lr"] / LOW) - optima[int(second)]
-            score = max(-world.curvature * off**2, FLOOR) + (0 if second else world.gain)
-            score += noise(world, draws, second)
-            result = {"score": 0.8 + score / 100, "rank": 9.0}
-            if test and trial.stage == "final":
-                result |= test.measure(result["score"], second, draws)
-            records[trial.id] = make_record(trial, "finished", "", result=result)
-    verdict = Results(plan, records.values()).verdict("primary")
-    assert verdict is not None
-    return verdict
+    while True:
+        while missing := [t for t in due_trials(plan, records) if t.id not in records]:
+            for trial in missing:
+                second = trial.arm == "red"
+                off = np.log10(trial.point["lr"] / LOW) - optima[int(second)]
+                score = max(-world.curvature * off**2, FLOOR) + (0 if second else world.gain)
+                score += noise(world, draws, second)
+                result = {"score": 0.8 + score / 100, "rank": 9.0}
+                if test and trial.stage == "final":
+                    result |= test.measure(result["score"], second, draws)
+                records[trial.id] = make_record(trial, "finished", "", result=result)
+        verdict = Results(plan, records.values()).verdict("primary")
+        assert verdict is not None
+        sizes = next_look(plan.sizes)
+        if sizes is None or verdict.label != "undecided":
+            return verdict
+        plan = replace(plan, sizes=sizes)
 
 
 class TestImages:
@@ -120,7 +126,7 @@ def noise(world: World, draws: np.random.Generator, second: bool) -> float:
     """The luck of one run, in points."""
     scale = world.noise * (world.unequal if second else 1.0)
     luck = draws.standard_t(3) / 3**0.5 if world.heavy_tails else draws.standard_normal()
-    if second and draws.random() < world.failing:
+    if (second or world.both_fail) and draws.random() < world.failing:
         luck -= 5.0
     return float(scale * luck)
 

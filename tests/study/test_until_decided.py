@@ -66,9 +66,7 @@ def test_it_goes_on_where_it_was_stopped(tmp_path, capsys, monkeypatch):
     whole = api.run_on_ray
     stops = iter([False, True])
     with monkeypatch.context() as patched:
-        patched.setattr(
-            api, "run_on_ray", lambda *args: whole(*args) if not next(stops) else False
-        )
+        patched.setattr(api, "run_on_ray", lambda *args: whole(*args) if not next(stops) else False)
         assert run(tmp_path) == 130  # stopped as the second analysis's runs begin
     assert seeds_of(tmp_path) == 7
     assert run(tmp_path) == 0
