@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 from study.analysis.gates import min_seeds
 from study.analysis.results import Results
-from study.analysis.statistics import detectable_by_rule, sign_flip_p
+from study.analysis.statistics import (
+    detectable_by_rule,
+    least_pairs,
+    pairs_to_detect,
+    sign_flip_p,
+)
 from study.design.looks import ALPHA
 from study.design.plan import Plan
 from study.design.ranges import By, Choice, OneMinus, Span
@@ -176,13 +181,15 @@ def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
     shared = f", the error rate shared by {looks} analyses" if looks > 1 else ""
     sentences = [
         f"With {n} {pairs} a true difference of {effect:.2f} sd (of paired differences) is found "
-        f"with 80 % power by interval and p together{shared}.",
+        f"with 80 % power by interval and p together{shared}; one of 1 sd takes "
+        f"{pairs_to_detect(1.0, alpha)}.",
         family_reach(plan, alpha),
     ]
     if not math.isnan(sd):
+        enough = f", to find it takes {pairs_to_detect(delta / sd, alpha)} {pairs}" if sd else ""
         sentences.append(
             f"The sd measured so far is {sd:.{places}f} {unit}: that is {effect * sd:.{places}f} "
-            f"{unit}; δ is {delta:.{places}f}."
+            f"{unit}; δ is {delta:.{places}f}{enough}."
         )
     return " ".join(filter(None, sentences))
 
@@ -204,6 +211,7 @@ def family_reach(plan: Plan, alpha: float) -> str:
     if math.isinf(effect):
         least = sign_flip_p([1.0] * plan.pairs) * family
         return (
-            f"No claim of the family of {family} can be supported: the least Holm p is {least:.3f}."
+            f"No claim of the family of {family} can be supported: the least Holm p is "
+            f"{least:.3f}; {least_pairs(alpha / family)} {plural(plan.unit('final'))} can."
         )
     return f"In the family of {family} claims it takes {effect:.2f} sd."

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from study.analysis.arm_records import ArmRecords
 from study.analysis.comparison import ArmStage, compare
 from study.analysis.gate import Cause, Gate, failed, passed
+from study.analysis.statistics import least_pairs
 from study.analysis.tuning_gates import budget_gate, range_gate, search_gate, tuning_gate
 from study.design.looks import ALPHA
 from study.design.make_plan import absent_sentences
@@ -20,7 +21,7 @@ SELECTING = ("search", "added", "confirm")  # stages in which points are chosen
 def min_seeds(plan: Plan, stage: str) -> int:
     """Seeds below which the sign-flip p, 2 / 2^n at least, cannot reach a test's error rate."""
     alpha = plan.alpha if stage == "final" else ALPHA
-    return next(n for n in range(MIN_SEEDS, 64) if 2 / 2**n <= alpha)
+    return max(MIN_SEEDS, least_pairs(alpha))
 
 
 def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:

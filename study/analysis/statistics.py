@@ -103,6 +103,11 @@ def sign_flip_p(differences: Sequence[float]) -> float:
     return float(np.mean(sums >= abs(d.sum()) - tolerance))
 
 
+def least_pairs(alpha: float) -> int:
+    """The least number of pairs whose sign-flip p, 2 / 2^n at least, can reach an error rate."""
+    return math.ceil(1 - math.log2(alpha) - 1e-9)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of a family (Holm 1979), in the order given; NaN is a member, stays NaN."""
     order = sorted(range(len(p_values)), key=lambda i: (math.isnan(p_values[i]), p_values[i]))
@@ -170,6 +175,24 @@ def detectable_by_rule(n: int, alpha: float = 0.05, family: int = 1, power: floa
         return float((as_far.mean(1) <= alpha / family).sum() / SIMULATIONS)
 
     return least_effect(find_power, power, steps=10, most=8.0)
+
+
+def pairs_to_detect(effect: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """The least number of pairs with which the whole rule finds a true difference.
+
+    Args:
+        effect: the difference in standard deviations of the differences, above 0; up to about
+            1,000,000 pairs are considered.
+    """
+    low, high = 1, 2  # too few, enough for the t test
+    while detectable(high, alpha, power) > effect and high < 2**20:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if detectable(middle, alpha, power) <= effect else (middle, high)
+    while detectable_by_rule(high, alpha, power=power) > effect and high < 2**20:
+        high += 1
+    return high
 
 
 def least_effect(

@@ -8,11 +8,14 @@ import pytest
 
 from study.analysis.statistics import (
     detectable,
+    detectable_by_rule,
     expected_best,
     holm,
     interquartile_mean,
+    least_pairs,
     paired,
     pairs_needed,
+    pairs_to_detect,
     sign_flip_p,
     t_interval,
     welch_interval,
@@ -120,3 +123,15 @@ def test_expected_best_of_thousands_of_trials_is_finite_and_rises_to_the_best():
     assert found[0] == pytest.approx(0.4998, abs=1e-3)
     assert found[-1] == pytest.approx(2999 / 3000)
     assert all(a <= b + 1e-12 for a, b in itertools.pairwise(found))
+
+
+@pytest.mark.parametrize(("alpha", "pairs"), [(0.05, 6), (0.025, 7), (0.05 / 3, 7), (0.5, 2)])
+def test_the_least_pairs_are_those_whose_least_p_is_small_enough(alpha, pairs):
+    assert least_pairs(alpha) == pairs
+    assert sign_flip_p([1.0] * pairs) <= alpha < 2 / 2 ** (pairs - 1)
+
+
+@pytest.mark.parametrize("effect", [0.2, 1.0, 1.5])
+def test_the_pairs_to_detect_a_difference_are_the_least_that_do(effect):
+    pairs = pairs_to_detect(effect)
+    assert detectable_by_rule(pairs) <= effect < detectable_by_rule(pairs - 1)
