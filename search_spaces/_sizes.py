@@ -7,8 +7,8 @@ from study.design.space import Arm, Metric
 
 # quick and small as `python -m benchmarks regimes` found them: where pretraining gains most for a second of work
 QUICK: dict[str, Any] = {  # minutes on two cores, the bundled shapes: on digits an untrained encoder is as good
-    "encoder": "resnet10", "image_size": 16, "width": 0.125, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 256, "temperature": 0.1,
-    "lr": 0.1, "schedule": "constant", "epochs": 5, "probe_epochs": 50, "knn_every": 5, "knn_neighbours": 20,
+    "encoder": "resnet10", "image_size": 16, "width": 0.125, "batch_size": 128, "batch_norm_splits": 2, "queue_size": 256, "temperature": 0.1,
+    "lr": 0.1, "schedule": "constant", "epochs": 4, "probe_epochs": 50, "knn_every": 4, "knn_neighbours": 20,
 }  # fmt: skip
 SMALL: dict[str, Any] = {  # hours on a laptop, real images
     "encoder": "resnet10", "stem": "strided", "image_size": 32, "width": 0.25, "batch_size": 64, "batch_norm_splits": 2, "queue_size": 1024,
