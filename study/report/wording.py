@@ -44,6 +44,13 @@ def format_percent(share: float) -> str:
     return f"{100 * share:.3g}"
 
 
+def format_share(share: float) -> str:
+    """A share to whole percents, in words where that would say nothing or all."""
+    if 0 < share < 0.005:
+        return "less than 1 %"
+    return "more than 99 %" if 0.995 < share < 1 else f"{100 * share:.0f} %"
+
+
 def format_delta(verdict: Verdict, metric: Metric) -> str:
     """The smallest difference that matters, without its unit."""
     return f"{verdict.delta:.{metric.decimals}f}"

@@ -30,6 +30,7 @@ from study.report.wording import (
     format_interval,
     format_p,
     format_percent,
+    format_share,
     format_signed,
     items_words,
     pairs_words,
@@ -130,7 +131,11 @@ def result_note(plan: Plan, verdict: Verdict, metric: Metric) -> str:
 def share_words(verdict: Verdict) -> str:
     """How much of the variance comes from the test images; empty where that is not known."""
     share = verdict.result.item_share
-    return f" Of its variance {share:.0%} is of the test images." if verdict.result.items else ""
+    return (
+        f" Of its variance {format_share(share)} is of the test images."
+        if verdict.result.items
+        else ""
+    )
 
 
 def median_words(verdict: Verdict, metric: Metric) -> str:

@@ -31,7 +31,7 @@ from study.figures.panel import (
     value_axis,
 )
 from study.report.section import DASH, ROW, Figure, Section, Table, fmt, row_panel
-from study.report.wording import final_title, format_signed, is_against_reference
+from study.report.wording import final_title, format_share, format_signed, is_against_reference
 from study.text import capitalize, format_number, format_short, plural
 
 
@@ -129,8 +129,8 @@ def variance_words(results: Results) -> str:
             "that seed together."
         )
     return (
-        f" Of the variance between an arm’s searches, {share:.0%} is that of the final seeds and "
-        "the rest that of the search."
+        f" Of the variance between an arm’s searches, {format_share(share)} is that of the final "
+        "seeds and the rest that of the search."
     )
 
 
@@ -291,7 +291,7 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
     controls = summarize_controls(results)
     levels = [*spread_values(spreads), *(one.mean for one in controls)]
     low, high = pad_range(levels, least=0.5)
-    marks: list[Mark] = [Rule("ref", one.mean, label=one.arm.title.lower()) for one in controls]
+    marks: list[Mark] = control_rules(controls, near=0.25 * (high - low))
     for row, spread in zip(rows, spreads, strict=True):
         marks += spread_marks(row, spread, width=high - low, unit=unit)
     means = (
@@ -309,6 +309,23 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
         marks=marks,
         right=10,
     )
+
+
+def control_rules(controls: list[ArmResult], near: float) -> list[Mark]:
+    """A line for each control; those so near that their labels would overlap share one."""
+    groups: list[list[ArmResult]] = []
+    for one in sorted(controls, key=lambda one: one.mean):
+        if groups and one.mean - groups[-1][0].mean < near:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return [
+        Rule(
+            "ref", one.mean, label="" if i else ", ".join(each.arm.title.lower() for each in group)
+        )
+        for group in groups
+        for i, one in enumerate(group)
+    ]
 
 
 def difference_panel(results: Results, rows: tuple[Row, ...], pairs: dict[str, Paired]) -> Panel:
