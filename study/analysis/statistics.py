@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 EXACT = 16  # pairs up to which all sign flips are counted
@@ -95,12 +96,18 @@ def sign_flip_p(differences: Sequence[float]) -> float:
         return math.nan
     d = np.asarray(differences)
     if n <= EXACT:
-        signs = np.array(list(itertools.product((1, -1), repeat=n)))
+        signs = sign_assignments(n)
     else:
         signs = np.random.default_rng(0).choice((1, -1), size=(20_000, n))
         signs[0] = 1  # the +1 rule: the observed assignment is one of those counted
     sums, tolerance = np.abs(signs @ d), 1e-9 * float(np.abs(d).sum())  # rounding breaks no ties
     return float(np.mean(sums >= abs(d.sum()) - tolerance))
+
+
+@cache
+def sign_assignments(n: int) -> NDArray[np.float64]:
+    """Half of the 2^n assignments of signs, those that begin with +1; the others mirror them."""
+    return np.array([(1.0, *rest) for rest in itertools.product((1.0, -1.0), repeat=n - 1)])
 
 
 def least_pairs(alpha: float) -> int:
@@ -164,7 +171,7 @@ def detectable_by_rule(n: int, alpha: float = 0.05, family: int = 1, power: floa
     if n > MOST_SIMULATED:
         return detectable(n, alpha / family, power)
     noise = np.random.default_rng(0).standard_normal((SIMULATIONS, n))
-    signs = np.array(list(itertools.product((1, -1), repeat=n)))[: 2 ** (n - 1)]  # up to the sign
+    signs = sign_assignments(n)
     critical = stats.t.ppf(1 - alpha / family / 2, n - 1) / math.sqrt(n)
 
     def find_power(effect: float) -> float:
