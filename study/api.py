@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from study.analysis.forecast import Estimate, describe_plan, forecast_lines
 from study.analysis.results import Results
-from study.design.looks import next_look, until_decided, with_pairs
 from study.design.make_plan import (
     absent_sentences,
     make_plan,
@@ -22,7 +21,7 @@ from study.design.make_plan import (
     shared_fields,
     split_warning,
 )
-from study.design.plan import Plan, no_points
+from study.design.plan import Plan, next_look, no_points, until_decided, with_pairs
 from study.design.record import final_records
 from study.design.space import Profile, Space
 from study.design.stages import due_trials, is_finished

@@ -39,7 +39,7 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         "final",
         "SGD",
         "RMSprop",
-        "AdamW",
+        "Adagrad",
         "lr 0.003 to 3",
         "Cost:",
         "trials are left",
@@ -111,7 +111,7 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         (["--space", "optimizers", "--trials", "many"], "--trials must be a number of search"),
         (
             ["--space", "optimizers", "--set", "batch_size=4096"],
-            "batch_size must not exceed the training split; got 4096 for 1120 images",
+            "batch_size must not exceed the training split; got 4096 for 2400 images",
         ),
         (["--space", "optimizers", "--set", "score_split=test"], "--set score_split is not free"),
         (["--space", "optimizers", "--set", "device=mps"], "device mps is not on this machine"),
@@ -121,7 +121,7 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         ),
         (
             ["--space", "optimizers", "--set", "train_images=5"],
-            "train_images must be 0 or at least one a class, 10; got 5",
+            "train_images must be 0 or at least one a class, 6; got 5",
         ),
         (["--space", "optimizers", "--workers", "0"], "--workers must be 1 or more; got 0"),
         (["--space", "optimizers", "--seeds", "0"], "--seeds must be 1 or more; got 0"),
@@ -144,6 +144,10 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         ),
         (
             ["--space", "optimizers", "--weights", "torchvision"],
+            "torchvision has no weights of resnet10; try encoder=resnet18, width=1",
+        ),
+        (
+            ["--space", "optimizers", "--dataset", "digits", "--weights", "fair-moco-v1"],
             "published weights take colour images; those of scikit-learn's digits are grey",
         ),
         (

@@ -211,7 +211,7 @@ def test_official_files_become_a_study_and_its_page(tmp_path, name, arms):
     assert done.returncode == 0, done.stderr
     records = read_records(tmp_path / "out")
     assert {record.status for record in records} == {"finished"}
-    assert len(records) == 2 * arms
+    assert len(records) == 2 * (arms + 1)  # and the raw pixels
     if name == "stl10":
         by_arm = {record.arm: record for record in records}
         assert by_arm["unlabelled"].curve[-1]["step"] > by_arm["moco"].curve[-1]["step"]

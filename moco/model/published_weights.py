@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from torchvision.models import get_model_weights
+import torchvision
+from torchvision.models import get_model_weights, list_models
 
 from moco.config import Config
 from moco.model.weights import file_sha256
@@ -49,7 +50,12 @@ def torchvision_weights(encoder: str) -> PublishedWeights:
     """torchvision's weights of an encoder, trained on ImageNet's labels.
 
     The checksum is a part of the file name.
+
+    Raises:
+        ValueError: torchvision has none.
     """
+    if encoder not in list_models(torchvision.models):
+        raise ValueError(f"torchvision has no weights of {encoder}; try encoder=resnet18, width=1")
     url = get_model_weights(encoder)["IMAGENET1K_V1"].url
     return PublishedWeights(
         title=f"torchvision's {encoder}, ImageNet labels",

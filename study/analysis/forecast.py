@@ -12,8 +12,7 @@ from study.analysis.statistics import (
     pairs_to_detect,
     sign_flip_p,
 )
-from study.design.looks import ALPHA
-from study.design.plan import Plan
+from study.design.plan import ALPHA, Plan
 from study.design.ranges import By, Choice, OneMinus, Span
 from study.design.space import Arm
 from study.design.stages import expected_trials

@@ -7,7 +7,7 @@ from study.analysis.comparison import ArmStage, compare
 from study.analysis.gate import Gate
 from study.analysis.gates import claim_gates
 from study.analysis.statistics import Paired, holm
-from study.design.looks import ALPHA
+from study.design.plan import ALPHA
 from study.design.space import Claim
 
 LABELS = {

@@ -2,21 +2,24 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from study.design.facts import DataFacts
-from study.design.looks import ALPHA
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Space
 from study.design.words import Words
+from study.errors import StudyError
 
 SEARCH_SEED = 0
 FIRST_SEED = {"replica": 1, "confirm": 21, "final": 101}
 # of repeated searches: number r has the seeds from 10,000 + 100 r, the first of them for its trials
 FIRST_REPEATED_SEED, SEEDS_A_SEARCH = 10_000, 100
+ALPHA = 0.05  # error rate of a claim, over all analyses that were planned
+GROWTH = 1.5  # pairs of one planned analysis over those of the one before
 SINGLE = 0  # number of a search that is not repeated
 
 Fields = dict[str, Any]
@@ -190,3 +193,53 @@ class Plan:
         """Twelve hexadecimal digits of everything above."""
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def planned_looks(first: int, most: int) -> tuple[int, ...]:
+    """The numbers of pairs at which an undecided study is analysed, ascending, `most` the last.
+
+    Every analysis of a growing set of results is another chance to err. Their number is therefore
+    fixed before the first run, and each is judged at its share of the error rate (Bonferroni).
+    Each has half as many again as the one before. The first is `first`, or more where the least p
+    of so few pairs, 2 / 2^n, is above an analysis's share of the error rate.
+
+    Raises:
+        StudyError: `most` leaves no second analysis.
+    """
+    for start in range(first, most):
+        looks = [start]
+        while looks[-1] < most:
+            following = math.ceil(looks[-1] * GROWTH)
+            looks.append(following if following * GROWTH <= most + 1 else most)
+        if 2 / 2**start <= ALPHA / len(looks):
+            return tuple(looks)
+    least = next(n for n in range(first, 64) if 2 / 2**n <= ALPHA / 2) + 1
+    raise StudyError(
+        f"--until-decided must be {least} or more, so that the study has a second analysis; "
+        f"got {most}"
+    )
+
+
+def with_pairs(sizes: Profile, pairs: int) -> Profile:
+    """The sizes with so many searches, or of an untuned or single search so many final seeds."""
+    if sizes.searches > 1:
+        return replace(sizes, searches=pairs)
+    return replace(sizes, final_seeds=pairs)
+
+
+def until_decided(sizes: Profile, most: int) -> Profile:
+    """The sizes of the first analysis of a study that goes on up to `most` pairs.
+
+    Raises:
+        StudyError: `most` leaves no second analysis.
+    """
+    first = sizes.searches if sizes.searches > 1 else sizes.final_seeds
+    looks = planned_looks(first, most)
+    return replace(with_pairs(sizes, looks[0]), looks=looks)
+
+
+def next_look(sizes: Profile) -> Profile | None:
+    """The sizes of the next planned analysis; None after the last, or where none was planned."""
+    pairs = sizes.searches if sizes.searches > 1 else sizes.final_seeds
+    following = [look for look in sizes.looks if look > pairs]
+    return with_pairs(sizes, following[0]) if following else None

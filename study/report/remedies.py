@@ -7,8 +7,7 @@ from study.analysis.gate import Cause
 from study.analysis.gates import min_seeds
 from study.analysis.statistics import Paired, pairs_needed
 from study.analysis.verdict import Verdict
-from study.design.looks import ALPHA
-from study.design.plan import Plan
+from study.design.plan import ALPHA, Plan
 from study.design.space import Metric
 from study.report.wording import failed_reasons, find_gate, format_signed, format_size
 from study.text import plural

@@ -10,8 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.design.looks import with_pairs
-from study.design.plan import Plan, PointSource
+from study.design.plan import Plan, PointSource, with_pairs
 from study.design.plan_json import plan_from_dict
 from study.design.record import Record
 from study.errors import StudyError

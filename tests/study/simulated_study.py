@@ -14,8 +14,8 @@ from scipy.stats import norm, qmc
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.facts import Prepared
-from study.design.looks import next_look
 from study.design.make_plan import make_plan
+from study.design.plan import next_look
 from study.design.ranges import LogRange
 from study.design.record import Record
 from study.design.space import Arm, Claim, Metric, Profile

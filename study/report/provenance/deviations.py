@@ -5,8 +5,7 @@ from collections import Counter
 from study.analysis.forecast import look_lines
 from study.analysis.gates import mixed_results
 from study.analysis.results import Results
-from study.design.looks import ALPHA
-from study.design.plan import Plan
+from study.design.plan import ALPHA, Plan
 from study.design.record import Record, last_line
 from study.design.stages import expected_trials
 from study.store.study_file import About, Change

@@ -9,8 +9,7 @@ from markupsafe import Markup
 from study.analysis.gate import Gate
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
-from study.design.looks import ALPHA
-from study.design.plan import Plan
+from study.design.plan import ALPHA, Plan
 from study.design.space import Claim, Metric
 from study.figures.panel import (
     Bar,

@@ -13,8 +13,7 @@ from study.analysis.summaries import (
     seed_variance_share,
     summarize_controls,
 )
-from study.design.looks import ALPHA
-from study.design.plan import Plan
+from study.design.plan import ALPHA, Plan
 from study.design.space import Arm, Metric
 from study.figures.panel import (
     Bar,

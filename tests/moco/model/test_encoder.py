@@ -7,15 +7,22 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torchvision.models.resnet import BasicBlock, ResNet
 
 from moco.model.batch_norm import SplitBatchNorm2d
 from moco.model.encoder import ENCODERS, Backbone, Encoder
 
 
+def resnet10(weights):
+    """torchvision's blocks, one a stage: it has no ResNet of ten layers itself."""
+    return ResNet(BasicBlock, [1, 1, 1, 1])
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_full_width_with_the_imagenet_stem_has_torchvisions_parameters(name):
     with torch.device("meta"):
-        theirs = getattr(torchvision.models, name)(weights=None).state_dict()
+        build = getattr(torchvision.models, name, resnet10)
+        theirs = build(weights=None).state_dict()
         ours = Backbone(
             ENCODERS[name], width=1.0, channels=3, stem="imagenet", norm_layer=nn.BatchNorm2d
         ).state_dict()
@@ -64,7 +71,7 @@ def test_the_small_stem_keeps_the_image_size(config):
 
 
 def test_unknown_encoders_and_impossible_widths_are_refused(config):
-    with pytest.raises(ValueError, match=r"encoder must be one of resnet18.*; got 'vgg'"):
+    with pytest.raises(ValueError, match=r"encoder must be one of resnet10, resnet18.*; got 'vgg'"):
         Encoder(replace(config, encoder="vgg"), 3, 1)
     with pytest.raises(ValueError, match="leaves resnext50_32x4d no channels"):
         Encoder(replace(config, encoder="resnext50_32x4d", width=0.1), 3, 1)

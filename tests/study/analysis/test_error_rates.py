@@ -10,7 +10,7 @@ import math
 import pytest
 from simulated_study import World, simulate
 
-from study.design.looks import until_decided
+from study.design.plan import until_decided
 from study.design.space import Profile
 
 # one arm fails in 15 % of its runs and is as good in the mean: where none of its runs happens to

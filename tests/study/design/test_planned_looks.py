@@ -3,7 +3,7 @@
 import pytest
 import toy
 
-from study.design.looks import ALPHA, next_look, planned_looks, until_decided
+from study.design.plan import ALPHA, next_look, planned_looks, until_decided
 from study.errors import StudyError
 
 
