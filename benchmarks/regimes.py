@@ -52,11 +52,13 @@ RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("strided stem, twice the width", "quick", "shapes", {"stem": "strided", "width": 0.25}),
     ("small until 0.1", "small", "cifar", OLD_SMALL),
     ("small", "small", "cifar", {}),
-    ("a third of the epochs", "small", "cifar", {"epochs": 2}),
-    ("batches of 128", "small", "cifar", {"batch_size": 128, "batch_norm_splits": 4, "lr": 0.1}),
-    ("10,000 images, as many steps", "small", "cifar", {"train_images": 10_000, "epochs": 27}),
+    ("a quarter of the epochs", "small", "cifar", {"epochs": 2}),
+    ("batches of 64, six epochs", "small", "cifar",
+     {"batch_size": 64, "batch_norm_splits": 2, "lr": 0.06, "epochs": 6}),
+    ("10,000 images, three times the epochs", "small", "cifar",
+     {"train_images": 10_000, "epochs": 24}),
     ("16 px, small stem", "small", "cifar", {"image_size": 16, "stem": "small"}),
-    ("twice the width, half the epochs", "small", "cifar", {"width": 0.5, "epochs": 3}),
+    ("twice the width, half the epochs", "small", "cifar", {"width": 0.5, "epochs": 4}),
 )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ CLAIMS = (
 PROFILES = {
     "quick": Profile("shapes", {**QUICK, "batch_norm_splits": 4}, searches=6, search_trials=3, added_trials=2, final_seeds=1,
                      replica_seeds=0, note=NOTES["quick"]),
-    "small": Profile("cifar10", {**SMALL, "batch_norm_splits": 4}, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=0,
+    "small": Profile("cifar10", SMALL, searches=8, search_trials=4, added_trials=2, final_seeds=1, replica_seeds=0,
                      note=NOTES["small"]),
     "full": Profile("cifar10", FULL, searches=8, search_trials=5, added_trials=2, final_seeds=1, replica_seeds=0,
                     note=NOTES["full"]),
