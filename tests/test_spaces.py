@@ -168,7 +168,9 @@ sys.exit(run_study.main(words))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "arms"), [("stl10", 4), ("svhn", 3)])
+@pytest.mark.parametrize(
+    ("name", "arms"), [("stl10", 4), pytest.param("svhn", 3, marks=pytest.mark.faults)]
+)
 def test_official_files_become_a_study_and_its_page(tmp_path, name, arms):
     """From the files as their publishers pack them to the answer: STL-10 with its unlabelled images, SVHN without such."""
     fields = [

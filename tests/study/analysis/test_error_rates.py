@@ -68,8 +68,8 @@ def test_a_range_that_misses_an_optimum_is_noticed():
 
 
 def test_a_study_until_decided_rarely_claims_a_difference():
-    rates = simulate(until_decided(sizes("quick"), 16), WORLDS["noise 1, curvature 12"], 150)
-    assert rates.wrong <= limit(150), rates
+    rates = simulate(until_decided(sizes("quick"), 16), WORLDS["noise 1, curvature 12"], 60)
+    assert rates.wrong <= limit(60), rates
 
 
 @pytest.mark.faults
