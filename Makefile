@@ -19,7 +19,7 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest $(ARGS)
 
 test-faults: .venv/installed-test
-	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/runner/test_sockets.py tests/study/analysis/test_error_rates.py -s -m 'slow or faults' $(ARGS)
+	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/runner/test_sockets.py tests/study/analysis/test_error_rates.py tests/test_spaces.py -s -m 'slow or faults' $(ARGS)
 
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)
