@@ -62,12 +62,11 @@ def run_study(space: Space, options: Options) -> int:
     Raises:
         StudyError: the command, the data or the folder is wrong.
     """
-    planned = plan_study(space, options)
-    remote = (
-        RemoteFolder(address_of(options.out), planned.folder) if address_of(options.out) else None
-    )
+    address = address_of(options.out)
+    remote = RemoteFolder(address, local_folder(options.out)) if options.out and address else None
     if remote:
-        remote.pull()
+        remote.pull()  # before the plan: it goes on where the folder's study is
+    planned = plan_study(space, options)
     try:
         return show_plan(planned) if options.plan else run_planned(planned)
     finally:
@@ -84,18 +83,7 @@ def plan_study(space: Space, options: Options) -> Planned:
     from study.search.quasi_random import sobol_points  # Optuna, which a run of trials needs not
 
     profile = options.profile or ("full" if space.trainer.gpus() else "quick")
-    sizes = selected_profile(
-        space,
-        profile,
-        searches=options.searches,
-        trials=options.search_trials,
-        seeds=options.seeds,
-    )
-    own_data = options.dataset if options.dataset != sizes.dataset else None
-    folder = default_folder(space.name, profile, own_data)
-    folder = local_folder(options.out) if options.out else folder
-    if options.until_decided is not None:
-        sizes = look_of_folder(folder, until_decided(sizes, options.until_decided))
+    sizes, folder = sizes_and_folder(space, profile, options)
     chosen = "" if options.profile else " (chosen by what the machine has)"
     print(f"{space.question}\nProfile {profile}{chosen}: {sizes.note}.", flush=True)
     overrides = parse_overrides(options.set)
@@ -129,6 +117,23 @@ def plan_study(space: Space, options: Options) -> Planned:
         workers=options.workers,
     )
     return Planned(plan, prepared, folder, options)
+
+
+def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Profile, Path]:
+    """The sizes as the command sets them, and the study's folder on this machine."""
+    sizes = selected_profile(
+        space,
+        profile,
+        searches=options.searches,
+        trials=options.search_trials,
+        seeds=options.seeds,
+    )
+    own_data = options.dataset if options.dataset != sizes.dataset else None
+    default = default_folder(space.name, profile, own_data)
+    folder = local_folder(options.out) if options.out else default
+    if options.until_decided is not None:
+        sizes = look_of_folder(folder, until_decided(sizes, options.until_decided))
+    return sizes, folder
 
 
 def look_of_folder(folder: Path, sizes: Profile) -> Profile:
