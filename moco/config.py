@@ -445,9 +445,13 @@ RULES = (
         "pictures and attention_heads=independent need attention; got attention='none'",
     ),
     Rule(
-        lambda c: c.attention != "none" and not c.pretrains,
+        lambda c: c.attention != "none" and c.method == "frozen",
         "attention must be none for a frozen encoder: a file of weights holds the backbone alone, "
         "attention would be untrained",
+    ),
+    Rule(
+        lambda c: c.attention != "none" and c.method == "pixels",
+        "attention must be none with method=pixels, which has no encoder",
     ),
     Rule(
         lambda c: c.method == "pixels" and c.finetune_epochs > 0,

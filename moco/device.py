@@ -87,7 +87,8 @@ def pick_precision(config: Config, device: torch.device, size: int) -> torch.dty
     Raises:
         ValueError: `config.precision` is bfloat16 for images so small on a CPU.
     """
-    smallest = 17 if config.stem == "imagenet" else 5  # pixels; last stage begins with more than 1
+    # pixels, from which on the last stage begins with more than one
+    smallest = {"small": 5, "strided": 9, "imagenet": 17}[config.stem]
     broken = device.type == "cpu" and size < smallest
     if config.precision == "auto":
         return torch.bfloat16 if has_fast_bfloat16(device.type) and not broken else torch.float32

@@ -147,7 +147,7 @@ def select_arms(space: Space, sizes: Profile, overrides: Fields) -> Space:
     if missing := sorted(needed - kept):
         raise StudyError(
             f"--set arms must name {' and '.join(sorted(needed))}, on which the primary claim "
-            f"rests; {' and '.join(missing)} is missing"
+            f"rests; {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         )
     final = {name: overrides.get(name, value) for name, value in sizes.final.items()}
     return replace(

@@ -15,6 +15,8 @@ def test_on_a_cpu_images_whose_last_stage_begins_with_one_pixel_are_float32(conf
     for stem, size, dtype in (
         ("imagenet", 16, torch.float32),
         ("imagenet", 17, torch.bfloat16),
+        ("strided", 8, torch.float32),
+        ("strided", 9, torch.bfloat16),
         ("small", 4, torch.float32),
         ("small", 5, torch.bfloat16),
     ):
