@@ -9,6 +9,8 @@ from study.analysis.correct_items import crossed_interval
 from study.analysis.statistics import Paired, paired
 from study.design.space import Metric
 
+SAME = 1e-4  # up to which a share of right items and a result's metric are the same
+
 
 class ArmStage(NamedTuple):
     """An arm's or a control's runs of a stage."""
@@ -30,7 +32,7 @@ def compare(
     """The paired differences first − second in the metric's unit.
 
     The interval covers seeds or searches, and the test items too where every run says which of
-    them were right.
+    them were right, and the shares of those are the metric.
 
     Args:
         level: of the interval, in (0, 1).
@@ -48,10 +50,13 @@ def compare(
     correct = [results.correct_items(*side, metric) for side in (first, second)]
     rows = [side.get(unit) for side in correct for unit in result.seeds]
     known = [row for row in rows if row is not None]
-    if len(known) < len(rows) or len({len(row) for row in known}) != 1:
+    if len(known) < len(rows) or len({len(row) for row in known}) != 1 or len(known[0]) < 2:
         return result
     one, other = (np.stack([side[unit] for unit in result.seeds]) for side in correct)
-    crossed = crossed_interval(metric.scale * sign * (one - other), level)
+    by_item = metric.scale * sign * (one - other)
+    if abs(by_item.mean() - result.mean) > SAME * metric.scale:  # they are not the metric's items
+        return result
+    crossed = crossed_interval(by_item, level)
     return result._replace(
         low=crossed.low, high=crossed.high, items=len(known[0]), item_share=crossed.item_share
     )

@@ -44,7 +44,7 @@ class CrossedInterval(NamedTuple):
 
 
 def crossed_interval(values_RI: Matrix, level: float) -> CrossedInterval:
-    """The interval of the mean of R repetitions, each measured on the same I items.
+    """The interval of the mean of R repetitions, each measured on the same I items, two or more.
 
     Two-way random effects without replication (Scheffé 1959, chapter 7.4): repetitions, items and
     their interaction each have a variance, found from the mean squares. That of the mean is the
