@@ -21,7 +21,7 @@ from study.errors import StudyError
 from study.report.page import write_report
 from study.search.quasi_random import sobol_points
 from study.store.ledger import Ledger
-from study.store.study_file import Change, fix_plan, read_study
+from study.store.study_file import Change, count_early_finals, fix_plan, read_study
 
 HERE = Path(__file__).parent
 FACTS = replace(
@@ -140,3 +140,30 @@ def test_its_page_is_drawn(toy, even):
     page = (even / "report.html").read_text()
     assert "Blue scores higher than red" in page
     assert "digits, each image with random parameters of its own" in page
+
+
+def early_study(toy, folder, started, stage="final"):
+    """The plan of a folder that was made at noon, and one record that began at another time."""
+    plan = toy.plan()
+    fix_plan(folder, plan, toy.about(created="2026-11-29T12:00:00Z"))
+    trial = next(one for one in toy.run_all(plan, toy.task, folder) if one.stage == stage)
+    return plan, [replace(trial, started=started)]
+
+
+def test_final_records_from_before_the_plan_count_as_an_analysis_once(toy, tmp_path):
+    plan, records = early_study(toy, tmp_path, "2026-11-29T11:59:59Z")
+    counted = count_early_finals(tmp_path, plan, records, "later")
+    assert counted.interim_analyses == plan.interim_analyses + 1
+    assert count_early_finals(tmp_path, counted, records, "later") == counted
+    assert [change.early for change in read_study(tmp_path, sobol_points).about.changes] == [1]
+    again = fix_plan(tmp_path, plan, toy.about())
+    assert count_early_finals(tmp_path, again, records, "later").hash == counted.hash
+
+
+@pytest.mark.parametrize(
+    ("started", "stage"),
+    [("2026-11-29T12:00:00Z", "final"), ("", "final"), ("2026-11-29T11:59:59Z", "search")],
+)
+def test_other_records_count_as_none(toy, tmp_path, started, stage):
+    plan, records = early_study(toy, tmp_path, started, stage)
+    assert count_early_finals(tmp_path, plan, records, "later") == plan
