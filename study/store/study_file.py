@@ -257,6 +257,9 @@ def classify(old: Any, new: Any, path: tuple[str, ...]) -> Difference:
             return Difference(Kind.OTHER, ".".join(path), words)
         case ("sizes", name) if name in BUDGETS:
             return Difference(Kind.BUDGET, ".".join(path), words, name)
+        case ("sizes", "looks", *_):
+            fixed = f"{words}: the analyses of --until-decided are fixed before the first run"
+            return Difference(Kind.OTHER, ".".join(path), fixed)
         case ("absent", arm) if new is None:
             return Difference(Kind.ARRIVED, ".".join(path), words, arm)
         case ("found", *_) if old is None:

@@ -77,7 +77,9 @@ def test_it_goes_on_where_it_was_stopped(tmp_path, capsys, monkeypatch):
 def test_its_analyses_are_fixed_before_the_first_run(tmp_path, capsys):
     assert run(tmp_path) == 0
     assert run(tmp_path, most=20) == 2
-    assert "looks was [7, 12]" in capsys.readouterr().err
+    text = capsys.readouterr().err
+    assert "looks was [7, 12]" in text
+    assert "the analyses of --until-decided are fixed before the first run" in text
 
 
 def test_too_few_for_another_analysis_is_a_sentence(tmp_path, capsys):
