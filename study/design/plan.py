@@ -1,6 +1,7 @@
 """The plan of a study, fixed before its first trial: what is asked, tried and claimed."""
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -213,7 +214,7 @@ def planned_looks(first: int, most: int) -> tuple[int, ...]:
             looks.append(following if following * GROWTH <= most + 1 else most)
         if 2 / 2**start <= ALPHA / len(looks):
             return tuple(looks)
-    least = next(n for n in range(first, 64) if 2 / 2**n <= ALPHA / 2) + 1
+    least = next(n for n in itertools.count(first) if 2 / 2**n <= ALPHA / 2) + 1
     raise StudyError(
         f"--until-decided must be {least} or more, so that the study has a second analysis; "
         f"got {most}"

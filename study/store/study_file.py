@@ -146,7 +146,7 @@ def fix_plan(
         StudyError: the folder cannot be written, or its plan differs; the message names where.
     """
     if not (folder / "study.json").exists() or not begun:
-        write_study(folder, plan, about)
+        write_study(folder, plan, about._replace(created=time_fixed(folder, plan, about)))
         return plan
     study = read_study(folder, plan.propose)
     old = study.plan
@@ -172,15 +172,26 @@ def fix_plan(
     return plan
 
 
+def time_fixed(folder: Path, plan: Plan, about: About) -> str:
+    """When the plan of a folder in which nothing has begun was fixed: before, if it is the same."""
+    try:
+        study = read_study(folder, plan.propose)
+    except StudyError:
+        return about.created
+    return about.created if compare_plans(study.plan, plan) else study.about.created
+
+
 def count_early_finals(folder: Path, plan: Plan, records: Iterable[Record], when: str) -> Plan:
     """The plan with one more interim analysis if final records began before it was fixed.
 
-    They may have been seen when it was made: records of another study that were adopted, or those
-    of a folder whose plan was lost. It is counted once.
+    They may have been seen when it was made, or when its budget was raised: records of another
+    study that were adopted, or those of a folder whose plan was lost. It is counted once.
     """
     about = read_study(folder, plan.propose).about
-    early = sum(one.stage == "final" and begins_before(one, about.created) for one in records)
-    if not early or any(change.early for change in about.changes):
+    unseen = [change.when for change in about.changes if change.what and not change.seen]
+    fixed = max([about.created, *unseen])
+    early = sum(one.stage == "final" and begins_before(one, fixed) for one in records)
+    if not early or any(change.early and change.when >= fixed for change in about.changes):
         return plan
     plan = replace(plan, interim_analyses=plan.interim_analyses + 1)
     change = Change(when=when, what=[], arrived=[], seen=True, early=early)

@@ -36,6 +36,11 @@ def test_too_few_for_a_second_analysis_is_refused(most):
         planned_looks(6, most)
 
 
+def test_as_many_pairs_as_the_study_has_already_are_refused_too():
+    with pytest.raises(StudyError, match="--until-decided must be 71 or more"):
+        planned_looks(70, 10)
+
+
 def test_analyses_share_the_error_rate_and_follow_each_other():
     sizes = until_decided(toy.plan(searches=6, final_seeds=1).sizes, 24)
     plan = toy.plan(searches=sizes.searches, final_seeds=1, looks=sizes.looks)

@@ -167,3 +167,24 @@ def test_final_records_from_before_the_plan_count_as_an_analysis_once(toy, tmp_p
 def test_other_records_count_as_none(toy, tmp_path, started, stage):
     plan, records = early_study(toy, tmp_path, started, stage)
     assert count_early_finals(tmp_path, plan, records, "later") == plan
+
+
+def test_finals_that_are_adopted_as_the_budget_is_raised_count_too(toy, tmp_path):
+    plan, records = early_study(toy, tmp_path, "2026-11-29T13:00:00Z")
+    assert count_early_finals(tmp_path, plan, records, "now") == plan
+    larger = toy.plan(final_seeds=plan.sizes.final_seeds + 2)
+    raised = fix_plan(tmp_path, larger, toy.about(created="2026-11-29T14:00:00Z"))
+    assert raised.interim_analyses == plan.interim_analyses, "no final record was in the folder"
+    counted = count_early_finals(tmp_path, raised, records, "2026-11-29T14:00:00Z")
+    assert counted.interim_analyses == plan.interim_analyses + 1
+    assert count_early_finals(tmp_path, counted, records, "2026-11-29T15:00:00Z") == counted
+
+
+def test_a_plan_that_is_written_again_before_its_first_trial_keeps_its_time(toy, tmp_path):
+    plan = toy.plan()
+    fix_plan(tmp_path, plan, toy.about(created="2026-11-29T12:00:00Z"))
+    fix_plan(tmp_path, plan, toy.about(created="2026-11-29T13:00:00Z"), begun=False)
+    assert read_study(tmp_path, sobol_points).about.created == "2026-11-29T12:00:00Z"
+    other = toy.plan(final_seeds=9)
+    fix_plan(tmp_path, other, toy.about(created="2026-11-29T14:00:00Z"), begun=False)
+    assert read_study(tmp_path, sobol_points).about.created == "2026-11-29T14:00:00Z"
