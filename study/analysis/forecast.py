@@ -122,9 +122,10 @@ def look_lines(plan: Plan) -> list[str]:
     if not plan.sizes.looks:
         return []
     looks, unit = join_words([str(look) for look in plan.sizes.looks]), plural(plan.unit("final"))
+    together = "" if plan.added_alphas else f", so that all together keep {100 * ALPHA:g} %"
     return [
-        f"Until decided: analysed at {looks} {unit}, each time at an error rate of "
-        f"{100 * plan.alpha:.3g} %, so that all together keep {100 * ALPHA:g} %."
+        f"Until decided: planned at {looks} {unit}, each time at an error rate of "
+        f"{100 * ALPHA / len(plan.sizes.looks):.3g} %{together}."
     ]
 
 

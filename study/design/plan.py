@@ -63,6 +63,17 @@ class Plan:
         return ALPHA / self.analyses
 
     @property
+    def added_alphas(self) -> list[float]:
+        """The error rates of the analyses beyond the planned ones, which together keep ALPHA."""
+        planned = max(1, len(self.sizes.looks))
+        return [ALPHA / count for count in range(planned + 1, self.analyses + 1)]
+
+    @property
+    def total_alpha(self) -> float:
+        """The error rate of a claim over all analyses so far, at most (Bonferroni)."""
+        return ALPHA + sum(self.added_alphas)
+
+    @property
     def running(self) -> list[Arm]:
         """The arms that make trials: neither absent nor derived from another one."""
         return [arm for arm in self.space.arms if not arm.of and arm.name not in self.absent]

@@ -68,14 +68,14 @@ def arrival_line(plan: Plan, change: Change) -> str:
 def interim_line(plan: Plan) -> str:
     """What judging results more often than planned costs."""
     planned = max(1, len(plan.sizes.looks))  # these together keep the error rate
-    added = [100 * ALPHA / count for count in range(planned + 1, plan.analyses + 1)]
+    added = [100 * alpha for alpha in plan.added_alphas]
     before = ", ".join(f"{rate:.3g} %" for rate in [100 * ALPHA / planned, *added[:-1]])
     return (
         f"Final results had been seen before this plan or a larger budget. This is analysis "
         f"{plan.analyses}: its intervals are {100 - added[-1]:.3g} %, and p must be at most "
         f"{added[-1] / 100:.3g}. The analyses before were judged at {before}, so that all together "
         "call a difference that is not there supported in up to "
-        f"{100 * ALPHA + sum(added):.3g} % of such studies, not in {100 * ALPHA:g} %."
+        f"{100 * plan.total_alpha:.3g} % of such studies, not in {100 * ALPHA:g} %."
     )
 
 

@@ -152,7 +152,7 @@ def error_sentence(plan: Plan) -> str:
         and not (plan.why_absent(claim.better) or plan.why_absent(claim.than))
     ]
     exploratory = sum(role in BESIDE for role in tested)
-    tests, rate = tested.count("primary") + bool(plan.family) + exploratory, 100 * plan.alpha
+    tests, rate = tested.count("primary") + bool(plan.family) + exploratory, 100 * plan.total_alpha
     if tests < 2:
         return ""
     parts = [f"the primary claim in at most {rate:.3g} %"]
