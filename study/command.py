@@ -54,8 +54,8 @@ def add_question(add: Add, spaces: list[str]) -> None:
     add(
         "--profile",
         choices=("quick", "small", "full"),
-        help="quick: bundled data, minutes on two cores; small: real data, about an hour on a "
-        "laptop; full: the whole dataset, one or more GPUs. Default: quick without a GPU, full "
+        help="quick: bundled data, minutes on two cores; small: CIFAR-10, some five hours on "
+        "two cores; full: the whole dataset, one or more GPUs. Default: quick without a GPU, full "
         "with one",
     )
     add(
