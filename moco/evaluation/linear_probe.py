@@ -205,16 +205,16 @@ def score_probe(
     """The probe with these weights, and its accuracies on the scoring split."""
     logits_NC, classes = append_bias(scored.values) @ weight_EC, weight_EC.shape[1]
     labels = scored.labels.to(logits_NC.device)
-    correct_N = (logits_NC.argmax(1) == labels).cpu()
+    predicted_N = logits_NC.argmax(1)
     is_top5_N = (logits_NC.topk(min(5, classes), dim=1).indices == labels[:, None]).any(1)
-    cell_N = labels * classes + logits_NC.argmax(1)
+    cell_N = labels * classes + predicted_N
     confusion_CC = torch.bincount(cell_N, minlength=classes**2).view(classes, classes).cpu()
     return Probe(
         setting=setting,
         at_edge=at_edge,
         validation_accuracy=validation_accuracy,
         accuracy=float(confusion_CC.diagonal().sum()) / len(labels),
-        correct_N=correct_N,
+        correct_N=(predicted_N == labels).cpu(),
         top5_accuracy=float(is_top5_N.cpu().double().mean()),
         confusion_CC=confusion_CC,
         weight_EC=weight_EC,

@@ -125,7 +125,7 @@ def look_lines(plan: Plan) -> list[str]:
     together = "" if plan.added_alphas else f", so that all together keep {100 * ALPHA:g} %"
     return [
         f"Until decided: planned at {looks} {unit}, each time at an error rate of "
-        f"{100 * ALPHA / len(plan.sizes.looks):.3g} %{together}."
+        f"{100 * ALPHA / plan.planned_analyses:.3g} %{together}."
     ]
 
 

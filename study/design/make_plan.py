@@ -37,7 +37,7 @@ def make_plan(
     Raises:
         StudyError: a field is unknown, of the wrong type, or not free, or two arms are one.
     """
-    most_final = SEEDS_A_SEARCH - 1 if sizes.searches > 1 else MOST_SEEDS["final"]
+    most_final = SEEDS_A_SEARCH - 1 if sizes.repeats else MOST_SEEDS["final"]
     for stage, most in {**MOST_SEEDS, "final": most_final}.items():
         if (count := getattr(sizes, f"{stage}_seeds")) > most:
             raise StudyError(

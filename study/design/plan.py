@@ -53,9 +53,14 @@ class Plan:
     propose: PointSource = field(default=no_points, compare=False, repr=False)
 
     @property
+    def planned_analyses(self) -> int:
+        """Analyses that were planned before the first run; together they keep ALPHA."""
+        return max(1, len(self.sizes.looks))
+
+    @property
     def analyses(self) -> int:
         """Analyses of the final results that share the error rate: planned, and added since."""
-        return max(1, len(self.sizes.looks)) + self.interim_analyses - 1
+        return self.planned_analyses + self.interim_analyses - 1
 
     @property
     def alpha(self) -> float:
@@ -64,9 +69,8 @@ class Plan:
 
     @property
     def added_alphas(self) -> list[float]:
-        """The error rates of the analyses beyond the planned ones, which together keep ALPHA."""
-        planned = max(1, len(self.sizes.looks))
-        return [ALPHA / count for count in range(planned + 1, self.analyses + 1)]
+        """The error rates of the analyses beyond the planned ones."""
+        return [ALPHA / count for count in range(self.planned_analyses + 1, self.analyses + 1)]
 
     @property
     def total_alpha(self) -> float:
@@ -105,7 +109,7 @@ class Plan:
     @property
     def repeats(self) -> bool:
         """Whether the arms are searched several times, each search a unit of the comparison."""
-        return self.sizes.searches > 1
+        return self.sizes.repeats
 
     @property
     def searches(self) -> range:
@@ -115,7 +119,7 @@ class Plan:
     @property
     def pairs(self) -> int:
         """Units of a comparison in the final stage: searches, or seeds of a single one."""
-        return self.sizes.searches if self.repeats else self.sizes.final_seeds
+        return self.sizes.pairs
 
     def unit(self, stage: str) -> str:
         """What a comparison's pairs are in a stage: "search" or "seed"."""
@@ -234,7 +238,7 @@ def planned_looks(first: int, most: int) -> tuple[int, ...]:
 
 def with_pairs(sizes: Profile, pairs: int) -> Profile:
     """The sizes with so many searches, or of an untuned or single search so many final seeds."""
-    if sizes.searches > 1:
+    if sizes.repeats:
         return replace(sizes, searches=pairs)
     return replace(sizes, final_seeds=pairs)
 
@@ -245,13 +249,11 @@ def until_decided(sizes: Profile, most: int) -> Profile:
     Raises:
         StudyError: `most` leaves no second analysis.
     """
-    first = sizes.searches if sizes.searches > 1 else sizes.final_seeds
-    looks = planned_looks(first, most)
+    looks = planned_looks(sizes.pairs, most)
     return replace(with_pairs(sizes, looks[0]), looks=looks)
 
 
 def next_look(sizes: Profile) -> Profile | None:
     """The sizes of the next planned analysis; None after the last, or where none was planned."""
-    pairs = sizes.searches if sizes.searches > 1 else sizes.final_seeds
-    following = [look for look in sizes.looks if look > pairs]
+    following = [look for look in sizes.looks if look > sizes.pairs]
     return with_pairs(sizes, following[0]) if following else None

@@ -157,6 +157,16 @@ class Profile:
     # arms that run at these sizes only where the command names them
     leaves_out: tuple[str, ...] = ()
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the search of an arm is repeated."""
+        return self.searches > 1
+
+    @property
+    def pairs(self) -> int:
+        """Units of a comparison in the final stage: searches, or seeds of a single one."""
+        return self.searches if self.repeats else self.final_seeds
+
 
 @dataclass(frozen=True)
 class Space:

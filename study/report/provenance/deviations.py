@@ -67,9 +67,10 @@ def arrival_line(plan: Plan, change: Change) -> str:
 
 def interim_line(plan: Plan) -> str:
     """What judging results more often than planned costs."""
-    planned = max(1, len(plan.sizes.looks))  # these together keep the error rate
     added = [100 * alpha for alpha in plan.added_alphas]
-    before = ", ".join(f"{rate:.3g} %" for rate in [100 * ALPHA / planned, *added[:-1]])
+    before = ", ".join(
+        f"{rate:.3g} %" for rate in [100 * ALPHA / plan.planned_analyses, *added[:-1]]
+    )
     return (
         f"Final results had been seen before this plan or a larger budget. This is analysis "
         f"{plan.analyses}: its intervals are {100 - added[-1]:.3g} %, and p must be at most "
