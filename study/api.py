@@ -5,6 +5,7 @@ Ray is imported only where trials run, the trainer's library only by the trainer
 
 import math
 import sys
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from study.options import Options
 from study.store.directory import (
     address_of,
     default_folder,
+    is_begun,
     local_folder,
     open_study,
     preview_plan,
@@ -132,15 +134,22 @@ def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Prof
     default = default_folder(space.name, profile, own_data)
     folder = local_folder(options.out) if options.out else default
     if options.until_decided is not None:
-        sizes = look_of_folder(folder, until_decided(sizes, options.until_decided))
+        sizes = until_decided(sizes, options.until_decided)
+    if (folder / "study.json").exists() and is_begun(folder):
+        sizes = look_of_folder(read_study(folder, no_points).plan.sizes, sizes)
     return sizes, folder
 
 
-def look_of_folder(folder: Path, sizes: Profile) -> Profile:
-    """The sizes of the analysis up to which a folder's study was run; those given, if of none."""
-    if not (folder / "study.json").exists():
-        return sizes
-    before = read_study(folder, no_points).plan.sizes
+def look_of_folder(before: Profile, sizes: Profile) -> Profile:
+    """The sizes with the analyses of a folder's study.
+
+    With --until-decided they are those of the analysis up to which it was run, of none the first.
+    Without it, a study whose last planned analysis has fewer pairs than are asked for now may go
+    beyond that one: what was planned stays, and the analysis of more pairs is one more.
+    """
+    if not sizes.looks:
+        beyond = before.looks and sizes.pairs > before.looks[-1]
+        return replace(sizes, looks=before.looks) if beyond else sizes
     reached = [with_pairs(sizes, look) for look in sizes.looks]
     pairs = (before.searches, before.final_seeds)
     return next((one for one in reached if (one.searches, one.final_seeds) == pairs), sizes)
@@ -154,10 +163,21 @@ def show_plan(planned: Planned) -> int:
         records = read_records(planned.folder) if begun else []
         print(describe_plan(Results(plan, records), estimate_cost(planned)))
         return 0
-    plan, ledger = open_planned(planned)
-    with closing(ledger):
-        print(describe_plan(Results(plan, ledger.records), estimate_cost(planned)))
-        path, count = export_trials(plan, final_records(ledger.records), planned.folder)
+    return leave_plan(planned)
+
+
+def leave_plan(planned: Planned) -> int:
+    """Leave the plan and the trials that can run now in the folder, with what is adopted."""
+    further: Planned | None = planned
+    while further:
+        planned, options = further, further.options
+        plan, ledger = open_planned(planned)
+        with closing(ledger):
+            ended = is_finished(plan, final_records(ledger.records))
+            further = next_analysis(planned) if ended else None
+            if further is None:
+                print(describe_plan(Results(plan, ledger.records), estimate_cost(planned)))
+                path, count = export_trials(plan, final_records(ledger.records), planned.folder)
     space = f" --space {options.space}" if options.space and options.space.endswith(".py") else ""
     print(
         f"{count} trials can run now: {path}. Elsewhere: python run_study.py{space} --trials "
@@ -225,15 +245,31 @@ def gpus_of_worker(planned: Planned) -> float | None:
 
 def run_planned(planned: Planned) -> int:
     """Run what the folder still lacks, and go on where that was planned; the exit code."""
+    hours, begun = planned.options.max_hours, time.monotonic()
     while True:
         code = run_once(planned)
-        sizes = next_look(planned.plan.sizes)
-        if code or sizes is None or not is_undecided(planned):
+        further = None if code else next_analysis(planned)
+        if further is None:
             return code
-        plan = replace(planned.plan, sizes=sizes)
-        done = f"{planned.plan.pairs} {plural(plan.unit('final'))}"
-        print(f"Undecided at {done}; going on to {plan.pairs}, as planned.", flush=True)
-        planned = planned._replace(plan=plan)
+        if not hours:
+            planned = further
+            continue
+        left = hours - (time.monotonic() - begun) / 3600
+        if left <= 0:
+            print(f"Stopped at the end of the time. {UNFINISHED}", file=sys.stderr)
+            return 130
+        planned = further._replace(options=replace(further.options, max_hours=left))
+
+
+def next_analysis(planned: Planned) -> Planned | None:
+    """The study up to its next planned analysis; None after the last, or if it is decided."""
+    sizes = next_look(planned.plan.sizes)
+    if sizes is None or not is_undecided(planned):
+        return None
+    plan = replace(planned.plan, sizes=sizes)
+    done = f"{planned.plan.pairs} {plural(plan.unit('final'))}"
+    print(f"Undecided at {done}; going on to {plan.pairs}, as planned.", flush=True)
+    return planned._replace(plan=plan, options=replace(planned.options, adopt=()))
 
 
 def is_undecided(planned: Planned) -> bool:

@@ -25,14 +25,14 @@ def unpack_correct(text: object) -> Matrix | None:
     """
     if not isinstance(text, str) or ":" not in text:
         return None
-    count, _, bits = text.partition(":")
+    number, _, bits = text.partition(":")
     try:
-        packed = np.frombuffer(base64.b64decode(bits, validate=True), np.uint8)
-    except (ValueError, binascii.Error):
+        count, packed = int(number), np.frombuffer(base64.b64decode(bits, validate=True), np.uint8)
+    except (ValueError, binascii.Error):  # no number, one of thousands of digits, or no base64
         return None
-    if not count.isdecimal() or len(packed) != -(-int(count) // 8) or not packed.size:
+    if count <= 0 or len(packed) != -(-count // 8):
         return None
-    return np.unpackbits(packed, count=int(count)).astype(float)
+    return np.unpackbits(packed, count=count).astype(float)
 
 
 class CrossedInterval(NamedTuple):

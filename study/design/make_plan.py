@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from study.design.facts import DataFacts
-from study.design.plan import SEEDS_A_SEARCH, Fields, Plan, PointSource
+from study.design.plan import SEEDS_A_SEARCH, Fields, Plan, PointSource, with_pairs
 from study.design.space import Arm, Profile, Space
 from study.design.trainer import Prepared
 from study.design.words import Words
@@ -37,17 +37,7 @@ def make_plan(
     Raises:
         StudyError: a field is unknown, of the wrong type, or not free, or two arms are one.
     """
-    most_final = SEEDS_A_SEARCH - 1 if sizes.repeats else MOST_SEEDS["final"]
-    for stage, most in {**MOST_SEEDS, "final": most_final}.items():
-        if (count := getattr(sizes, f"{stage}_seeds")) > most:
-            raise StudyError(
-                f"the {stage} stage takes at most {most} seeds, so that no two stages share one; "
-                f"got {count}"
-            )
-    if sizes.search_trials > MOST_TRIALS:
-        raise StudyError(
-            f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}"
-        )
+    check_sizes(sizes)
     words = Words.of(space.trainer.words)
     own = {k: v for k, v in prepared.fields.items() if k not in words.set_by_study}
     overrides = {**overrides, **own}
@@ -67,6 +57,30 @@ def make_plan(
         raise StudyError(str(error)) from None
     check_arms_differ(plan)
     return plan
+
+
+def check_sizes(sizes: Profile) -> None:
+    """Check that a study is not too large, up to the last of its planned analyses.
+
+    Raises:
+        StudyError: it is; the message names the limit.
+    """
+    sizes = with_pairs(sizes, max(sizes.looks, default=sizes.pairs))
+    most_final = SEEDS_A_SEARCH - 1 if sizes.repeats else MOST_SEEDS["final"]
+    for stage, most in {**MOST_SEEDS, "final": most_final}.items():
+        if (count := getattr(sizes, f"{stage}_seeds")) > most:
+            raise StudyError(
+                f"the {stage} stage takes at most {most} seeds, so that no two stages share one; "
+                f"got {count}"
+            )
+    if sizes.searches > MOST_SEARCHES:
+        raise StudyError(
+            f"a study takes at most {MOST_SEARCHES:,} searches an arm; got {sizes.searches:,}"
+        )
+    if sizes.search_trials > MOST_TRIALS:
+        raise StudyError(
+            f"a search takes at most {MOST_TRIALS:,} trials an arm; got {sizes.search_trials:,}"
+        )
 
 
 def shared_fields(space: Space, sizes: Profile, overrides: Fields) -> Fields:
@@ -218,8 +232,6 @@ def selected_profile(
     for option, count in zip(least, (searches, trials, seeds), strict=True):
         if count is not None and count < least[option]:
             raise StudyError(f"{option} must be {least[option]} or more; got {count}")
-    if searches is not None and searches > MOST_SEARCHES:
-        raise StudyError(f"--searches must be at most {MOST_SEARCHES:,}; got {searches:,}")
     return replace(
         sizes,
         searches=searches or sizes.searches,

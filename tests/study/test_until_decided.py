@@ -86,3 +86,55 @@ def test_its_analyses_are_fixed_before_the_first_run(tmp_path, capsys):
 def test_too_few_for_another_analysis_is_a_sentence(tmp_path, capsys):
     assert run(tmp_path, most=7) == 2
     assert "--until-decided must be 8 or more" in capsys.readouterr().err
+
+
+def test_most_is_bound_as_the_seeds_are(tmp_path, capsys):
+    assert run(tmp_path, most=2000) == 2
+    assert "the final stage takes at most 1000 seeds" in capsys.readouterr().err
+
+
+def test_its_time_is_that_of_all_analyses_together(tmp_path, capsys, monkeypatch):
+    whole, given = api.run_on_ray, []
+
+    def run_within(planned, ledger):
+        given.append(planned.options.max_hours)
+        return whole(planned, ledger)
+
+    monkeypatch.setattr(api, "run_on_ray", run_within)
+    assert run(tmp_path / "long", "--max-hours", "1") == 0
+    assert given[0] == 1 > given[1] > 0.9
+    assert run(tmp_path / "short", "--max-hours", "1e-9") == 130
+    assert seeds_of(tmp_path / "short") == 7
+    assert "Stopped at the end of the time." in capsys.readouterr().err
+
+
+def test_a_study_by_trials_as_data_goes_on_as_well(tmp_path, capsys):
+    study, trials = str(tmp_path / "study"), tmp_path / "study" / "trials.jsonl"
+    assert run(study, "--plan") == 0
+    counts = []
+    for turn in range(6):
+        records = tmp_path / f"{turn}.jsonl"
+        words = ["--space", TOY, "--trials", str(trials), "--records", str(records)]
+        assert run_study.main(words) == 0
+        assert run(study, "--plan", "--adopt", str(records)) == 0
+        counts.append(seeds_of(tmp_path / "study"))
+        if not trials.read_text():
+            break
+    assert counts[-1] == 12 and 7 in counts
+    text = capsys.readouterr().out
+    assert text.count("Undecided at 7 seeds; going on to 12, as planned.") == 1
+    assert "0 trials can run now" in text
+
+
+def test_beyond_the_last_planned_analysis_is_one_more(tmp_path, capsys):
+    assert run(tmp_path) == 0
+    words = ["--space", TOY, "--set", "gain=0.0", "--out", str(tmp_path), "--seeds"]
+    assert run_study.main([*words, "12"]) == 2  # without --until-decided it is another study
+    assert run_study.main([*words, "14"]) == 0
+    assert seeds_of(tmp_path) == 14
+    values = json.loads((tmp_path / "study.json").read_text())
+    assert values["plan"]["sizes"]["looks"] == [7, 12]
+    assert values["plan"]["interim_analyses"] == 2
+    page = (tmp_path / "report.html").read_text()
+    assert "1 analysis beyond the 2 planned. Intervals are now 98.3 %" in page
+    assert "With 2.5 % each for what was planned and 1.67 % for what was added" in page

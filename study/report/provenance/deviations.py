@@ -68,15 +68,16 @@ def arrival_line(plan: Plan, change: Change) -> str:
 def interim_line(plan: Plan) -> str:
     """What judging results more often than planned costs."""
     added = [100 * alpha for alpha in plan.added_alphas]
-    before = ", ".join(
-        f"{rate:.3g} %" for rate in [100 * ALPHA / plan.planned_analyses, *added[:-1]]
-    )
+    planned, times = plan.planned_analyses, plan.interim_analyses - 1
+    each = f"{100 * ALPHA / planned:.3g} %" + (" each" if planned > 1 else "")
+    rates = ", ".join(f"{rate:.3g} %" for rate in added)
     return (
-        f"Final results had been seen before this plan or a larger budget. This is analysis "
-        f"{plan.analyses}: its intervals are {100 - added[-1]:.3g} %, and p must be at most "
-        f"{added[-1] / 100:.3g}. The analyses before were judged at {before}, so that all together "
-        "call a difference that is not there supported in up to "
-        f"{100 * plan.total_alpha:.3g} % of such studies, not in {100 * ALPHA:g} %."
+        f"Final results had been seen before this plan or a larger budget: {times} "
+        f"{'analysis' if times == 1 else 'analyses'} beyond the {planned} planned. Intervals are "
+        f"now {100 - added[-1]:.3g} %, and p must be at most {added[-1] / 100:.3g}. With {each} "
+        f"for what was planned and {rates} for what was added, all together call a difference "
+        f"that is not there supported in up to {100 * plan.total_alpha:.3g} % of such studies, "
+        f"not in {100 * ALPHA:g} %."
     )
 
 
