@@ -120,7 +120,8 @@ def test_a_study_by_trials_as_data_goes_on_as_well(tmp_path, capsys):
         counts.append(seeds_of(tmp_path / "study"))
         if not trials.read_text():
             break
-    assert counts[-1] == 12 and 7 in counts
+    assert counts[-1] == 12
+    assert 7 in counts
     text = capsys.readouterr().out
     assert text.count("Undecided at 7 seeds; going on to 12, as planned.") == 1
     assert "0 trials can run now" in text

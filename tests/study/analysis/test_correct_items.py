@@ -18,7 +18,21 @@ def test_bits_come_back_as_they_were_packed():
 
 
 @pytest.mark.parametrize(
-    "text", [None, 5, "", "9", "9" * 5000 + ":AA==", "9:", "9:!", "x:AA==", "-1:AA==", "9:AA==", "0:", "7:AAA="]
+    "text",
+    [
+        None,
+        5,
+        "",
+        "9",
+        "9" * 5000 + ":AA==",
+        "9:",
+        "9:!",
+        "x:AA==",
+        "-1:AA==",
+        "9:AA==",
+        "0:",
+        "7:AAA=",
+    ],
 )
 def test_what_is_no_such_text_counts_as_unknown(text):
     assert unpack_correct(text) is None
