@@ -58,5 +58,5 @@ def compare(
         return result
     crossed = crossed_interval(by_item, level)
     return result._replace(
-        low=crossed.low, high=crossed.high, items=len(known[0]), item_share=crossed.item_share
+        low=crossed.low, high=crossed.high, items=len(known[0]), item_sd=crossed.item_sd
     )

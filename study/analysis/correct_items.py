@@ -40,7 +40,7 @@ class CrossedInterval(NamedTuple):
 
     low: float
     high: float
-    item_share: float  # of the mean's variance that comes from the test items, in [0, 1]
+    item_sd: float  # of the mean, that comes from the test items; 0 or more
 
 
 def crossed_interval(values_RI: Matrix, level: float) -> CrossedInterval:
@@ -63,5 +63,4 @@ def crossed_interval(values_RI: Matrix, level: float) -> CrossedInterval:
     square_i = max(0.0, float(np.var(by_item, ddof=1)) / items - interaction / (count * items))
     quantiles = stats.t.ppf(0.5 + level / 2, [count - 1, items - 1])
     half = math.hypot(quantiles[0] * math.sqrt(square_r), quantiles[1] * math.sqrt(square_i))
-    total = square_r + square_i
-    return CrossedInterval(mean - half, mean + half, square_i / total if total > 0 else 0.0)
+    return CrossedInterval(mean - half, mean + half, math.sqrt(square_i))

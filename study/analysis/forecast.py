@@ -11,7 +11,9 @@ from study.analysis.statistics import (
     least_pairs,
     pairs_to_detect,
     sign_flip_p,
+    with_items,
 )
+from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
 from study.design.ranges import By, Choice, OneMinus, Span
 from study.design.space import Arm
@@ -111,10 +113,8 @@ def forecast_lines(results: Results, estimate: Estimate) -> list[str]:
     else:
         total = format_duration(left * each / estimate.slots)
         cost += f", about {each:.1f} s each ({basis}); {estimate.slots} at once: about {total}."
-    primary = results.verdict("primary")
-    sd = primary.result.sd if primary else math.nan
-    delta = results.delta(plan.space.primary)
-    return [cost, f"Detectable: {detectable_difference(plan, sd, delta)}", *look_lines(plan)]
+    reach = detectable_difference(plan, results.verdict("primary"))
+    return [cost, f"Detectable: {reach}", *look_lines(plan)]
 
 
 def look_lines(plan: Plan) -> list[str]:
@@ -160,24 +160,22 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
-    """The difference that the planned seeds can find, in sentences.
+def detectable_difference(plan: Plan, measured: Verdict | None) -> str:
+    """The difference that the planned pairs can find, in sentences.
 
     Args:
-        sd: of paired differences in the primary metric's unit; NaN where it was not measured.
-        delta: the smallest difference that matters, in the same unit.
+        measured: the verdict whose differences give the sd, and whose delta is looked for.
     """
-    n, unit = plan.pairs, plan.space.primary.unit
+    n, alpha = plan.pairs, plan.alpha
     if n < 2:
         return (
             "One pair has no interval: no difference can be detected. At least 6 "
             f"{plural(plan.unit('final'))} are needed."
         )
-    alpha, places = plan.alpha, plan.space.primary.decimals
     effect = detectable_by_rule(n, alpha)
     if math.isinf(effect):
         return out_of_reach(plan, alpha)
-    looks, pairs = plan.analyses, plural(plan.unit("final")) if plan.repeats else "pairs"
+    looks, pairs = plan.analyses, pairs_noun(plan)
     shared = f", the error rate shared by {looks} analyses" if looks > 1 else ""
     sentences = [
         f"With {n} {pairs} a true difference of {effect:.2f} sd (of paired differences) is found "
@@ -185,13 +183,43 @@ def detectable_difference(plan: Plan, sd: float, delta: float) -> str:
         f"{pairs_to_detect(1.0, alpha)}.",
         family_reach(plan, alpha),
     ]
-    if not math.isnan(sd):
-        enough = f", to find it takes {pairs_to_detect(delta / sd, alpha)} {pairs}" if sd else ""
-        sentences.append(
-            f"The sd measured so far is {sd:.{places}f} {unit}: that is {effect * sd:.{places}f} "
-            f"{unit}; δ is {delta:.{places}f}{enough}."
-        )
+    if measured is not None and measured.result.n > 1:
+        sentences.append(measured_reach(plan, measured, effect))
     return " ".join(filter(None, sentences))
+
+
+def pairs_noun(plan: Plan) -> str:
+    """What the primary claim's pairs are called: "searches" or "pairs"."""
+    return plural(plan.unit("final")) if plan.repeats else "pairs"
+
+
+def measured_reach(plan: Plan, measured: Verdict, effect: float) -> str:
+    """What can be found given the sd of the differences so far, and what it takes to find δ.
+
+    Args:
+        effect: the difference that the planned pairs find, in standard deviations.
+    """
+    metric, result, delta = plan.space.primary, measured.result, measured.delta
+
+    def size(value: float) -> str:
+        return f"{value:.{metric.decimals}f}"
+
+    sd, pairs = result.sd, pairs_noun(plan)
+    if not sd:
+        return f"The sd measured so far is {size(0)} {metric.unit}; δ is {size(delta)}."
+    item_sd = result.item_sd / sd
+    found = with_items(effect, plan.pairs, item_sd) * sd
+    needed = pairs_to_detect(delta / sd, plan.alpha, item_sd=item_sd)
+    over = f", with that of the {result.items:,} test images" if result.items else ""
+    if math.isinf(needed):
+        alone = f"the test images alone leave ±{size(result.item_half)}"
+        enough = f"no number of {pairs} finds it, since {alone}"
+    else:
+        enough = f"to find it takes {needed} {pairs}"
+    return (
+        f"The sd measured so far is {size(sd)} {metric.unit}{over}: that finds {size(found)} "
+        f"{metric.unit}; δ is {size(delta)}, {enough}."
+    )
 
 
 def out_of_reach(plan: Plan, alpha: float) -> str:

@@ -30,7 +30,7 @@ class Paired(NamedTuple):
     level: float  # of the interval, in (0, 1)
     p: float  # exact two-sided sign-flip p over the pairs; NaN for one pair
     items: int = 0  # test items that the interval covers as well; 0: it is of these items alone
-    item_share: float = math.nan  # of the mean's variance that comes from them, in [0, 1]
+    item_sd: float = 0.0  # of the mean, that comes from them
 
     @property
     def n(self) -> int:
@@ -41,6 +41,19 @@ class Paired(NamedTuple):
     def sd(self) -> float:
         """Standard deviation of the differences; NaN for one pair."""
         return float(np.std(self.differences, ddof=1)) if self.n > 1 else math.nan
+
+    @property
+    def item_share(self) -> float:
+        """The share of the mean's variance that comes from the test items; NaN for one pair."""
+        total = self.item_sd**2 + self.sd**2 / self.n if self.n > 1 else math.nan
+        return self.item_sd**2 / total if total else 0.0
+
+    @property
+    def item_half(self) -> float:
+        """Half the interval that the test items alone would leave, however many pairs there are."""
+        if not self.items:
+            return 0.0
+        return self.item_sd * float(stats.t.ppf(0.5 + self.level / 2, self.items - 1))
 
 
 def paired(first: dict[int, float], second: dict[int, float], level: float = 0.95) -> Paired:
@@ -184,20 +197,39 @@ def detectable_by_rule(n: int, alpha: float = 0.05, family: int = 1, power: floa
     return least_effect(find_power, power, steps=10, most=8.0)
 
 
-def pairs_to_detect(effect: float, alpha: float = 0.05, power: float = 0.8) -> int:
+def with_items(effect: float, n: int, item_sd: float) -> float:
+    """A difference that n pairs detect on fixed test items, where these are drawn as well.
+
+    All in standard deviations of the differences: their mean has the variance 1 / n, and that of
+    the items beside it.
+    """
+    return effect * math.sqrt(1 + n * item_sd**2)
+
+
+def pairs_to_detect(
+    effect: float, alpha: float = 0.05, power: float = 0.8, item_sd: float = 0.0
+) -> float:
     """The least number of pairs with which the whole rule finds a true difference.
 
+    Infinite where no number up to about 1,000,000 does.
+
     Args:
-        effect: the difference in standard deviations of the differences, above 0; up to about
-            1,000,000 pairs are considered.
+        effect: the difference in standard deviations of the differences, above 0.
+        item_sd: of the mean, that comes from the test items, in the same unit.
     """
+
+    def is_enough(n: int) -> bool:
+        return with_items(detectable(n, alpha, power), n, item_sd) <= effect
+
     low, high = 1, 2  # too few, enough for the t test
-    while detectable(high, alpha, power) > effect and high < 2**20:
+    while not is_enough(high):
         low, high = high, 2 * high
+        if high > 2**20:
+            return math.inf
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if detectable(middle, alpha, power) <= effect else (middle, high)
-    while detectable_by_rule(high, alpha, power=power) > effect and high < 2**20:
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    while with_items(detectable_by_rule(high, alpha, power=power), high, item_sd) > effect:
         high += 1
     return high
 

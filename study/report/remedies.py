@@ -71,13 +71,6 @@ def change_nogain(verdict: Verdict, metric: Metric, unit: str) -> str:
     return f"A δ below {format_size(verdict.result.high, metric)}."
 
 
-def half_of_items(result: Paired) -> float:
-    """Half the interval that the test images would leave without any other noise."""
-    if not result.items:
-        return 0.0
-    return (result.high - result.low) / 2 * math.sqrt(result.item_share)
-
-
 def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
     """How many pairs would decide, at the error rate of one more interim analysis."""
     n, lowest_p = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
@@ -89,7 +82,7 @@ def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
             f"With n = {n} no claim{family} can reach p = {verdict.alpha:g} (the least is "
             f"{lowest_p:.2f}); more {more} can."
         )
-    by_items = half_of_items(verdict.result)
+    by_items = verdict.result.item_half
     if by_items >= verdict.delta:
         return (
             f"More test images: these {verdict.result.items:,} alone leave "

@@ -2,6 +2,7 @@
 
 from study.analysis.gate import Cause, Gate
 from study.analysis.results import Results
+from study.analysis.statistics import Paired
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
@@ -74,6 +75,13 @@ def items_words(plan: Plan, verdict: Verdict) -> str:
         return f" and {verdict.result.items:,} test images"
     by_share = plan.space.metric(verdict.claim.metric).share_of_images
     return ", for these test images" if by_share else ""
+
+
+def interval_kind(results: list[Paired]) -> str:
+    """How intervals were made, as a noun without its article."""
+    if any(result.items for result in results):
+        return "two-way random-effects interval"
+    return "paired t interval"
 
 
 def epochs_words(plan: Plan) -> str:

@@ -55,7 +55,7 @@ def precision_lines(results: Results) -> list[str]:
             "their seed, or the metric cannot tell them apart."
         )
     if primary and primary.result.n > 1:
-        lines.append(detectable_difference(plan, primary.result.sd, primary.delta))
+        lines.append(detectable_difference(plan, primary))
     return lines
 
 

@@ -31,6 +31,7 @@ from study.report.wording import (
     format_percent,
     format_share,
     format_signed,
+    interval_kind,
     items_words,
     pairs_words,
 )
@@ -120,7 +121,7 @@ def result_note(plan: Plan, verdict: Verdict, metric: Metric) -> str:
         return f"n = {pairs}, no interval."
     kind = "Holm p" if verdict.family > 1 else "sign-flip p"
     return (
-        f"{format_percent(result.level)} % paired t interval, n = {pairs}"
+        f"{format_percent(result.level)} % {interval_kind([result])}, n = {pairs}"
         f"{items_words(plan, verdict)}, {kind} = {format_p(verdict.p)}.{share_words(verdict)}"
         f"{median_words(verdict, metric)} "
         f"Smallest difference that matters: δ = {format_delta(verdict, metric)} {metric.unit}."

@@ -30,7 +30,13 @@ from study.figures.panel import (
     value_axis,
 )
 from study.report.section import DASH, ROW, Figure, Section, Table, fmt, row_panel
-from study.report.wording import final_title, format_share, format_signed, is_against_reference
+from study.report.wording import (
+    final_title,
+    format_share,
+    format_signed,
+    interval_kind,
+    is_against_reference,
+)
 from study.text import capitalize, format_number, format_short, plural
 
 
@@ -350,7 +356,7 @@ def difference_panel(results: Results, rows: tuple[Row, ...], pairs: dict[str, P
         rows,
         id="final-difference",
         title=f"Difference from {reference}",
-        note=f"pairs on the same seed; paired t intervals, {' and '.join(levels)}",
+        note=f"pairs on the same seed; {interval_kind([*pairs.values()])}s, {' and '.join(levels)}",
         finding=difference_words(plan, pairs),
         x=value_axis(low, high, title, count=6, signed=True),
         marks=marks,

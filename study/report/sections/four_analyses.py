@@ -99,8 +99,8 @@ def analyses_figure(plan: Plan, verdicts: list[Verdict]) -> Figure:
         id="four",
         title=analyses_title(verdicts),
         sub=(
-            f"{better} against {than}. {' and '.join(map(format_percent, levels))} % paired t "
-            f"intervals, n = {n} pairs; the first row is one pair."
+            f"{better} against {than}. {' and '.join(map(format_percent, levels))} % intervals, "
+            f"n = {n} pairs; the first row is one pair."
         ),
         caption=CAPTION.format(better=better, than=than, loss=loss.title, score=score.title),
         table=pair_table(plan, verdicts[1:]),

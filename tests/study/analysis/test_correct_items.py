@@ -48,14 +48,14 @@ def test_without_variance_between_items_it_is_the_t_interval():
     means = np.array([0.5, 1.5, -0.25, 2.0, 1.0, 0.75])
     found = crossed_interval(np.repeat(means[:, None], 50, axis=1), 0.95)
     assert (found.low, found.high) == pytest.approx(t_interval(means))
-    assert found.item_share == pytest.approx(0, abs=1e-12)
+    assert found.item_sd == pytest.approx(0, abs=1e-12)
 
 
 def test_without_variance_between_repetitions_it_is_the_interval_over_items():
     items = np.random.default_rng(0).normal(size=400)
     found = crossed_interval(np.repeat(items[None], 6, axis=0), 0.95)
     assert (found.low, found.high) == pytest.approx(t_interval(items))
-    assert found.item_share == pytest.approx(1)
+    assert found.item_sd == pytest.approx(items.std(ddof=1) / 20)
 
 
 def test_no_variance_at_all_is_a_point():

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from study.analysis.statistics import (
     detectable,
@@ -19,6 +20,7 @@ from study.analysis.statistics import (
     sign_flip_p,
     t_interval,
     welch_interval,
+    with_items,
 )
 
 
@@ -135,3 +137,20 @@ def test_the_least_pairs_are_those_whose_least_p_is_small_enough(alpha, pairs):
 def test_the_pairs_to_detect_a_difference_are_the_least_that_do(effect):
     pairs = pairs_to_detect(effect)
     assert detectable_by_rule(pairs) <= effect < detectable_by_rule(pairs - 1)
+
+
+@pytest.mark.parametrize(("n", "item_sd"), [(6, 0.3), (8, 0.2), (12, 0.5)])
+def test_with_items_drawn_as_well_the_detectable_difference_is_found_as_often(n, item_sd):
+    draws, studies = np.random.default_rng(1), 4000
+    effect = with_items(detectable(n), n, item_sd)
+    differences = (
+        effect + draws.normal(size=(studies, n)) + item_sd * draws.normal(size=(studies, 1))
+    )
+    over_pairs = stats.t.ppf(0.975, n - 1) * differences.std(1, ddof=1) / n**0.5
+    found = differences.mean(1) > np.hypot(over_pairs, 1.96 * item_sd)
+    assert 0.78 < found.mean() < 0.9  # the two quantiles make it a little more than 80 %
+
+
+def test_where_the_items_alone_hide_a_difference_no_number_of_pairs_finds_it():
+    assert pairs_to_detect(1.0) < pairs_to_detect(1.0, item_sd=0.2) < math.inf
+    assert pairs_to_detect(1.0, item_sd=0.5) == math.inf
