@@ -165,7 +165,8 @@ def opening_lines(config: Config, dataset: Dataset, facts: DatasetFacts) -> list
     device, decay = pick_device(config.device), decayed_parameters(config)
     precision = pick_precision(config, device, input_size(config, dataset.train.images))
     lines = [f"{title}: {', '.join(rest)}" for title, *rest in facts.about]
-    lines.append(f"Weights: {config.weights or 'random'}")
+    if config.method != "pixels":
+        lines.append(f"Weights: {config.weights or 'random'}")
     if config.pretrains:
         kind = optimizer_spec(config.optimizer).decay
         on = "all parameters" if decay == "all" else "weights, not on biases and norms"
@@ -173,7 +174,7 @@ def opening_lines(config: Config, dataset: Dataset, facts: DatasetFacts) -> list
         lines.append(f"Optimizer: {config.optimizer}, lr {config.lr:g}, {weight_decay}")
     parts = [
         f"Device: {device_name(device)}",
-        str(precision).removeprefix("torch."),
+        "" if config.method == "pixels" else str(precision).removeprefix("torch."),
         f"workers {distributed.world_size()}",
         f"{torch.get_num_threads()} threads" if device.type == "cpu" else "",
     ]

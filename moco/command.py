@@ -162,7 +162,8 @@ def result_lines(result: dict[str, Any], config: Config, images: int, folder: Pa
     if config.pictures:
         file = folder / "pictures.json"
         lines.append(f"Attention maps of {config.pictures} images, as PNGs with weights: {file}")
-    return [*lines, f"Encoder, confusion matrix and numbers: {folder}"]
+    encoder = "Confusion" if config.method == "pixels" else "Encoder, confusion"
+    return [*lines, f"{encoder} matrix and numbers: {folder}"]
 
 
 def strict_json(row: dict[str, Any]) -> str:

@@ -454,6 +454,10 @@ RULES = (
         "attention must be none with method=pixels, which has no encoder",
     ),
     Rule(
+        lambda c: c.method == "pixels" and bool(c.weights),
+        "weights must be none with method=pixels, which has no encoder; got {self.weights!r}",
+    ),
+    Rule(
         lambda c: c.method == "pixels" and c.finetune_epochs > 0,
         "finetune_epochs must be 0 with method=pixels, which has nothing to fine-tune; got "
         "{self.finetune_epochs}",

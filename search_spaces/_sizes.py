@@ -37,14 +37,16 @@ STAGES: dict[str, dict[str, Any]] = {
 }
 
 # what an accuracy is read against; none is tuned, and none enters a claim
-UNTRAINED = Arm("untrained", "Untrained", {"method": "frozen"}, {}, {}, in_report=False)
+UNTRAINED = Arm(
+    "untrained", "Untrained", {"method": "frozen", "attention": "none"}, {}, {}, in_report=False
+)  # fmt: skip
 SUPERVISED = Arm(
     "supervised", "Supervised", {"method": "supervised", "optimizer": "sgd", "lr": 0.1, "finetune_epochs": 0}, {}, {}, in_report=False,
     reads={"loss": ""},
 )  # fmt: skip
 PIXELS = Arm(
-    "pixels", "Raw pixels", {"method": "pixels", "finetune_epochs": 0}, {}, {}, in_report=False
-)
+    "pixels", "Raw pixels", {"method": "pixels", "finetune_epochs": 0, "attention": "none", "weights": ""}, {}, {}, in_report=False,
+)  # fmt: skip
 CONTROLS = (UNTRAINED, SUPERVISED, PIXELS)
 
 PROBE = Metric(

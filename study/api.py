@@ -95,6 +95,7 @@ def plan_study(space: Space, options: Options) -> Planned:
         data_dir=options.data_dir,
         shared=shared_fields(space, sizes, overrides),
         arms={arm.name: arm.values for arm in space.arms if not arm.of},
+        controls={control.name: control.values for control in space.controls},
         overrides=overrides,
         weights=options.weights,
         workers=options.workers,

@@ -166,6 +166,9 @@ def about_rows(
         sizes = sorted(dataset.sizes, key=lambda name: [int(side) for side in name.split("x")])
         ends = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"
         rows.append(("Files", ", ".join(f"{count:,} {mode}" for mode, count in modes), ends))
+    if config.method == "pixels":
+        numbers = dataset.train.images.shape[1] * input_size(config, dataset.train.images) ** 2
+        return [*rows, ("Features", "the pixels themselves", f"{numbers:,} numbers an image")]
     weights = sum(parameter.numel() for parameter in encoder.parameters())
     size = f"{weights:,} weights, {config.stem} stem, {encoder.feature_size} features"
     return [*rows, ("Encoder", f"{config.encoder}, width {config.width:g}", size)]

@@ -38,6 +38,8 @@ class Request(Protocol):
     @property
     def arms(self) -> Mapping[str, Fields]: ...
     @property
+    def controls(self) -> Mapping[str, Fields]: ...
+    @property
     def overrides(self) -> Fields: ...
     @property
     def weights(self) -> str | None: ...
@@ -79,26 +81,27 @@ class MoCoTrainer:
         """
         weights = start_of(request)
         shared = {**request.shared, **weights.fields}
-        sample = shared or next(iter(request.arms.values()))  # without shared fields: any trial's
-        cached = prepare_dataset(request.dataset, sample, request.data_dir, request.arms)
+        every = {**request.arms, **request.controls}
+        sample = shared or next(iter(every.values()))  # without shared fields: any trial's
+        cached = prepare_dataset(request.dataset, sample, request.data_dir, every)
         facts = dataset_facts(cached, sample)
         check_place(sample, request.workers, request.trains_here)
         survey = availability.survey(
             shared,
-            request.arms,
+            every,
             cached,
             request.data_dir,
             download={*weights.named, *(WEIGHTS if request.may_download else ())},
             given=weights.given,
         )
-        for arm, own in request.arms.items():
+        for arm, own in every.items():
             reason = survey.absent.get(arm, "")
             if shared.get("weights") and "weights" not in own and "weights" in reason[:17]:
                 raise ValueError(reason.removeprefix("weights absent: "))
             config = Config.of({**shared, **own, "dataset": facts.name})
             if same := availability.equal_to_plain(config, request.workers):
                 survey.absent.setdefault(arm, same)
-        if request.arms and len(survey.absent) == len(request.arms):
+        if request.arms and set(request.arms) <= set(survey.absent):
             raise ValueError(next(iter(survey.absent.values())))
         return Prepared(
             data=facts,

@@ -104,10 +104,11 @@ def run_config(
 def evaluate_pixels(
     saved: "TrialCheckpoint", splits: Splits, dataset: Dataset, config: Config
 ) -> dict[str, Any]:
-    """The result of the images themselves in the place of features; there is no encoder to save."""
+    """The result of the images themselves in the place of features; its tables are saved."""
     images = splits.train.images
     pixels = Pixels(images.shape[1], input_size(config, images)).to(pick_device(config.device))
     evaluation = evaluate(pixels, splits, dataset, config)
+    saved.save_encoder(pixels, evaluation.tables)
     result = {"loss": None, **evaluation.numbers, "remarks": []}
     saved.save(result=result)
     saved.delete_previous()
@@ -166,8 +167,8 @@ class TrialCheckpoint:
         if distributed.rank() == 0:
             (self.folder / "pictures.json").write_text(json.dumps(pictures))
 
-    def save_encoder(self, encoder: Encoder, tables: dict[str, Any]) -> None:
-        """Save the encoder and the tables of its evaluation beside the checkpoint."""
+    def save_encoder(self, encoder: Encoder | Pixels, tables: dict[str, Any]) -> None:
+        """Save what the encoder has learned, if anything, and the tables of its evaluation."""
         if distributed.rank() > 0:
             return
         modules: list[nn.Module] = [encoder.backbone, encoder.attention, encoder.head]

@@ -53,6 +53,8 @@ def make_plan(
         for stage in space.stages:
             for arm in space.arms:
                 space.trainer.complete(plan.config(arm, stage))
+        for control in space.controls:
+            space.trainer.complete(plan.config(control, "control"))
     except ValueError as error:
         raise StudyError(str(error)) from None
     check_arms_differ(plan)

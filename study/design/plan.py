@@ -83,6 +83,11 @@ class Plan:
         return [arm for arm in self.space.arms if not arm.of and arm.name not in self.absent]
 
     @property
+    def controls(self) -> list[Arm]:
+        """What runs beside the arms here."""
+        return [one for one in self.space.controls if one.name not in self.absent]
+
+    @property
     def tunes(self) -> bool:
         """Whether any arm that runs has its parameters searched evenly."""
         return any(arm.search for arm in self.running)

@@ -96,7 +96,7 @@ def control_trials(plan: Plan) -> Iterator[Trial]:
     for search in plan.searches:
         seeds = plan.final_seeds(search)
         for seed in seeds[:1] if plan.repeats else seeds:
-            for control in plan.space.controls:
+            for control in plan.controls:
                 yield make_trial(plan, "control", control, seed, point={})
 
 
@@ -299,5 +299,5 @@ def expected_trials(plan: Plan) -> dict[str, int]:
         "added": len(evenly) * len(plan.searches) * sizes.added_trials,
         "confirm": confirmed * sizes.confirm_points * sizes.confirm_seeds,
         "final": len(arms) * len(plan.searches) * sizes.final_seeds,
-        "control": len(plan.space.controls) * plan.pairs,
+        "control": len(plan.controls) * plan.pairs,
     }

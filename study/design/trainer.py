@@ -21,6 +21,7 @@ class Request:
     data_dir: Path  # for downloads and decoded data
     shared: Fields  # fields of all trials
     arms: Mapping[str, Fields]  # fields in which an arm differs, by its name
+    controls: Mapping[str, Fields]  # likewise of what runs beside the arms
     overrides: Fields  # of `shared`, those that the command set
     weights: str | None = None  # what --weights names: where training begins
     workers: int = 1  # data-parallel workers of a trial

@@ -91,6 +91,7 @@ def prepare_trials(exported: list[ExportedTrial], space: Space, options: Offline
         data_dir=options.data_dir,
         shared={},
         arms={one.trial.id: one.trial.config for one in exported},
+        controls={},
         overrides={},
         weights=options.weights,
         may_download=True,

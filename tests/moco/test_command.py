@@ -94,6 +94,17 @@ def test_a_probe_alone_of_the_weights_that_a_run_left(run, tmp_path):
     assert results[0]["effective_rank"] == pytest.approx(results[1]["effective_rank"], rel=1e-6)
 
 
+def test_pixels_have_no_encoder_and_the_words_say_so(run, tmp_path):
+    code, out, _ = run(*SMALL, "--method", "pixels", "--out", str(tmp_path / "run"))
+    assert code == 0
+    assert "Features: the pixels themselves, 64 numbers an image" in out
+    assert "Encoder" not in out
+    assert "Weights" not in out
+    confusion = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert confusion
+    assert not (tmp_path / "run" / "encoder.pt").exists()
+
+
 def test_the_folder_of_another_run_is_refused_with_the_difference(run, tmp_path):
     run(*SMALL, "--out", str(tmp_path / "run"), "--until", "1")
     code, out, err = run(*SMALL, "--out", str(tmp_path / "run"), "--lr", "0.1")
@@ -244,6 +255,7 @@ def test_a_damaged_config_json_is_named(run, tmp_path, content):
             "a file; 'nowhere.pt' is neither",
         ),
         (["--batch_size=30"], "batch_size must be a multiple of batch_norm_splits"),
+        (["--method", "pixels", "--weights", "torchvision"], "weights must be none with method"),
         (["--optimizer", "newton"], "optimizer must be one of sgd"),
         (["--device", "cuda"], "device cuda is not on this machine"),
         (["--views", "none"], "views must be auto or one of"),

@@ -79,6 +79,7 @@ BROKEN_RULES = (  # an example of each of RULES, in their order
     {"attention_heads": "independent"},
     {"method": "frozen", "attention": "layer2"},
     {"method": "pixels", "attention": "layer2"},
+    {"method": "pixels", "weights": "torchvision"},
     {"method": "pixels", "finetune_epochs": 1},
     {"warmup_epochs": 3.0, "epochs": 2},
     {"batch_size": 6, "batch_norm_splits": 4},

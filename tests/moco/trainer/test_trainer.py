@@ -4,9 +4,12 @@ import inspect
 from dataclasses import replace
 
 import pytest
+import torch
 
 from moco.config import Config
-from moco.model.published_weights import GIVEN
+from moco.model.encoder import build_encoder
+from moco.model.published_weights import GIVEN, with_local_weights
+from moco.model.weights import file_sha256
 from moco.trainer.trainer import MOCO, start_of
 from study.design.facts import DataFacts
 from study.design.trainer import Request, Trainer
@@ -20,7 +23,8 @@ SHARED = {"image_size": 8, "width": 0.0625, "batch_size": 16, "queue_size": 32, 
 def request(tmp_path, weights=None, arms=ARMS, **changes):
     """What a study asks for; `changes` are to its fields."""
     overrides = changes.pop("overrides", {})
-    return Request("digits", tmp_path, {}, arms, overrides, weights, **changes)
+    controls = changes.pop("controls", {})
+    return Request("digits", tmp_path, {}, arms, controls, overrides, weights, **changes)
 
 
 def start(tmp_path, *asked, **changes):
@@ -99,3 +103,16 @@ def test_weights_of_all_trials_that_are_nowhere_are_an_error_and_of_one_arm_are_
     arms = {"plain": {}, "theirs": {"weights": "torchvision"}}
     absent = MOCO.prepare(replace(request(tmp_path, arms=arms), shared=SHARED)).absent
     assert list(absent) == ["theirs"]
+
+
+def test_controls_begin_with_the_weights_that_all_trials_have(tmp_path):
+    file = tmp_path / "encoder.pt"
+    torch.save(build_encoder(Config.of(SHARED), 1).backbone.state_dict(), file)
+    controls = {"untrained": {"method": "frozen"}, "pixels": {"method": "pixels", "weights": ""}}
+    asked = request(tmp_path, str(file), {"plain": {}}, controls=controls)
+    prepared = MOCO.prepare(replace(asked, shared=SHARED))
+    digest = {"weights_sha256": file_sha256(file)}
+    assert prepared.found == {"plain": digest, "untrained": digest}
+    frozen = {**SHARED, **prepared.fields, **controls["untrained"], **prepared.found["untrained"]}
+    files = {name: path for name, path in prepared.inputs.items() if name != "cached"}
+    assert with_local_weights(Config.of(frozen), files).weights == str(file)
