@@ -9,7 +9,7 @@ from study.analysis.statistics import welch_interval
 from study.design.plan import Point
 from study.design.space import Arm, Claim
 from study.design.stages import EDGE, remaining_search_trials
-from study.text import join_words
+from study.text import format_number
 
 MOST_AT_EDGE = 1 / 3  # share of an arm's searches whose choice may lie at an edge
 
@@ -109,37 +109,58 @@ def range_gate(results: ArmRecords, claim: Claim) -> Gate:
     return failed("Range", "; ".join(wrong)) if wrong else passed("Range", "; ".join(inside))
 
 
+class TunedLevel(NamedTuple):
+    """Where an arm's tuned runs end against its own runs at the reported setting."""
+
+    arm: str
+    mean: float  # tuned - reported in the primary metric's unit; positive: the tuned are better
+    low: float  # of the Welch interval
+    high: float
+    reported: float  # level of the runs at the reported setting, in the metric's unit
+
+
+def tuned_levels(results: ArmRecords, claim: Claim) -> list[TunedLevel]:
+    """The arms of a claim that have two or more runs of both kinds, scored on the test split."""
+    metric = results.plan.space.primary
+    sign, levels = (1 if metric.higher_is_better else -1), []
+    for name in (claim.better, claim.than):
+        tuned, reported = (
+            [*results.values(name, stage, metric).values()] for stage in ("final", "replica")
+        )
+        if min(len(tuned), len(reported)) < 2:
+            continue
+        level = sum(reported) / len(reported)
+        low, high = welch_interval([sign * v for v in tuned], [sign * v for v in reported])
+        mean = sign * (sum(tuned) / len(tuned) - level)
+        levels.append(TunedLevel(name, mean, low, high, level))
+    return levels
+
+
 def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
     """Check that no arm's tuned runs do worse than its own runs at the reported setting.
 
-    Both are scored on the test split, so a tuned arm that lies below its untuned runs by more than
-    their noise (Welch 1947) and by δ or more was not tuned well enough for its result to count.
+    A tuned arm that lies below its untuned runs by more than their noise (Welch 1947) and by δ or
+    more was not tuned well enough for its result to count.
     """
-    plan = results.plan
-    metric = plan.space.primary
-    sign, delta = (1 if metric.higher_is_better else -1), results.delta(metric)
-    compared, wrong = [], []
-    for name in (claim.better, claim.than):
-        arm = plan.space.arm(name)
-        tuned, reported = (
-            [sign * value for value in results.values(name, stage, metric).values()]
-            for stage in ("final", "replica")
+    plan, metric = results.plan, results.plan.space.primary
+    shown, digits = plan.space.replica.shown, metric.decimals
+    levels = tuned_levels(results, claim)
+    if wrong := [one for one in levels if one.high < 0 and -one.mean >= results.delta(metric)]:
+        reasons = (
+            f"{plan.title(one.arm)} tuned ends {-one.mean:.{digits}f} {metric.unit} below its own "
+            f"runs at {shown}"
+            for one in wrong
         )
-        if len(tuned) < 2 or len(reported) < 2:
-            continue
-        compared.append(arm.title)
-        low, _ = welch_interval(reported, tuned)
-        mean = sum(reported) / len(reported) - sum(tuned) / len(tuned)
-        if low > 0 and mean >= delta:
-            wrong.append(
-                f"{arm.title} tuned ends {mean:.{metric.decimals}f} {metric.unit} below its own "
-                f"runs at {plan.space.replica.shown}"
-            )
-    if wrong:
-        return failed("Tuning", f"suspect, under-tuned: {'; '.join(wrong)}")
-    if not compared:
+        return failed("Tuning", f"suspect, under-tuned: {'; '.join(reasons)}")
+    if not levels:
         return passed("Tuning", "no run at another point was scored on the test split")
+    parts = (
+        f"{plan.title(one.arm)} {format_number(one.mean, digits, True)} "
+        f"[{format_number(one.low, digits, True)}, {format_number(one.high, digits, True)}]"
+        for one in levels
+    )
     return passed(
         "Tuning",
-        f"{join_words(compared)} tuned: not below the own runs at {plan.space.replica.shown}",
+        f"tuned against the own runs at {shown}, {metric.unit}: {', '.join(parts)}; none is below "
+        "them beyond noise",
     )

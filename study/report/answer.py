@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from study.analysis.gate import Cause
 from study.analysis.results import Results
+from study.analysis.tuning_gates import tuned_levels
 from study.analysis.verdict import LABELS, Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
@@ -218,7 +219,21 @@ def level_sentence(results: Results) -> str:
         return ""
     arms = ", ".join(level(name, "final") for name in ran)
     controls = ", ".join(level(name, "control").lower() for name in beside)
-    return f"{capitalize(metric.title)}: {arms}{f'; beside them {controls}' if controls else ''}."
+    beside_them = f"; beside them {controls}" if controls else ""
+    return f"{capitalize(metric.title)}: {arms}{beside_them}.{untuned_words(results, verdict)}"
+
+
+def untuned_words(results: Results, verdict: Verdict) -> str:
+    """Which arms ended δ or more below their own runs at the report's setting; empty: none did."""
+    plan, metric = results.plan, results.plan.space.primary
+    if verdict.claim.metric != metric.name or not plan.tunes:
+        return ""
+    below = [one for one in tuned_levels(results, verdict.claim) if -one.mean >= verdict.delta]
+    return "".join(
+        f" {plan.title(one.arm)} untuned, at {plan.space.replica.shown}, reached "
+        f"{one.reported:.{metric.decimals}f} {metric.level_unit}: more than tuned."
+        for one in below
+    )
 
 
 def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from study.analysis.results import Results
 from study.analysis.statistics import t_interval
 from study.analysis.summaries import epoch_curves, mean_or_nan
+from study.analysis.verdict import Verdict
 from study.design.plan import Plan
 from study.design.space import Arm, Metric
 from study.figures.panel import (
@@ -26,10 +27,14 @@ from study.text import capitalize, join_words
 
 LOSS = Metric(name="loss", title="loss", unit="nats", scale=1.0, higher_is_better=False, delta=0.1)
 MANY = 6  # arms, above which those that are not run are not listed
-AGREEMENT = {  # by label: what the seeds do to the report's order
-    "supported": "agree with it",
-    "small": "agree with it",
-    "contradicted": "show the opposite",
+AGREEMENT = {  # by label: what the seeds say of the report's order
+    "supported": "agree with the report",
+    "small": "agree with the report, by less than matters",
+    "contradicted": "show the opposite of the report’s order",
+    "equivalent": "show no difference that matters",
+    "nogain": "rule out an advantage that matters",
+    "undecided": "do not decide",
+    "untestable": "cannot be judged",
 }
 SUB = (
     "{drawn} by epoch at {shown}, the report’s experiment {row}. Left and middle: 1 run each, no "
@@ -78,9 +83,15 @@ def reproduction_title(results: Results) -> str:
     published, replica = results.verdict("published"), results.verdict("replica")
     if published is None or replica is None or not published.result.n or replica.result.n < 2:
         return "The report’s setting, run again"
-    one = "repeats" if published.result.mean > 0 else "does not repeat"
-    many = AGREEMENT.get(replica.label, "do not decide it")
-    return f"One seed {one} the report’s order; {replica.result.n} seeds {many}"
+    return f"{one_seed_words(published)}; {replica.result.n} seeds {AGREEMENT[replica.label]}"
+
+
+def one_seed_words(published: Verdict) -> str:
+    """What the first seed alone says of the report's order; it has no interval."""
+    if abs(published.result.mean) < published.delta:
+        return "One seed shows no difference that matters"
+    same = "repeats" if published.result.mean > 0 else "reverses"
+    return f"One seed {same} the report’s order"
 
 
 def reproduction_caption(plan: Plan, metric: Metric) -> str:

@@ -1,6 +1,7 @@
 """Repeated searches: points, seeds and choices of their own, and the search as the unit that is compared."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ from study.design.stages import (
 )
 from study.errors import StudyError
 from study.execution.run_trial import make_record
+from study.report.answer import untuned_words
 from study.store.study_file import fix_plan
 
 SIZES = {"searches": 6, "search_trials": 4, "confirm_points": 0, "confirm_seeds": 0}
@@ -174,15 +176,25 @@ def test_a_range_whose_end_is_chosen_by_many_searches_fails(repeated, tmp_path):
 def test_an_arm_that_was_better_untuned_is_suspect(repeated):
     plan, records = repeated
     claim = plan.space.claims[0]
-    assert tuning_gate(Results(plan, records), claim).state == "passed"
+    results = Results(plan, records)
+    gate = tuning_gate(results, claim)
+    assert gate.state == "passed"
+    assert re.search(
+        r"own runs at .*: Blue [+−][\d.]+ \[[+−][\d.]+, [+−][\d.]+\], Red", gate.reason
+    )
+    assert untuned_words(results, results.verdict("primary")) == ""
     lifted = [
         replace(r, result={**r.result, "score": 0.99 + r.seed / 1e4})
         if (r.stage, r.arm) == ("replica", "red")
         else r
         for r in records
     ]
-    gate = tuning_gate(Results(plan, lifted), claim)
+    results = Results(plan, lifted)
+    gate = tuning_gate(results, claim)
     assert gate.state == "failed"
+    words = untuned_words(results, results.verdict("primary"))
+    assert words.startswith(" Red untuned, at ")
+    assert words.endswith(": more than tuned.")
     assert gate.reason.startswith("suspect, under-tuned: Red tuned ends ")
 
 
