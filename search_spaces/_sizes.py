@@ -19,7 +19,7 @@ FULL: dict[str, Any] = {  # a GPU
     "probe_epochs": 100, "probe_batch_size": 1024, "knn_every": 10, "knn_neighbours": 200,
 }  # fmt: skip
 NOTES = {
-    "quick": "made-up images, a tiny encoder and short runs, minutes on two cores",
+    "quick": "small images, a tiny encoder and short runs, minutes on two cores",
     "small": "all images, a narrow encoder and few epochs, hours on a laptop",
     "full": "all images and the full encoder, one or more GPUs",
 }

@@ -56,6 +56,7 @@ class Planned(NamedTuple):
     prepared: Prepared
     folder: Path
     options: Options
+    on_demand: tuple[str, ...] = ()  # names of the arms that it leaves out
 
 
 def run_study(space: Space, options: Options) -> int:
@@ -86,9 +87,10 @@ def plan_study(space: Space, options: Options) -> Planned:
 
     profile = options.profile or ("full" if space.trainer.gpus() else "quick")
     sizes, folder = sizes_and_folder(space, profile, options)
-    chosen = "" if options.profile else " (chosen by what the machine has)"
-    print(f"{space.question}\nProfile {profile}{chosen}: {sizes.note}.", flush=True)
+    how = "" if options.profile else " (chosen by what the machine has)"
+    print(f"{space.question}\nProfile {profile}{how}: {sizes.note}.", flush=True)
     overrides = parse_overrides(options.set)
+    known = [arm.name for arm in space.arms]
     space = select_arms(space, sizes, overrides)
     request = Request(
         dataset=options.dataset or sizes.dataset,
@@ -119,7 +121,9 @@ def plan_study(space: Space, options: Options) -> Planned:
         propose=sobol_points,
         workers=options.workers,
     )
-    return Planned(plan, prepared, folder, options)
+    chosen = {arm.name for arm in space.arms}
+    on_demand = tuple(name for name in known if name not in chosen)
+    return Planned(plan, prepared, folder, options, on_demand)
 
 
 def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Profile, Path]:
@@ -162,7 +166,7 @@ def show_plan(planned: Planned) -> int:
     if not (options.out or options.adopt):
         plan, begun = preview_plan(planned.folder, plan)
         records = read_records(planned.folder) if begun else []
-        print(describe_plan(Results(plan, records), estimate_cost(planned)))
+        print(describe_plan(Results(plan, records), estimate_cost(planned), planned.on_demand))
         return 0
     return leave_plan(planned)
 
@@ -177,7 +181,8 @@ def leave_plan(planned: Planned) -> int:
             ended = is_finished(plan, final_records(ledger.records))
             further = next_analysis(planned) if ended else None
             if further is None:
-                print(describe_plan(Results(plan, ledger.records), estimate_cost(planned)))
+                results = Results(plan, ledger.records)
+                print(describe_plan(results, estimate_cost(planned), planned.on_demand))
                 path, count = export_trials(plan, final_records(ledger.records), planned.folder)
     space = f" --space {options.space}" if options.space and options.space.endswith(".py") else ""
     print(

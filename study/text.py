@@ -13,8 +13,8 @@ def capitalize(words: str) -> str:
 
 
 def format_number(value: float, digits: int, signed: bool = False) -> str:
-    """A number with a typographic minus; zero carries no sign."""
-    text = f"{abs(value):.{digits}f}"
+    """A number with a typographic minus; zero carries no sign, and 1e9 and more three digits."""
+    text = f"{abs(value):.{digits}f}" if abs(value) < 1e9 else format_short(abs(value))
     is_zero = float(text) == 0
     sign = "" if is_zero else "−" if value < 0 else "+" if signed else ""
     return sign + text

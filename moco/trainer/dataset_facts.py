@@ -132,8 +132,17 @@ def check_batch(config: Config, splits: Splits) -> None:
     if config.batch_size > images and trains:
         raise ValueError(
             f"batch_size must not exceed the training split; got {config.batch_size} for {images} "
-            "images. Try batch_size=16 with queue_size=32, or add images"
+            f"images. {smaller_batch(config, images)}"
         )
+
+
+def smaller_batch(config: Config, images: int) -> str:
+    """What would help where a batch does not fit so few images."""
+    least = 2 * config.splits
+    if images < least:
+        return f"Add images: a batch is {least} or more"
+    fitting = max(least, min(16, images) // least * least)
+    return f"Try batch_size={fitting}, and where it is free queue_size={2 * fitting}, or add images"
 
 
 def dataset_warnings(dataset: Dataset, config: Config, images: int) -> list[str]:

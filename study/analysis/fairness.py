@@ -61,7 +61,8 @@ def budget_rows(results: ArmRecords) -> list[LedgerRow]:
     rows = []
     if plan.tunes:
         added = tuple(str(len(results.runs(arm.name, "added"))) for arm in plan.running)
-        allowed = f"Points added at an edge, {plan.sizes.added_trials} allowed"
+        each = " a search" if plan.repeats else ""
+        allowed = f"Points added at an edge, {plan.sizes.added_trials}{each} allowed"
         rows = [
             runs_row(results, "Search trials, quasi-random", "search"),
             LedgerRow("Budget", allowed, added, "same allowance"),

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from study.analysis.gates import min_seeds
@@ -33,8 +34,12 @@ class Estimate(NamedTuple):
     slots: int  # trials that run at once
 
 
-def describe_plan(results: Results, estimate: Estimate) -> str:
-    """What a run of the plan would do, given the records that its folder already has."""
+def describe_plan(results: Results, estimate: Estimate, on_demand: Sequence[str] = ()) -> str:
+    """What a run of the plan would do, given the records that its folder already has.
+
+    Args:
+        on_demand: names of the arms that the study leaves out.
+    """
     plan = results.plan
     space = plan.space
     done = Counter(record.stage for record in results.current.values())
@@ -62,18 +67,25 @@ def describe_plan(results: Results, estimate: Estimate) -> str:
         objectives = " and ".join(name for name, _ in explore.objectives)
         lines += ["", f"{plan.title(explore.arm)} is searched adaptively for {objectives}:"]
         lines += [f"  {name:15}{format_span(span)}" for name, span in explore.search.items()]
-    names = ", ".join(arm.name for arm in space.arms)
+    names = [f"Arms by name, as --set arms=NAME,NAME takes them: {join_names(space.arms)}."]
+    if on_demand:
+        names.append(f"On demand, or all by --set arms=all: {', '.join(on_demand)}.")
     return "\n".join(
         [
             *lines,
             "",
-            f"Arms by name, as --set arms=NAME,NAME takes them: {names}.",
+            *names,
             "",
             *forecast_lines(results, estimate),
             "Claims:",
             *(f"  {claim.role:10} {claim.words}" for claim in space.claims),
         ]
     )
+
+
+def join_names(arms: Sequence[Arm]) -> str:
+    """The arms' names."""
+    return ", ".join(arm.name for arm in arms)
 
 
 def arm_line(plan: Plan, arm: Arm, wide: int) -> str:

@@ -185,9 +185,10 @@ def stability_gate(results: ArmRecords, claim: Claim) -> Gate:
             "Stability", "; ".join(diverged) + "; a mean over the survivors would flatter"
         )
     total = sum(len(runs) for _, runs in pair)
-    others = "; ".join([*collapsed, *remarks]) or "none collapsed"
+    healthy = ["none collapsed"] if plan.space.collapse else []
     cause = Cause.COLLAPSED if collapsed else Cause.NONE
-    reason = f"none of the {total} runs diverged; {others}"
+    whole = f"none of the {total} runs diverged"
+    reason = "; ".join([whole, *([*collapsed, *remarks] or healthy)])
     return passed("Stability", reason, cause, "; ".join(collapsed))
 
 

@@ -12,7 +12,6 @@ from study.analysis.statistics import expected_best, interquartile_mean, t_inter
 from study.design.plan import Point
 from study.design.record import Record
 from study.design.space import Arm, Metric
-from study.design.stages import selection_score
 from study.text import format_short
 
 TRIED = ("search", "added")  # kinds of trials among which a point is chosen
@@ -30,8 +29,7 @@ class ArmResult(NamedTuple):
     high: float
     iqm: float
     others: dict[str, float]  # means of the other metrics on the same runs
-    default: float  # at the library's default, validation, one seed; NaN: not run
-    best: float  # the best search trial, likewise
+    default: float  # at the arm's default point, validation, one seed; NaN: not run
 
 
 def summarize_arms(results: ArmRecords) -> list[ArmResult]:
@@ -71,7 +69,6 @@ def summarize(results: ArmRecords, arm: Arm, stage: str) -> ArmResult | None:
         iqm=interquartile_mean(values),
         others=others,
         default=default_score(results, arm),
-        best=best_search_score(results, arm),
     )
 
 
@@ -128,19 +125,10 @@ def score_in_unit(results: ArmRecords, record: Record) -> float:
 
 
 def default_score(results: ArmRecords, arm: Arm) -> float:
-    """The primary metric at the library's default point; NaN if that did not finish."""
+    """The primary metric at the arm's default point; NaN if that did not finish."""
     runs = [run for stage in ("beside", "search") for run in results.runs(arm.name, stage)]
     at_default = [run for run in runs if run.point == arm.default]
     return score_in_unit(results, at_default[0]) if at_default else math.nan
-
-
-def best_search_score(results: ArmRecords, arm: Arm) -> float:
-    """The primary metric of the arm's best trial in its searches."""
-    runs = results.runs(arm.name, "search")
-    if not runs:
-        return math.nan
-    best = max(runs, key=lambda run: selection_score(results.plan, run))
-    return score_in_unit(results, best)
 
 
 class RatePoint(NamedTuple):

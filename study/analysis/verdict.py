@@ -14,7 +14,8 @@ LABELS = {
     "untestable": ("Not testable", "a gate failed; the card says which, and what would help"),
     "supported": (
         "Supported",
-        "interval above zero, mean at least δ, p at most 0.05 after Holm; less if looked at before",
+        "interval above zero, mean at least δ, p at most 0.05 after Holm (less where an earlier "
+        "look at the results has used some of it)",
     ),
     "small": ("Supported, small", "as above, but the mean is below δ: real, not relevant"),
     "contradicted": ("Contradicted", "interval below zero, the same p: the opposite holds"),

@@ -49,7 +49,7 @@ class Arm:
     title: str  # for people
     values: dict[str, Any]  # the fields that make this arm
     search: dict[str, LogRange]  # its nuisance parameters; none: it runs at its default point
-    default: dict[str, Any]  # its library's default point, shown beside the search
+    default: dict[str, Any]  # the point that is usual for it, shown beside the search
     in_report: bool = True  # whether the replica includes it
     # rows of the fairness ledger in which arms differ by nature; {field} is filled in
     ledger: dict[str, str] = field(default_factory=dict)

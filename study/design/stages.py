@@ -2,7 +2,7 @@
 
 replica   the report's setting, shared by all arms, several seeds
 search    the same number of quasi-random points for every arm, one seed shared by all;
-          beside it the library's default and the replica's point, outside the budget
+          beside it the arm's default and the replica's point, outside the budget
 added     if an arm's best point lies at an edge of its range, points beyond that edge;
           the same allowance for every arm, once
 confirm   the best few of each arm on new seeds; the best mean is chosen
@@ -122,7 +122,7 @@ def point_trials(plan: Plan, arm: Arm, search: int) -> Iterator[Trial]:
 
 
 def points_beside(plan: Plan, arm: Arm) -> dict[str, Point]:
-    """Points outside the budget: the library's default, and the report's where it is another."""
+    """Points outside the budget: the arm's default, and the report's where it is another."""
     points = {"default": arm.default}
     if arm.in_report and plan.space.replica.values:
         reported = replica_point(plan, arm)

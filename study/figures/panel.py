@@ -27,6 +27,10 @@ class Axis(NamedTuple):
     log: bool = False
     grid: bool = True  # of a vertical axis
 
+    def clip(self, value: float) -> float:
+        """The value, or the end of the axis that it lies beyond."""
+        return min(max(value, self.low), self.high)
+
     def place(self, value: float) -> float:
         """Where a value lies: 0 at the low end, 1 at the high end."""
         if self.log:
@@ -178,6 +182,18 @@ def pad_range(
     low, high = min(values), max(values)
     room = max((high - low) * share, least, 1e-6 * max(abs(low), abs(high)))
     return low - room, high + room
+
+
+def readable_range(values: Sequence[float], higher_is_better: bool) -> tuple[float, float]:
+    """A range for scores of which some may be far worse than the rest, as after divergence.
+
+    It reaches from the best value 20 times as far as the better half does; the few beyond are drawn
+    at its end by `Axis.clip`.
+    """
+    ordered = sorted(values, reverse=higher_is_better)
+    best, middle = ordered[0], ordered[len(ordered) // 2]
+    reach = 20 * abs(middle - best)
+    return pad_range([value for value in values if not reach or abs(value - best) <= reach])
 
 
 def stack_dots(

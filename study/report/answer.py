@@ -1,29 +1,32 @@
 """The page's first sentences: the answer, and what the report's setting gives."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 from study.analysis.gate import Cause
 from study.analysis.results import Results
 from study.analysis.tuning_gates import tuned_levels
-from study.analysis.verdict import LABELS, Verdict
+from study.analysis.verdict import Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
 from study.design.stages import is_finished
 from study.report.wording import (
+    RANKS,
     epochs_words,
     failed_reasons,
     find_gate,
     format_delta,
+    format_difference,
     format_interval,
     format_p,
     format_percent,
-    format_signed,
     format_size,
     is_tuned,
     items_words,
     pair_titles,
     pairs_words,
+    side_words,
 )
 from study.text import capitalize
 
@@ -38,6 +41,7 @@ class Measured(NamedTuple):
     size: str  # "1.2 points of probe accuracy"
     interval: str
     effect: str  # the signed difference with its interval
+    sides: tuple[str, str]  # where a better and a worse value lie: "above", "below"
     pairs: str  # level and n
     delta: str
     how: str  # as a part of yes
@@ -54,8 +58,9 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
         better=better,
         than=than,
         size=f"{format_size(result.mean, metric)} of {metric.title}",
-        interval=format_interval(verdict, metric),
-        effect=effect_words(verdict, metric),
+        interval=size_interval(verdict, metric),
+        effect=format_difference(verdict, metric),
+        sides=side_words(metric),
         pairs=(
             f"{format_percent(result.level)} % interval, n = {pairs_words(plan, verdict)} on the "
             f"same seeds{items_words(plan, verdict)}"
@@ -69,12 +74,13 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
     )
 
 
-def effect_words(verdict: Verdict, metric: Metric) -> str:
-    """The signed difference, with its interval where it has one."""
-    effect = f"{format_signed(verdict.result.mean, metric)} {metric.unit}"
-    if verdict.result.n < 2:
-        return f"{effect}, one pair"
-    return f"{effect} of {metric.title} {format_interval(verdict, metric)}"
+def size_interval(verdict: Verdict, metric: Metric) -> str:
+    """The interval of a size that is given without its sign; with signs where they differ."""
+    low, high = verdict.result.low, verdict.result.high
+    if metric.higher_is_better or low * high < 0:
+        return format_interval(verdict, metric)
+    low, high = sorted((abs(low), abs(high)))
+    return f"[{low:.{metric.decimals}f}, {high:.{metric.decimals}f}]"
 
 
 def tuning_words(plan: Plan, verdict: Verdict) -> tuple[str, str]:
@@ -114,8 +120,9 @@ def answer_itself(results: Results) -> Answer:
     measured = measure(plan, verdict)
     if verdict.label == "undecided" and verdict.result.low > 0:
         return (
-            f"Undecided: {measured.effect}.",
-            f"The interval lies above zero, but p is {format_p(verdict.p)} ({measured.pairs}).",
+            f"Undecided, {measured.effect}.",
+            f"The interval lies {measured.sides[0]} zero, but p is {format_p(verdict.p)} "
+            f"({measured.pairs}).",
         )
     return ANSWERS[verdict.label](measured)
 
@@ -151,7 +158,7 @@ def answer_small(words: Measured) -> Answer:
 def answer_contradicted(words: Measured) -> Answer:
     """Worse."""
     return (
-        f"No, the opposite holds: {words.better} ends {words.size} below {words.than} "
+        f"No, the opposite holds, {words.better} ends {words.size} {words.sides[1]} {words.than} "
         f"{words.interval},",
         f"{words.even} ({words.pairs}).",
     )
@@ -160,7 +167,7 @@ def answer_contradicted(words: Measured) -> Answer:
 def answer_equivalent(words: Measured) -> Answer:
     """Level."""
     return (
-        f"No: {words.better} and {words.than} are level, {words.effect},",
+        f"No, {words.better} and {words.than} are level, {words.effect},",
         f"within the ±{words.delta} that do not matter ({words.pairs}).",
     )
 
@@ -168,7 +175,7 @@ def answer_equivalent(words: Measured) -> Answer:
 def answer_nogain(words: Measured) -> Answer:
     """Not better by what matters."""
     return (
-        f"No gain that matters: {words.effect};",
+        f"No gain that matters, {words.effect};",
         f"an advantage of {words.delta} or more is ruled out ({words.pairs}).",
     )
 
@@ -176,7 +183,7 @@ def answer_nogain(words: Measured) -> Answer:
 def answer_undecided(words: Measured) -> Answer:
     """Neither."""
     return (
-        f"Undecided: {words.effect}.",
+        f"Undecided, {words.effect}.",
         f"The interval holds both zero and differences that matter ({words.pairs}).",
     )
 
@@ -208,8 +215,7 @@ def level_sentence(results: Results) -> str:
     metric = plan.space.metric(verdict.claim.metric)
 
     def level(name: str, stage: str) -> str:
-        values = list(results.values(name, stage, metric).values())
-        mean = sum(values) / len(values)
+        mean = mean_level(results, name, stage, metric)
         return f"{plan.title(name)} {mean:.{metric.decimals}f} {metric.level_unit}"
 
     pair = (verdict.claim.better, verdict.claim.than)
@@ -220,7 +226,8 @@ def level_sentence(results: Results) -> str:
     arms = ", ".join(level(name, "final") for name in ran)
     controls = ", ".join(level(name, "control").lower() for name in beside)
     beside_them = f"; beside them {controls}" if controls else ""
-    return f"{capitalize(metric.title)}: {arms}{beside_them}.{untuned_words(results, verdict)}"
+    notes = f"{untuned_words(results, verdict)}{floor_words(results)}"
+    return f"{capitalize(metric.title)}: {arms}{beside_them}.{notes}"
 
 
 def untuned_words(results: Results, verdict: Verdict) -> str:
@@ -234,6 +241,35 @@ def untuned_words(results: Results, verdict: Verdict) -> str:
         f"{one.reported:.{metric.decimals}f} {metric.level_unit}: more than tuned."
         for one in below
     )
+
+
+def floor_words(results: Results) -> str:
+    """Which controls that train nothing end beyond every arm by a further metric; empty: none."""
+    plan, sentences = results.plan, []
+    for metric in plan.space.metrics[1:]:
+        best = max if metric.higher_is_better else min
+        arms = [mean_level(results, arm.name, "final", metric) for arm in plan.running]
+        if not metric.share_of_images or not (known := [x for x in arms if not math.isnan(x)]):
+            continue
+        for control in plan.controls:
+            level = mean_level(results, control.name, "control", metric)
+            trains = any(
+                plan.words.reads(field.name, plan.config(control)) for field in plan.words.fixed
+            )
+            if not trains and best(level, best(known)) != best(known):
+                sentences.append(
+                    f" By {metric.title} {control.title.lower()} lies "
+                    f"{side_words(metric)[0]} every {plan.space.scientific}: "
+                    f"{level:.{metric.decimals}f} {metric.level_unit} against "
+                    f"{best(known):.{metric.decimals}f} at best."
+                )
+    return "".join(sentences)
+
+
+def mean_level(results: Results, name: str, stage: str, metric: Metric) -> float:
+    """The mean of an arm's or a control's runs in a metric's unit; NaN of none."""
+    values = [*results.values(name, stage, metric).values()]
+    return sum(values) / len(values) if values else math.nan
 
 
 def replica_sentence(plan: Plan, verdict: Verdict | None) -> str:
@@ -254,13 +290,13 @@ def replica_result(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     result = verdict.result
     above, below = ("higher", "lower") if metric.higher_is_better else ("lower", "higher")
     side = {"supported": above, "small": above, "contradicted": below}.get(verdict.label)
-    if side is None:
-        label, mean = LABELS[verdict.label][0].lower(), format_signed(result.mean, metric)
-        return (
-            f"the claim on the {metric.title} is {label}: an advantage of {mean} {metric.unit} "
-            f"{format_interval(verdict, metric)}, n = {result.n} pairs"
-        )
     better, than = pair_titles(plan, verdict)
+    if side is None:
+        good, bad = side_words(metric)
+        stands = RANKS[verdict.label][0].format(good=good, bad=bad)
+        return (
+            f"{better} {stands} {than}: {format_difference(verdict, metric)}, n = {result.n} pairs"
+        )
     low, high = sorted((abs(result.low), abs(result.high)))
     return (
         f"{better} ends with a {side} {metric.title} than {than}, by "

@@ -9,14 +9,19 @@ from study.design.space import Metric
 from study.text import format_number, join_words, plural
 
 RANKS = {  # by label: where an arm stands against the reference, as a verb for one and for many
-    "supported": ("ends above", "end above"),
-    "small": ("ends slightly above", "end slightly above"),
-    "contradicted": ("ends below", "end below"),
+    "supported": ("ends {good}", "end {good}"),
+    "small": ("ends slightly {good}", "end slightly {good}"),
+    "contradicted": ("ends {bad}", "end {bad}"),
     "equivalent": ("is level with", "are level with"),
-    "nogain": ("ends not relevantly above", "end not relevantly above"),
+    "nogain": ("ends not relevantly {good}", "end not relevantly {good}"),
     "undecided": ("is undecided against", "are undecided against"),
     "untestable": ("is not testable against", "are not testable against"),
 }
+
+
+def side_words(metric: Metric) -> tuple[str, str]:
+    """On which side of another value a better and a worse one lie: "above" and "below"."""
+    return ("above", "below") if metric.higher_is_better else ("below", "above")
 
 
 def format_signed(value: float, metric: Metric) -> str:
@@ -33,6 +38,17 @@ def format_interval(verdict: Verdict, metric: Metric) -> str:
     """The interval in brackets."""
     low, high = verdict.result.low, verdict.result.high
     return f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
+
+
+def format_difference(verdict: Verdict, metric: Metric) -> str:
+    """The first arm's value minus the second's, with its interval: negative where it is lower."""
+    sign, result = (1 if metric.higher_is_better else -1), verdict.result
+    low, high = sorted((sign * result.low, sign * result.high))
+    mean = format_signed(sign * result.mean, metric)
+    if result.n < 2:
+        return f"{mean} {metric.unit} of {metric.title}, one pair"
+    interval = f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
+    return f"{mean} {metric.unit} of {metric.title} {interval}"
 
 
 def format_p(p: float) -> str:
@@ -116,9 +132,10 @@ def final_title(results: Results) -> str:
             groups.setdefault(verdict.label, []).append(plan.title(verdict.claim.better))
     if not groups:
         return "The final stage has not ended"
-    reference = plan.title(plan.space.reference)
+    reference, (good, bad) = plan.title(plan.space.reference), side_words(plan.space.primary)
+    verbs = {label: RANKS[label][len(names) > 1] for label, names in groups.items()}
     parts = (
-        f"{join_words(names)} {RANKS[label][len(names) > 1]} {reference}"
+        f"{join_words(names)} {verbs[label].format(good=good, bad=bad)} {reference}"
         for label, names in groups.items()
     )
     return ("Each tuned: " if plan.tunes else "") + "; ".join(parts)

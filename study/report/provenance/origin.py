@@ -125,7 +125,9 @@ def data_words(plan: Plan) -> str:
     """Name, fingerprint, items and classes of the data, as far as they are known."""
     data = plan.data
     name = f"{data.name}, " if data.name else ""
-    parts = [f"{name}fingerprint sha256:{data.fingerprint[:16]}…"]
+    is_digest = len(data.fingerprint) == 64  # a trainer without data gives another word for them
+    mark = f"fingerprint sha256:{data.fingerprint[:16]}…" if is_digest else "made by the trainer"
+    parts = [name + mark]
     if data.counts:
         parts.append(", ".join(f"{count:,} {split}" for split, count in data.counts.items()))
     if data.classes:

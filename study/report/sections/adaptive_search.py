@@ -156,7 +156,7 @@ def best_table(search: Search) -> Table:
 
 def score_axis(search: Search) -> Axis:
     """The vertical axis of the panels."""
-    low, high = pad_range([search.score(run) for run in search.finished], least=0.5)
+    low, high = pad_range([search.score(run) for run in search.finished], least=search.metric.delta)
     return value_axis(low, high, f"validation {search.metric.title}, {search.metric.level_unit}")
 
 

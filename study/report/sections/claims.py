@@ -156,7 +156,7 @@ def error_sentence(plan: Plan) -> str:
     tests, rate = tested.count("primary") + bool(plan.family) + exploratory, 100 * plan.total_alpha
     if tests < 2:
         return ""
-    parts = [f"the primary claim in at most {rate:.3g} %"]
+    parts = [f"the primary claim in about {rate:.3g} %"]
     if plan.family:
         parts.append(f"its family of {len(plan.family)} together in as many")
     if exploratory:
@@ -164,7 +164,7 @@ def error_sentence(plan: Plan) -> str:
     worst = rate * (tests - exploratory) + 100 * ALPHA * exploratory
     return (
         f"Where nothing differs, a study like this calls a difference real: {', '.join(parts)}; "
-        f"any of them in at most {worst:.3g} %."
+        f"any of them in up to {worst:.3g} %."
     )
 
 

@@ -173,13 +173,13 @@ def resolution(results: Results) -> str:
 
 
 def column_words(plan: Plan) -> str:
-    """What the table's last columns are; empty where it has none of them."""
-    parts = []
+    """What some of the table's columns are."""
+    parts = ["IQM is the interquartile mean, that of the middle half"]
     if len(plan.space.metrics) > 1:
         parts.append("the further metrics are means of the same runs")
     if plan.tunes:
-        parts.append("“at default” is the library’s default point, one seed, validation split")
-    return f" In the table {'; '.join(parts)}." if parts else ""
+        parts.append("“at default” is one run at the arm’s default, on the validation split")
+    return f" In the table {'; '.join(parts)}."
 
 
 def units_table(results: Results) -> Table:
@@ -214,7 +214,7 @@ def tuned_fields(plan: Plan) -> list[str]:
 
 
 def has_defaults(results: Results) -> bool:
-    """Whether any arm was run at its library's default."""
+    """Whether any arm was run at its default."""
     return any(not math.isnan(one.default) for one in results.arms)
 
 
@@ -295,7 +295,7 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
     ]
     controls = summarize_controls(results)
     levels = [*spread_values(spreads), *(one.mean for one in controls)]
-    low, high = pad_range(levels, least=0.5)
+    low, high = pad_range(levels, least=metric.delta)
     marks: list[Mark] = control_rules(controls, near=0.25 * (high - low))
     for row, spread in zip(rows, spreads, strict=True):
         marks += spread_marks(row, spread, width=high - low, unit=unit)

@@ -20,7 +20,7 @@ from study.figures.panel import (
     Rule,
     Zone,
     decade_axis,
-    pad_range,
+    readable_range,
     value_axis,
 )
 from study.report.section import Figure, Section, Table
@@ -55,7 +55,7 @@ def rate_section(results: Results) -> RateSection | None:
             f"{capitalize(metric.title)} on the validation split. n = 1 seed a trial, no interval; "
             f"{searches_words(plan)}."
         ),
-        caption=caption(plan),
+        caption=caption(plan) + beyond_words(results),
         table=trials_table(results),
     )
     delta = f"{results.delta(metric):.{metric.decimals}f} {metric.unit}"
@@ -137,6 +137,18 @@ def caption(plan: Plan) -> str:
     )
 
 
+def beyond_words(results: Results) -> str:
+    """How many trials lie beyond the axis; empty where none does."""
+    scores = [p.score for curve in results.rate_curves for p in finished_points(curve.points)]
+    if not scores:
+        return ""
+    low, high = readable_range(scores, results.plan.space.primary.higher_is_better)
+    if not (beyond := sum(not low <= score <= high for score in scores)):
+        return ""
+    trials = "1 trial lies" if beyond == 1 else f"{beyond} trials lie"
+    return f" {trials} beyond the axis and {'is' if beyond == 1 else 'are'} drawn at its end."
+
+
 def trials_table(results: Results) -> Table:
     """Every trial with its value and score."""
     space = results.plan.space
@@ -161,7 +173,8 @@ def trials_table(results: Results) -> Table:
 def rate_panels(results: Results) -> tuple[Panel, ...]:
     """Score by value, a panel an arm on shared axes."""
     points = [point for curve in results.rate_curves for point in curve.points]
-    low, high = pad_range([point.score for point in points if not math.isnan(point.score)])
+    scores = [point.score for point in finished_points(points)]
+    low, high = readable_range(scores, results.plan.space.primary.higher_is_better)
     values = [point.value for point in points]
     axes = Axes(x=decade_axis(min(values) / 1.6, max(values) * 1.6), y=value_axis(low, high))
     return tuple(rate_panel(results.plan, curve, axes) for curve in results.rate_curves)
@@ -202,17 +215,17 @@ def curve_marks(curve: RateCurve, y: Axis, *, repeats: bool) -> list[Mark]:
     arm, bottom, height = curve.arm.name, y.low, y.high - y.low
     tried = [point for point in curve.points if point.is_tried]
     best = finished_points(tried)
-    values, scores = tuple(p.value for p in best), tuple(p.score for p in best)
+    values, scores = tuple(p.value for p in best), tuple(y.clip(p.score) for p in best)
     marks: list[Mark] = [] if repeats else [Line(arm=arm, x=values, y=scores, thin=True)]
     low, high = curve.good
     if high > low:
         marks.append(Bar(arm=arm, kind="ci", low=low, high=high, y=bottom + height * 0.02))
     marks += [
-        rate_marks(curve, "hollow", [point for point in curve.points if not point.is_tried]),
-        rate_marks(curve, "solid", tried),
+        rate_marks(curve, "hollow", [point for point in curve.points if not point.is_tried], y),
+        rate_marks(curve, "solid", tried, y),
         chosen_marks(curve, y)
         if repeats
-        else rate_marks(curve, "ring", [point for point in tried if point.chosen]),
+        else rate_marks(curve, "ring", [point for point in tried if point.chosen], y),
     ]
     if diverged := tuple(point.value for point in curve.points if math.isnan(point.score)):
         hover = tuple(f"{curve.name} {format_short(value)}: diverged" for value in diverged)
@@ -229,16 +242,17 @@ def chosen_marks(curve: RateCurve, y: Axis) -> Points:
     return Points(arm=curve.arm.name, kind="ring", x=curve.chosen, y=heights, hover=hover)
 
 
-def rate_marks(curve: RateCurve, kind: str, points: list[RatePoint]) -> Points:
-    """The finished ones of these trials."""
+def rate_marks(curve: RateCurve, kind: str, points: list[RatePoint], y: Axis) -> Points:
+    """The finished ones of these trials; one beyond the axis stands at its end."""
     shown = finished_points(points)
     return Points(
         arm=curve.arm.name,
         kind=kind,
         x=tuple(point.value for point in shown),
-        y=tuple(point.score for point in shown),
+        y=tuple(y.clip(point.score) for point in shown),
         hover=tuple(
-            f"{curve.name} {format_short(point.value)}: {point.score:.1f} ({point.kind})"
+            f"{curve.name} {format_short(point.value)}: {format_number(point.score, 1)} "
+            f"({point.kind})"
             for point in shown
         ),
     )

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable
 
 from study.analysis.results import Results
-from study.analysis.summaries import ArmResult
 from study.design.plan import Plan
 from study.figures.panel import (
     Axis,
@@ -38,9 +37,9 @@ def budget_section(results: Results) -> Section | None:
         caption=caption(results.plan, shared),
         table=best_table(results, shared),
     )
-    searched = searched_arms(results)
     first = curve_panel(results)
-    return Section(figure, (first, default_panel(results, searched)) if searched else (first,))
+    has_final = any(one.arm.name in curves for one in results.arms)
+    return Section(figure, (first, default_panel(results)) if has_final else (first,))
 
 
 def most_trials(curves: Curves) -> int:
@@ -137,46 +136,40 @@ def curve_panel(results: Results) -> Panel:
     )
 
 
-def searched_arms(results: Results) -> list[ArmResult]:
-    """Arms with a final stage and a search that gave a score, in the order of the plan."""
-    by_name = {one.arm.name: one for one in results.arms if not math.isnan(one.best)}
-    return [by_name[arm.name] for arm in results.plan.space.arms if arm.name in by_name]
-
-
-def default_panel(results: Results, arms: list[ArmResult]) -> Panel:
-    """What tuning adds to the library's default."""
-    plan, metric = results.plan, results.plan.space.primary
-    scores = [score for one in arms for score in (one.default, one.best) if not math.isnan(score)]
-    low, high = pad_range(scores, least=0.5)
-    rows = arm_rows([one.arm.name for one in arms], ROW)
-    marks: list[Mark] = []
-    for one, row in zip(arms, rows, strict=True):
-        marks += default_marks(one, row.y)
+def default_panel(results: Results) -> Panel:
+    """What one search adds to the default, on the split by which it chooses."""
+    plan, metric, curves = results.plan, results.plan.space.primary, results.budget_curves
+    defaults = {one.arm.name: one.default for one in results.arms}
+    names = [arm.name for arm in plan.space.arms if arm.name in curves and arm.name in defaults]
+    ends = {name: (defaults[name], curves[name][-1]) for name in names}
+    scores = [score for pair in ends.values() for score in pair if not math.isnan(score)]
+    low, high = pad_range(scores, least=metric.delta)
+    rows = arm_rows(names, ROW)
+    marks = [mark for row in rows for mark in default_marks(row.arm, *ends[row.arm], row.y)]
     words = (
-        f"{one.arm.title} from {format_number(one.default, 1)} to {format_number(one.best, 1)}"
-        for one in arms
-        if not math.isnan(one.default)
+        f"{plan.title(name)} from {format_number(default, 1)} to {format_number(best, 1)}"
+        for name, (default, best) in ends.items()
+        if not math.isnan(default)
     )
     return row_panel(
         plan,
         rows,
         id="budget-default",
-        title="The library’s default against the best of the search",
-        note="hollow: default; solid: best trial; one seed each, no interval",
+        title="The default against the expected best of one search",
+        note=f"hollow: default, one run; solid: expected best of {shared_trials(curves)}",
         finding="; ".join(words),
         x=value_axis(low, high, f"validation {metric.title}, {metric.level_unit}"),
         marks=marks,
     )
 
 
-def default_marks(one: ArmResult, y: float) -> list[Mark]:
-    """An arm's default, its best trial, and what lies between."""
-    name = one.arm.name
-    best = Points(arm=name, kind="solid", x=(one.best,), y=(y,))
-    if math.isnan(one.default):
-        return [best]
+def default_marks(arm: str, default: float, best: float, y: float) -> list[Mark]:
+    """An arm's default, the expected best of its search, and what lies between."""
+    solid = Points(arm=arm, kind="solid", x=(best,), y=(y,))
+    if math.isnan(default):
+        return [solid]
     return [
-        Bar(arm=name, kind="tie", low=one.default, high=one.best, y=y),
-        Points(arm=name, kind="hollow", x=(one.default,), y=(y,)),
-        best,
+        Bar(arm=arm, kind="tie", low=default, high=best, y=y),
+        Points(arm=arm, kind="hollow", x=(default,), y=(y,)),
+        solid,
     ]
