@@ -13,7 +13,7 @@ from benchmarks.ours import made_up, pretraining
 from benchmarks.rounds import timed_in_turn
 from benchmarks.table import Table
 from moco.data import cache
-from moco.data.image_folder import DecodedDataset
+from moco.data.decoding import DecodedDataset
 from moco.device import pick_device
 from moco.model.info_nce import info_nce
 from moco.trainer import gpu_sharing

@@ -224,9 +224,9 @@ def progress_lines(run: Run) -> list[str]:
         return ["Complete already; nothing is run."]
     if run.finished_epochs:
         return [f"Continuing after epoch {run.finished_epochs} of {config.epochs}."]
-    if not config.pretrains:
-        return []
     dataset = cache.load_dataset(run.cached)
+    if not config.pretrains or not dataset.classes:
+        return []
     splits = make_splits(dataset, config)
     initial = with_plain_batch_norm(with_local_weights(config, run.weights))
     encoder = build_encoder(initial, splits.train.images.shape[1]).to(pick_device(config.device))

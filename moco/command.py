@@ -135,6 +135,10 @@ def epoch_line(row: dict[str, Any], epochs: int) -> str:
 
 def result_lines(result: dict[str, Any], config: Config, images: int, folder: Path) -> list[str]:
     """The result in words; `images` were scored."""
+    rank = f"{result['effective_rank']:.1f} of {result['feature_size']}"
+    ending = [f"Effective rank of the features {rank}", *result["remarks"]]
+    if result["probe_accuracy"] is None:
+        return [*unlabelled_lines(result), *ending, f"Encoder and numbers: {folder}"]
     by_rate = result["probe_lr"] is not None
     setting = f"lr {result['probe_lr']:g}" if by_rate else f"L2 {result['probe_l2']:g}"
     edge = ", the edge of what was tried" if result["probe_at_edge"] else ""
@@ -157,13 +161,22 @@ def result_lines(result: dict[str, Any], config: Config, images: int, folder: Pa
             f"  fine-tuned      {result['finetune_accuracy']:.2%} ({config.finetune_epochs} "
             f"epochs, lr {config.finetune_lr:g}; a copy, not saved)"
         )
-    rank = f"{result['effective_rank']:.1f} of {result['feature_size']}"
-    lines += [f"Effective rank of the features {rank}", *result["remarks"]]
+    lines += ending
     if config.pictures:
         file = folder / "pictures.json"
         lines.append(f"Attention maps of {config.pictures} images, as PNGs with weights: {file}")
     encoder = "Confusion" if config.method == "pixels" else "Encoder, confusion"
     return [*lines, f"{encoder} matrix and numbers: {folder}"]
+
+
+def unlabelled_lines(result: dict[str, Any]) -> list[str]:
+    """The result of pretraining on images without labels."""
+    return [
+        f"No labels, so no accuracy; loss {result['loss']:.3f} nats, contrastive accuracy "
+        f"{result['contrastive_accuracy'] or math.nan:.1%}",
+        f"Alignment {result['alignment']:.3f}, uniformity {result['uniformity']:.3f} (Wang and "
+        "Isola 2020)",
+    ]
 
 
 def strict_json(row: dict[str, Any]) -> str:

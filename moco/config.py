@@ -107,9 +107,16 @@ class Config:
         unit="images",
         low=0,
     )
+    labelled: int = option(
+        0,
+        "training images of each class whose labels kNN and probe learn from; 0: all",
+        unit="images",
+        low=0,
+    )
     pretrain_split: str = option(
         "train",
-        "images for MoCo: train, unlabelled (stl10), extra (svhn), or both as in train+extra",
+        "images for MoCo: train, unlabelled (stl10, or a folder's), extra (svhn), or both as in "
+        "train+extra",
     )
     validation_share: float = option(
         0.2,

@@ -23,6 +23,7 @@ class Source(IntEnum):
     LABELS = 7  # shuffled labels, the floor of every accuracy
     CLASSIFIER = 8  # initial weights of the classifier
     FINETUNE = 9
+    FEW_LABELS = 10  # training images whose labels are used, where not all are
 
 
 def derived_seed(seed: int, source: Source, epoch: int = 0) -> int:

@@ -108,6 +108,8 @@ def plan_study(space: Space, options: Options) -> Planned:
         prepared = space.trainer.prepare(request)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         raise StudyError(str(error)) from None
+    for title, *rest in prepared.data.about:
+        print(f"{title}: {', '.join(filter(None, rest))}", flush=True)
     notes = [split_warning(space), *prepared.data.warnings]
     for line in [*notes, *absent_sentences(space, dict(prepared.absent))]:
         if line:

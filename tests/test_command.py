@@ -62,7 +62,7 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         ),
         (
             ["--space", "optimizers", "--dataset", "nope"],
-            "dataset must be one of digits, shapes, cifar10, cifar100, stl10, svhn, or a folder",
+            "dataset must be one of digits, shapes, cifar10, cifar100, stl10, svhn, a folder of images",
         ),
         (["--space", "optimizers", "--set", "nonsense=3"], "nonsense is no field of a trial"),
         (

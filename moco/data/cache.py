@@ -13,19 +13,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from moco.data import arrays_file
 from moco.data.checks import DataError, check_labels
 from moco.data.dataset import Dataset, Split
 from moco.data.datasets import DATASETS, FOLDER_SIZE, FOLDER_VIEWS, DatasetRow
-from moco.data.image_folder import DecodedDataset, class_names, image_files, read_folder
+from moco.data.decoding import DecodedDataset, decode_listing
+from moco.data.folders.layouts import list_folder
+from moco.data.folders.listing import Listing
 
-FORMAT_VERSION = 4  # of the cache
+FORMAT_VERSION = 5  # of the cache
 
 
 def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train") -> Path:
     """Decode a dataset into the cache unless it is there already, and return its cache folder.
 
     Args:
-        name: a name of DATASETS, or the path of a folder of images.
+        name: a name of DATASETS, or the path of a folder of images or of an .npz file.
         size: pixels a side; 0: the dataset's own.
         data_dir: holds downloads and the cache.
         pretrain_split: `Config.pretrain_split`; the extra split is read only if it is named here.
@@ -33,16 +36,24 @@ def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train")
     Raises:
         DataError: no such dataset, or its data is unusable.
     """
-    row = DATASETS.get(name)
-    if row is None and not Path(name).is_dir():
-        raise DataError(
-            f"dataset must be one of {', '.join(DATASETS)}, or a folder of train/<class>/* "
-            f"and test/<class>/*; got {name!r}"
-        )
-    extra = requested_extra_split(name, row, pretrain_split)
-    if row is None:
-        return prepare_folder(Path(name), size or FOLDER_SIZE, data_dir)
-    size = size or row.size
+    if (row := DATASETS.get(name)) is not None:
+        return prepare_named(name, row, size or row.size, data_dir, pretrain_split)
+    if Path(name).is_dir():
+        return prepare_folder(Path(name), size or FOLDER_SIZE, data_dir, pretrain_split)
+    if Path(name).suffix == arrays_file.SUFFIX and Path(name).is_file():
+        requested_extra_split(name, "", pretrain_split)
+        return prepare_arrays_file(Path(name), size, data_dir)
+    raise DataError(
+        f"dataset must be one of {', '.join(DATASETS)}, a folder of images, as "
+        f"train/<class>/* and test/<class>/*, or an .npz file of arrays; got {name!r}"
+    )
+
+
+def prepare_named(
+    name: str, row: DatasetRow, size: int, data_dir: Path, pretrain_split: str
+) -> Path:
+    """`prepare` for a row of DATASETS."""
+    extra = requested_extra_split(name, row.extra, pretrain_split)
     key = "-".join([name, str(size), *([extra] if extra else [])])
     facts = {"name": name, "title": row.title, "bundled": row.bundled, "views": row.views}
     return fill_cache(
@@ -52,30 +63,57 @@ def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train")
     )
 
 
-def requested_extra_split(name: str, row: DatasetRow | None, pretrain_split: str) -> str:
-    """The name of the extra split that `pretrain_split` requests; empty: none.
+def prepare_folder(root: Path, size: int, data_dir: Path, pretrain_split: str) -> Path:
+    """`prepare` for a folder of images."""
+    name, listing = root.absolute().name, list_folder(root)
+    extra = requested_extra_split(name, further_split(listing), pretrain_split)
+    facts = {"name": name, "title": f"folder {name}", "bundled": False, "views": FOLDER_VIEWS}
+    key = "-".join([name, str(size), listing_hash(root, listing), *([extra] if extra else [])])
+    return fill_cache(
+        cache_folder(data_dir, key),
+        {**facts, "extra_name": extra, "layout": listing.layout, "skipped": listing.skipped},
+        decode=partial(decode_listing, listing, size, bool(extra)),
+    )
+
+
+def prepare_arrays_file(file: Path, size: int, data_dir: Path) -> Path:
+    """`prepare` for a file of arrays."""
+    content = arrays_file.read_arrays_file(file)
+    size = size or min(content.splits["train"][0].shape[1:3])
+    state = file.stat()
+    mark = hashlib.sha256(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
+    facts = {"name": file.stem, "title": f"file {file.name}", "bundled": False}
+    return fill_cache(
+        cache_folder(data_dir, f"{file.stem}-{size}-{mark.hexdigest()[:12]}"),
+        {**facts, "views": FOLDER_VIEWS, "extra_name": "", "layout": content.layout},
+        decode=partial(arrays_file.decode_arrays, content, size),
+    )
+
+
+def further_split(listing: Listing) -> str:
+    """The name of a folder's further split for pretraining; empty: it has none."""
+    return "unlabelled" if "unlabelled" in listing.splits else ""
+
+
+def find_extra_split(name: str) -> str:
+    """The name of the extra split of a dataset that `prepare` takes; empty: it has none."""
+    if name in DATASETS:
+        return DATASETS[name].extra
+    return further_split(list_folder(Path(name))) if Path(name).is_dir() else ""
+
+
+def requested_extra_split(name: str, extra: str, pretrain_split: str) -> str:
+    """The extra split of a dataset if `pretrain_split` requests it; empty: it does not.
 
     Raises:
         DataError: the dataset has no such split.
     """
-    extra = row.extra if row else ""
     allowed = ["train", *([extra, f"train+{extra}"] if extra else [])]
     if pretrain_split not in allowed:
         raise DataError(
             f"pretrain_split of {name} must be one of {', '.join(allowed)}; got {pretrain_split!r}"
         )
     return extra if pretrain_split != "train" else ""
-
-
-def prepare_folder(root: Path, size: int, data_dir: Path) -> Path:
-    """`prepare` for a folder of images."""
-    name = root.absolute().name
-    facts = {"name": name, "title": f"folder {name}", "bundled": False, "views": FOLDER_VIEWS}
-    return fill_cache(
-        cache_folder(data_dir, f"{name}-{size}-{folder_hash(root)}"),
-        {**facts, "extra_name": ""},
-        decode=partial(read_folder, root, size),
-    )
 
 
 def cache_folder(data_dir: Path, key: str) -> Path:
@@ -95,22 +133,20 @@ def is_intact(cached: Path) -> bool:
     """Whether a cache folder matches its fingerprint; otherwise the dataset is decoded again."""
     try:
         dataset = load_dataset(cached)
-        splits = [split for split in (dataset.train, dataset.test, dataset.extra) if split]
-        arrays = [array.numpy() for split in splits for array in split]
+        arrays = [array.numpy() for split in dataset.splits.values() for array in split]
         return fingerprint(dataset.classes, arrays) == dataset.fingerprint
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
         return False
 
 
-def folder_hash(root: Path) -> str:
-    """12 digits of the SHA-256 of path, size and modification time of every image file."""
+def listing_hash(root: Path, listing: Listing) -> str:
+    """12 digits of the SHA-256 of a folder's reading, and of every file's size and time."""
     digest = hashlib.sha256(str(root.resolve()).encode())
-    for split in ("train", "test"):
-        names = class_names(root / split) if (root / split).is_dir() else []
-        digest.update(repr(names).encode(errors="surrogateescape"))
-        for path in (path for name in names for path in image_files(root / split / name)):
+    digest.update(repr((listing.layout, listing.classes)).encode(errors="surrogateescape"))
+    for split, files in listing.splits.items():
+        for path, label in zip(files.paths, files.labels, strict=True):
             state = path.stat()
-            line = f"{path.relative_to(root)} {state.st_size} {state.st_mtime_ns}\n"
+            line = f"{split} {label} {path.relative_to(root)} {state.st_size} {state.st_mtime_ns}\n"
             digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()[:12]
 
@@ -124,8 +160,10 @@ def fill_cache(target: Path, facts: dict[str, Any], decode: Callable[[], Decoded
     if not is_intact(target):
         shutil.rmtree(target, ignore_errors=True)
         decoded = decode()
-        for split, (_, labels) in (("train", decoded.train), ("test", decoded.test)):
-            check_labels(split, labels, decoded.classes)
+        labelled = {"train": decoded.train, "test": decoded.test, "validation": decoded.validation}
+        for split, arrays in labelled.items() if decoded.classes else ():
+            if arrays is not None:
+                check_labels(split, arrays[1], decoded.classes)
         write_cache(target, facts, decoded)
         load_dataset.cache_clear()
     return target
@@ -135,12 +173,13 @@ def write_cache(target: Path, facts: dict[str, Any], decoded: DecodedDataset) ->
     """Write the arrays into a draft folder, then rename it to the target in one step.
 
     Args:
-        facts: `name`, `title`, `bundled`, `views` and `extra_name` of the Dataset.
+        facts: `name`, `title`, `bundled`, `views` and `extra_name` of the Dataset, and of a folder
+            `layout` and `skipped`.
     """
     mean, std = channel_statistics(decoded.train[0])
+    further = {"extra": decoded.extra, "validation": decoded.validation}
     splits = {"train": decoded.train, "test": decoded.test}
-    if decoded.extra:
-        splits["extra"] = decoded.extra
+    splits |= {name: arrays for name, arrays in further.items() if arrays is not None}
     arrays = [array for split in splits.values() for array in split]
     facts = {
         **facts,
@@ -149,6 +188,8 @@ def write_cache(target: Path, facts: dict[str, Any], decoded: DecodedDataset) ->
         "std": [max(round(float(x), 4), 1e-4) for x in std],
         "modes": decoded.modes,
         "sizes": decoded.sizes,
+        "turned": decoded.turned,
+        "splits": list(splits),
         "fingerprint": fingerprint(decoded.classes, arrays),
     }
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -199,10 +240,9 @@ def load_dataset(cached: Path) -> Dataset:
     facts = json.loads((cached / "dataset.json").read_text())
     if facts.pop("checksum") != checksum(facts):
         raise ValueError(f"{cached} is damaged")
-    names = ("train", "test", *(["extra"] if facts["extra_name"] else []))
-    splits = {name: load_split(cached, name) for name in names}
+    splits = {name: load_split(cached, name) for name in facts.pop("splits")}
     facts |= {name: tuple(facts[name]) for name in ("classes", "mean", "std")}
-    return Dataset(**facts, train=splits["train"], test=splits["test"], extra=splits.get("extra"))
+    return Dataset(**{"extra": None, **facts, **splits})
 
 
 def load_split(cached: Path, name: str) -> Split:

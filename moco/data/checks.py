@@ -4,7 +4,7 @@ An error is one sentence: what must hold, what was found, what to do.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,29 +15,37 @@ class DataError(ValueError):
     """The data is unusable; the message tells its user how to correct it."""
 
 
-def check_classes(train: Sequence[str], test: Sequence[str], where: str) -> None:
-    """Check that train and test have the same class names, two or more.
+def check_classes(by_split: Mapping[str, Sequence[str]], where: str) -> None:
+    """Check that all splits have the same class names, two or more.
+
+    Args:
+        by_split: the names by a split's own name, as "train/".
 
     Raises:
-        DataError: fewer than two classes, or names that only one of the splits has.
+        DataError: fewer than two classes, or names that only some of the splits have.
     """
-    if len(train) < 2:
-        found = f"only {train[0]!r}" if train else "none"
-        raise DataError(
-            "a dataset needs at least two classes, else any model is always right; "
-            f"{where} has {found}. Put one folder a class into train/ and test/, "
-            "and check that the path is not one level too high or too low"
-        )
-    only_train, only_test = sorted(set(train) - set(test)), sorted(set(test) - set(train))
-    if only_train or only_test:
+    splits = " and ".join(by_split)
+    if least := next((names for names in by_split.values() if len(names) < 2), None):
+        found = f"only {least[0]!r}"
+    elif not all(by_split.values()):
+        found = "none"
+    else:
+        everywhere = set.intersection(*map(set, by_split.values()))
         parts = [
-            f"{quote_names(names)} only in {split}/"
-            for names, split in ((only_train, "train"), (only_test, "test"))
-            if names
+            f"{quote_names(sorted(own))} only in {split}"
+            for split, names in by_split.items()
+            if (own := set(names) - everywhere)
         ]
+        if not parts:
+            return
         raise DataError(
-            f"train/ and test/ must have the same class folders; {where} has {' and '.join(parts)}"
+            f"{splits} must have the same class folders; {where} has {' and '.join(parts)}"
         )
+    raise DataError(
+        "a dataset needs at least two classes, else any model is always right; "
+        f"{where} has {found}. Put one folder a class into {splits}, "
+        "and check that the path is not one level too high or too low"
+    )
 
 
 def check_labels(split: str, labels: np.ndarray, classes: Sequence[str]) -> None:

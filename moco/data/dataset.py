@@ -32,7 +32,7 @@ class Dataset(NamedTuple):
     title: str  # for people
     bundled: bool  # toy data that no claim about photographs can rest on
     views: str  # name of its augmentation recipe, in recipes.RECIPES
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # empty: no image has a label
     train: Split
     test: Split
     extra: Split | None  # further images for pretraining, where requested; label -1: none
@@ -42,6 +42,18 @@ class Dataset(NamedTuple):
     modes: dict[str, int]  # number of files by colour mode; only of an image folder
     sizes: dict[str, int]  # number of files by width x height in pixels; only of an image folder
     fingerprint: str  # SHA-256 of classes, images and labels
+    validation: Split | None = None  # where the dataset has its own; else held out of train
+    turned: int = 0  # files that were turned as their EXIF orientation says
+    layout: str = ""  # how a folder or file was read, for people
+    # of a folder, by reason: how many files were skipped, and the first of them
+    skipped: dict[str, tuple[int, str]] = {}  # noqa: RUF012
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that it has, by name."""
+        named = (("train", self.train), ("test", self.test), ("extra", self.extra))
+        found = (*named, ("validation", self.validation))
+        return {name: split for name, split in found if split is not None}
 
 
 def normalisation_statistics(dataset: Dataset, config: Config) -> tuple[Tensor, Tensor]:

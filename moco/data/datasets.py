@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from moco.data.checks import DataError
-from moco.data.image_folder import DecodedDataset, resize_and_crop, to_square_arrays
+from moco.data.decoding import DecodedDataset, resize_and_crop, to_square_arrays
 
 FOLDER_VIEWS, FOLDER_SIZE = "moco_cifar", 32  # recipe and pixels a side for a folder of images
 

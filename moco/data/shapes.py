@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from moco.data.image_folder import DecodedDataset
+from moco.data.decoding import DecodedDataset
 
 CLASSES = ("disc", "ring", "square", "triangle", "cross", "bar")
 SIZE = 32  # pixels a side

@@ -29,19 +29,23 @@ class Splits(NamedTuple):
 def make_splits(dataset: Dataset, config: Config) -> Splits:
     """Hold out a share of every class for validation; keep `train_images` of the others.
 
-    `Config.split_seed` decides which.
+    `Config.split_seed` decides which. Nothing is held out of a dataset that has a validation split
+    of its own, and of one without labels neither that nor the test split has images.
 
     Raises:
         DataError: a class has too few images.
     """
+    if not dataset.classes:
+        return unlabelled_splits(dataset, config)
     labels = dataset.train.labels.numpy()
     generator = np.random.default_rng(derived_seed(config.split_seed, Source.SPLIT))
     training: list[np.ndarray] = []
     validation: list[np.ndarray] = []
     for label, name in enumerate(dataset.classes):
         members = generator.permutation(np.flatnonzero(labels == label))
-        held_out = round(len(members) * config.validation_share)
-        if not 0 < held_out < len(members):
+        own = dataset.validation is not None
+        held_out = 0 if own else round(len(members) * config.validation_share)
+        if not own and not 0 < held_out < len(members):
             raise DataError(
                 "a class must be large enough to hold out "
                 f"{config.validation_share:.0%} of it for validation; "
@@ -60,7 +64,21 @@ def make_splits(dataset: Dataset, config: Config) -> Splits:
     train = select_images(dataset.train, training)
     return Splits(
         train=train,
-        validation=select_images(dataset.train, validation),
+        validation=dataset.validation or select_images(dataset.train, validation),
+        test=dataset.test,
+        pretrain=pretraining_images(train, dataset, config),
+    )
+
+
+def unlabelled_splits(dataset: Dataset, config: Config) -> Splits:
+    """The splits of a dataset without labels: all of it, or `train_images`, is pretrained on."""
+    count = min(config.train_images or len(dataset.train.labels), len(dataset.train.labels))
+    generator = np.random.default_rng(derived_seed(config.split_seed, Source.SPLIT))
+    order = generator.permutation(len(dataset.train.labels))
+    train = select_images(dataset.train, [order[:count]])
+    return Splits(
+        train=train,
+        validation=dataset.test,
         test=dataset.test,
         pretrain=pretraining_images(train, dataset, config),
     )

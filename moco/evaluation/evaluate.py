@@ -1,6 +1,7 @@
 """Evaluation of a frozen encoder: kNN, linear probe, effective rank; it must not change."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -29,25 +30,39 @@ from moco.model.features import FrozenFeatures, extract_features
 from moco.seed import Source, make_generator
 from moco.training.diagnostics import effective_rank
 
+SHARES = (0.01, 0.1)  # of the training labels, with which the probe is fitted once more
+
 
 class Evaluation(NamedTuple):
     """The numbers of a record, and the data behind them."""
 
     numbers: dict[str, Any]
-    probe: Probe
+    probe: Probe | None  # None without labels
     tables: dict[str, Any]  # classes, accuracy_by_class, confusion (rows: the true class)
+
+
+class Scored(NamedTuple):
+    """Features with labels of the splits of an evaluation."""
+
+    train: LabelledFeatures
+    validation: LabelledFeatures
+    scored: LabelledFeatures  # the split that `config.score_split` names
 
 
 def evaluate(
     encoder: Encoder | Pixels, splits: Splits, dataset: Dataset, config: Config
 ) -> Evaluation:
-    """All measurements of a frozen encoder, on the split that `config.score_split` names."""
+    """All measurements of a frozen encoder, on the split that `config.score_split` names.
+
+    Of a dataset without labels, those that need none.
+    """
     before = state_hash(encoder)
+    train = extract_features(encoder, splits.train, dataset, config=config)
+    if not dataset.classes:
+        numbers = {**NO_LABELS, **encoder_numbers(encoder, train, splits, config)}
+        return Evaluation(numbers={**numbers, "encoder_sha256": before}, probe=None, tables={})
     scored_split = splits.scoring_split(config)
-    train, validation = (
-        extract_features(encoder, split, dataset, config=config)
-        for split in (splits.train, splits.validation)
-    )
+    validation = extract_features(encoder, splits.validation, dataset, config=config)
     scored = validation
     if scored_split is not splits.validation:
         scored = extract_features(encoder, scored_split, dataset, config=config)
@@ -55,34 +70,79 @@ def evaluate(
         with_training_labels(split, config, part).labels
         for part, split in enumerate((splits.train, splits.validation))
     )
-    probe, sweep_numbers = fit_probe(
-        LabelledFeatures(train.features_ND, train_labels),
+    index_B = few_labels(train_labels, config.labelled, config.seed)
+    bank = FrozenFeatures(train.features_ND[index_B], train.projections_NC[index_B])
+    parts = Scored(
+        LabelledFeatures(bank.features_ND, train_labels[index_B]),
         LabelledFeatures(validation.features_ND, validation_labels),
         LabelledFeatures(scored.features_ND, scored_split.labels),
-        config=config,
     )
+    probe, sweep_numbers = fit_probe(*parts, config=config)
     assert state_hash(encoder) == before, "evaluation must not change the encoder"
-    device = train.features_ND.device
-    precision = pick_precision(config, device, input_size(config, splits.train.images))
     numbers = {
         **knn_accuracies(
-            train,
-            train_labels,
+            bank,
+            train_labels[index_B],
             query=scored,
             query_labels=scored_split.labels,
             config=config,
         ),
         **probe_numbers(probe, config),
         **sweep_numbers,
-        "effective_rank": effective_rank(train.features_ND),
+        **few_label_numbers(parts, config),
+        **encoder_numbers(encoder, train, splits, config),
         "encoder_sha256": before,
+    }
+    return Evaluation(numbers=numbers, probe=probe, tables=probe_tables(probe, dataset))
+
+
+def encoder_numbers(
+    encoder: Encoder | Pixels, train: FrozenFeatures, splits: Splits, config: Config
+) -> dict[str, Any]:
+    """What a record says of the encoder itself; needs no labels."""
+    device = train.features_ND.device
+    precision = pick_precision(config, device, input_size(config, splits.train.images))
+    return {
+        "effective_rank": effective_rank(train.features_ND),
         "device": device_name(device),
         "precision": str(precision).removeprefix("torch."),
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
         "feature_size": encoder.feature_size,
         "feature_scale": float(train.features_ND.square().mean().sqrt()),
     }
-    return Evaluation(numbers=numbers, probe=probe, tables=probe_tables(probe, dataset))
+
+
+def few_labels(labels_N: Tensor, of_each_class: int, seed: int) -> Tensor:
+    """Places of so many images of each class, in their order; 0: of all images.
+
+    Chosen by the seed; of several numbers the smaller choice lies in the larger.
+    """
+    if not of_each_class:
+        return torch.arange(len(labels_N))
+    order_N = torch.randperm(len(labels_N), generator=make_generator(seed, Source.FEW_LABELS))
+    chosen = [
+        order_N[labels_N[order_N] == label][:of_each_class] for label in labels_N.unique().tolist()
+    ]
+    return torch.cat(chosen).sort().values
+
+
+def few_label_numbers(parts: Scored, config: Config) -> dict[str, float | None]:
+    """The probe's accuracy with 1 and 10 % of the training labels, on the test split.
+
+    None where it is not measured: on the validation split, where points are chosen, or where the
+    labels are few already.
+    """
+    names = {f"probe_accuracy_{share:.0%}".replace("%", "_percent"): share for share in SHARES}
+    if config.score_split != "test" or config.labelled:
+        return dict.fromkeys(names)
+    quiet = replace(config, probe_each="off")
+    found: dict[str, float | None] = {}
+    for name, share in names.items():
+        count = max(1, round(share * len(parts.train.labels) / len(parts.train.labels.unique())))
+        index_B = few_labels(parts.train.labels, count, config.seed)
+        train = LabelledFeatures(parts.train.values[index_B], parts.train.labels[index_B])
+        found[name] = fit_probe(train, *parts[1:], config=quiet)[0].accuracy
+    return found
 
 
 def fit_probe(
@@ -206,6 +266,14 @@ def knn_accuracies(
         "knn_accuracy": accuracy(bank.features_ND, query.features_ND),
         "knn_projection_accuracy": on_projections,
     }
+
+
+NO_LABELS = dict.fromkeys(
+    (
+        *("knn_accuracy", "knn_projection_accuracy", "probe_accuracy", "probe_top5_accuracy"),
+        *("probe_correct", "probe_lr", "probe_l2", "probe_at_edge", "probe_validation_accuracy"),
+    )
+)
 
 
 def state_hash(model: nn.Module) -> str:

@@ -10,7 +10,6 @@ import torch
 from moco.config import Config
 from moco.data import cache, checks
 from moco.data.dataset import Dataset, normalisation_statistics
-from moco.data.datasets import DATASETS
 from moco.data.preprocessing import input_size
 from moco.data.recipes import choose_recipe
 from moco.data.splits import Splits, make_splits
@@ -44,7 +43,7 @@ def prepare_dataset(
     It has the dataset's further split where an arm pretrains on that.
     """
     config = Config.of({**shared, "dataset": name})
-    further = DATASETS[name].extra if name in DATASETS else ""
+    further = cache.find_extra_split(name)
     split = availability.needed_split(shared, arms, further)
     return cache.prepare(name, config.image_size, data_dir, split)
 
@@ -97,10 +96,11 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
     pick_precision(config, pick_device(config.device), input_size(config, splits.train.images))
     normalisation_statistics(dataset, config)
     check_batch(config, splits)
+    check_labels_needed(config, dataset)
     parts = zip(("train", "validation", "test"), splits[:3], strict=True)
     counts = {name: len(split.labels) for name, split in parts}
-    guess = 1 / len(dataset.classes)
-    chance = {"probe_accuracy": guess, "knn_accuracy": guess}
+    guesses = ("probe_accuracy", "knn_accuracy") if dataset.classes else ()
+    chance = {name: 1 / len(dataset.classes) for name in guesses}
     views = config.views if config.views != "auto" else dataset.views
     same = checks.count_duplicates(dataset.train.images.numpy(), dataset.test.images.numpy())
     return DatasetFacts(
@@ -118,6 +118,24 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
             ("Views", f"{views}, each image with random parameters of its own"),
         ),
     )
+
+
+def check_labels_needed(config: Config, dataset: Dataset) -> None:
+    """Check that a run on images without labels needs none.
+
+    Raises:
+        ValueError: it does; the message names the field.
+    """
+    if dataset.classes:
+        return
+    for needs, field in (
+        (config.method != "moco", f"method {config.method}"),
+        (config.finetune_epochs > 0, "finetune_epochs"),
+        (config.pictures > 0, "pictures"),
+        (config.labelled > 0, "labelled"),
+    ):
+        if needs:
+            raise ValueError(f"{field} needs labels; {dataset.title} has none")
 
 
 def check_batch(config: Config, splits: Splits) -> None:
@@ -163,21 +181,40 @@ def about_rows(
 ) -> list[tuple[str, str, str]]:
     """Data, files and encoder: a title, the thing, and its size."""
     train, validation, test = (len(split.labels) for split in splits[:3])
-    pool = len(dataset.train.labels) - validation
+    own = dataset.validation is not None
+    pool = len(dataset.train.labels) - (0 if own else validation)
     of_pool = "" if train == pool else f" of {pool:,}"
     counts = f"{train:,}{of_pool} train, {validation:,} validation, {test:,} test"
+    if not dataset.classes:
+        counts = f"{train:,}{of_pool} without labels"
+    if config.labelled:
+        counts += f", {config.labelled} labels a class for kNN and probe"
     if config.pretrain_split != "train":
         counts += f", {len(splits.pretrain):,} to pretrain on ({config.pretrain_split})"
     seen = f" seen at {config.input_size}" if config.input_size else ""
     rows = [("Data", f"{dataset.title}, {dataset.train.images.shape[2]} px{seen}", counts)]
+    if dataset.layout:
+        rows.append(("Read as", dataset.layout, skipped_words(dataset)))
     if dataset.modes:
         modes = sorted(dataset.modes.items(), key=lambda item: -item[1])
         sizes = sorted(dataset.sizes, key=lambda name: [int(side) for side in name.split("x")])
         ends = sizes[0] if len(sizes) == 1 else f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]}"
-        rows.append(("Files", ", ".join(f"{count:,} {mode}" for mode, count in modes), ends))
+        turned = f", {dataset.turned:,} turned by their EXIF orientation" if dataset.turned else ""
+        kinds = ", ".join(f"{count:,} {mode}" for mode, count in modes)
+        rows.append(("Files", kinds, ends + turned))
     if config.method == "pixels":
         numbers = dataset.train.images.shape[1] * input_size(config, dataset.train.images) ** 2
         return [*rows, ("Features", "the pixels themselves", f"{numbers:,} numbers an image")]
     weights = sum(parameter.numel() for parameter in encoder.parameters())
     size = f"{weights:,} weights, {config.stem} stem, {encoder.feature_size} features"
     return [*rows, ("Encoder", f"{config.encoder}, width {config.width:g}", size)]
+
+
+def skipped_words(dataset: Dataset) -> str:
+    """Which files of a folder were skipped: how many for each reason, and the first of them."""
+    if not dataset.skipped:
+        return "no file skipped"
+    parts = (
+        f"{files:,} {reason} (as {first})" for reason, (files, first) in dataset.skipped.items()
+    )
+    return f"skipped: {'; '.join(parts)}"

@@ -25,6 +25,12 @@ from moco.trainer.words import WORDS
 
 Fields = dict[str, Any]
 
+NO_LABELS = (
+    "a study compares accuracies, and {title} has no labels. Few do: put 10 images a class into "
+    "train/<class>/ and 20 into test/<class>/, the others into unlabelled/ beside them, and add "
+    "--set pretrain_split=train+unlabelled; python -m moco --dataset pretrains without any"
+)
+
 
 class Request(Protocol):
     """What a study asks for; see `study.design.trainer.Request`."""
@@ -85,6 +91,8 @@ class MoCoTrainer:
         sample = shared or next(iter(every.values()))  # without shared fields: any trial's
         cached = prepare_dataset(request.dataset, sample, request.data_dir, every)
         facts = dataset_facts(cached, sample)
+        if not facts.classes:
+            raise ValueError(NO_LABELS.format(title=facts.title))
         check_place(sample, request.workers, request.trains_here)
         survey = availability.survey(
             shared,

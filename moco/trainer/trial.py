@@ -59,11 +59,13 @@ def run_config(
             `moco.model.published_weights.weights_key` of their SHA-256.
 
     Returns:
-        Of the last epoch `loss` (nats), and of MoCo `own_keys` and `contrastive_accuracy`.
-        Accuracies on `score_split`, in [0, 1]: `knn_accuracy`, `knn_projection_accuracy` (MoCo
-        only), `probe_accuracy`, `probe_top5_accuracy`, `supervised_accuracy` and
-        `finetune_accuracy` where there is one. On the test split `probe_correct` and
-        `finetune_correct`: which images were right (`moco.evaluation.correct_items`).
+        Of the last epoch `loss` (nats), and of MoCo `own_keys`, `contrastive_accuracy`,
+        `alignment` and `uniformity`. Accuracies on `score_split`, in [0, 1], None without labels:
+        `knn_accuracy`, `knn_projection_accuracy` (MoCo only), `probe_accuracy`,
+        `probe_top5_accuracy`, `supervised_accuracy` and `finetune_accuracy` where there is one.
+        On the test split `probe_accuracy_1_percent` and `_10_percent`, with so few of the training
+        labels, and `probe_correct` and `finetune_correct`: which images were right
+        (`moco.evaluation.correct_items`).
         `probe_lr` (relative or raw, as `probe_rates` says) or `probe_l2` with `probe_at_edge`,
         `probe_validation_accuracy`, `effective_rank` of the training features, `encoder_sha256`,
         `device`, `precision`, `parameters`, `feature_size`, `feature_scale` (root mean square),
@@ -188,7 +190,7 @@ def train_epochs(
     for epoch in training.epochs():
         row = epoch.metrics._asdict()
         due = row["epoch"] == config.epochs or row["epoch"] % config.knn_every == 0
-        if due:
+        if due and dataset.classes:
             row |= validation_knn(epoch.encoder, splits, dataset, config)
         else:
             row |= {"knn_accuracy": None, "knn_projection_accuracy": None}
@@ -217,7 +219,7 @@ def evaluate_encoder(
     numbers = {"loss": curve[-1]["loss"] if curve else None, **evaluation.numbers}
     numbers |= {
         name: finite_or_none(curve[-1][name])
-        for name in ("own_keys", "contrastive_accuracy")
+        for name in ("own_keys", "contrastive_accuracy", "alignment", "uniformity")
         if curve and name in curve[-1]
     }
     if isinstance(training, SupervisedTraining):
@@ -225,7 +227,7 @@ def evaluate_encoder(
             training.classifier, splits.scoring_split(config), dataset, config
         )
         numbers["supervised_accuracy"] = share_of(correct_N)
-    if config.pictures and config.attention != "none":
+    if config.pictures and config.attention != "none" and evaluation.probe is not None:
         saved.save_pictures(
             attention_pictures(
                 encoder, evaluation.probe, splits.scoring_split(config), dataset, config

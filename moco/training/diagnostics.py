@@ -115,7 +115,9 @@ def remarks(
     found = [
         collapse_remark(result["effective_rank"]) if collapsed else "",
         contrastive_task_remark(curve[-1], config),
-        "" if collapsed else leak_remark(curve[-1], result["knn_accuracy"], classes, config=config),
+        ""
+        if collapsed or not classes
+        else leak_remark(curve[-1], result["knn_accuracy"], classes, config=config),
     ]
     return [sentence for sentence in found if sentence]
 

@@ -6,8 +6,14 @@ from PIL import Image
 
 from moco.data import cache
 from moco.data.checks import DataError
-from moco.data.image_folder import read_folder, resize_and_crop, to_rgb
+from moco.data.decoding import decode_listing, resize_and_crop, to_rgb
+from moco.data.folders.layouts import list_folder
 from moco.trainer.dataset_facts import dataset_facts
+
+
+def read_folder(root, size):
+    """The dataset of a folder."""
+    return decode_listing(list_folder(root), size, extra=False)
 
 
 def test_a_folder_of_images_of_any_mode_and_size_becomes_square_rgb(tmp_path, make_folder):
@@ -60,7 +66,7 @@ def test_images_are_resized_by_the_shorter_side_and_cut_in_the_middle():
     ("spoil", "sentence"),
     [
         (
-            lambda root: (root / "train").rename(root / "training"),
+            lambda root: (root / "train").rename(root / "trains"),
             "must hold train/<class>/\\* and test/<class>/\\*; .* has no train/",
         ),
         (
@@ -118,4 +124,4 @@ def test_converted_files_are_reported_and_other_sizes_listed(tmp_path, make_fold
     }
     facts = dataset_facts(cache.prepare(str(root), 16, tmp_path), wish)
     assert "1 of 161 images are not RGB and were converted: 1 CMYK." in facts.warnings
-    assert facts.about[1] == ("Files", "160 RGB, 1 CMYK", "2 sizes, 24x20 to 30x40")
+    assert facts.about[2] == ("Files", "160 RGB, 1 CMYK", "2 sizes, 24x20 to 30x40")
