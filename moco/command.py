@@ -139,6 +139,7 @@ def result_lines(result: dict[str, Any], config: Config, images: int, folder: Pa
     ending = [f"Effective rank of the features {rank}", *result["remarks"]]
     if result["probe_accuracy"] is None:
         return [*unlabelled_lines(result), *ending, f"Encoder and numbers: {folder}"]
+    where = "pixels" if config.method == "pixels" else "backbone's features"
     by_rate = result["probe_lr"] is not None
     setting = f"lr {result['probe_lr']:g}" if by_rate else f"L2 {result['probe_l2']:g}"
     edge = ", the edge of what was tried" if result["probe_at_edge"] else ""
@@ -148,7 +149,7 @@ def result_lines(result: dict[str, Any], config: Config, images: int, folder: Pa
         f"Accuracy on the {config.score_split} split, {images:,} images",
         f"  linear probe    {result['probe_accuracy']:.2%}, {top5} "
         f"({setting}{edge}; chosen on validation)",
-        f"  kNN             {result['knn_accuracy']:.2%} on the backbone's features ({near})",
+        f"  kNN             {result['knn_accuracy']:.2%} on the {where} ({near})",
     ]
     if result["knn_projection_accuracy"] is not None:
         lines.append(

@@ -448,6 +448,11 @@ RULES = (
         "weights speak of positions",
     ),
     Rule(
+        lambda c: c.method in ("frozen", "pixels") and c.pictures > 0,
+        "pictures must be 0 with method={self.method}, which has no attention to show; got "
+        "{self.pictures}",
+    ),
+    Rule(
         lambda c: c.attention == "none" and (c.pictures > 0 or c.attention_heads == "independent"),
         "pictures and attention_heads=independent need attention; got attention='none'",
     ),

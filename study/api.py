@@ -140,26 +140,24 @@ def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Prof
     own_data = options.dataset if options.dataset != sizes.dataset else None
     default = default_folder(space.name, profile, own_data)
     folder = local_folder(options.out) if options.out else default
-    if options.until_decided is not None:
-        sizes = until_decided(sizes, options.until_decided)
-    if (folder / "study.json").exists() and is_begun(folder):
-        sizes = look_of_folder(read_study(folder, no_points).plan.sizes, sizes)
-    return sizes, folder
+    begun = (folder / "study.json").exists() and is_begun(folder)
+    before = read_study(folder, no_points).plan.sizes if begun else None
+    return sizes_of_analyses(sizes, before, options.until_decided), folder
 
 
-def look_of_folder(before: Profile, sizes: Profile) -> Profile:
-    """The sizes with the analyses of a folder's study.
+def sizes_of_analyses(sizes: Profile, before: Profile | None, most: int | None) -> Profile:
+    """The sizes with the analyses that are planned, given those of the folder's study, if any.
 
-    With --until-decided they are those of the analysis up to which it was run, of none the first.
-    Without it, a study whose last planned analysis has fewer pairs than are asked for now may go
-    beyond that one: what was planned stays, and the analysis of more pairs is one more.
+    With --until-decided MOST the study goes on where it stands, or as far as is asked for. Without
+    it, a study whose last planned analysis has fewer pairs than are asked for may go beyond that
+    one: what was planned stays, and the analysis of more pairs is one more.
     """
-    if not sizes.looks:
-        beyond = before.looks and sizes.pairs > before.looks[-1]
-        return replace(sizes, looks=before.looks) if beyond else sizes
-    reached = [with_pairs(sizes, look) for look in sizes.looks]
-    pairs = (before.searches, before.final_seeds)
-    return next((one for one in reached if (one.searches, one.final_seeds) == pairs), sizes)
+    planned = before.looks if before else ()
+    if most is None:
+        return replace(sizes, looks=planned) if planned and sizes.pairs > planned[-1] else sizes
+    if before and planned and planned[-1] == most:
+        return replace(with_pairs(sizes, max(before.pairs, sizes.pairs)), looks=planned)
+    return until_decided(sizes, most)
 
 
 def show_plan(planned: Planned) -> int:
@@ -277,7 +275,7 @@ def next_analysis(planned: Planned) -> Planned | None:
     plan = replace(planned.plan, sizes=sizes)
     done = f"{planned.plan.pairs} {plural(plan.unit('final'))}"
     print(f"Undecided at {done}; going on to {plan.pairs}, as planned.", flush=True)
-    return planned._replace(plan=plan, options=replace(planned.options, adopt=()))
+    return planned._replace(plan=plan)
 
 
 def is_undecided(planned: Planned) -> bool:

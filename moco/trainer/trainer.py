@@ -88,7 +88,7 @@ class MoCoTrainer:
         weights = start_of(request)
         shared = {**request.shared, **weights.fields}
         every = {**request.arms, **request.controls}
-        sample = shared or next(iter(every.values()))  # without shared fields: any trial's
+        sample = shared if request.shared else next(iter(every.values()))  # any trial's
         cached = prepare_dataset(request.dataset, sample, request.data_dir, every)
         facts = dataset_facts(cached, sample)
         if not facts.classes:

@@ -8,18 +8,19 @@ from typing import NamedTuple
 from study.analysis.gates import min_seeds
 from study.analysis.results import Results
 from study.analysis.statistics import (
+    MOST_PAIRS,
     detectable_by_rule,
+    hidden_by_items,
     least_pairs,
     pairs_to_detect,
     sign_flip_p,
-    with_items,
 )
 from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
 from study.design.ranges import By, Choice, OneMinus, Span
 from study.design.space import Arm
 from study.design.stages import expected_trials
-from study.text import format_short, join_words, plural
+from study.text import format_number, format_short, join_words, plural
 
 STAGE_NOTES = {
     "added": "  at most, where a best point lies at an edge",
@@ -134,10 +135,11 @@ def look_lines(plan: Plan) -> list[str]:
     if not plan.sizes.looks:
         return []
     looks, unit = join_words([str(look) for look in plan.sizes.looks]), plural(plan.unit("final"))
-    together = "" if plan.added_alphas else f", so that all together keep {100 * ALPHA:g} %"
+    if plan.added_alphas:  # from which one on they had a smaller rate is not kept
+        return [f"Until decided: planned at {looks} {unit}."]
     return [
         f"Until decided: planned at {looks} {unit}, each time at an error rate of "
-        f"{100 * ALPHA / plan.planned_analyses:.3g} %{together}."
+        f"{100 * plan.alpha:.3g} %, so that all together keep {100 * ALPHA:g} %."
     ]
 
 
@@ -196,7 +198,7 @@ def detectable_difference(plan: Plan, measured: Verdict | None) -> str:
         family_reach(plan, alpha),
     ]
     if measured is not None and measured.result.n > 1:
-        sentences.append(measured_reach(plan, measured, effect))
+        sentences.append(measured_reach(plan, measured))
     return " ".join(filter(None, sentences))
 
 
@@ -205,32 +207,36 @@ def pairs_noun(plan: Plan) -> str:
     return plural(plan.unit("final")) if plan.repeats else "pairs"
 
 
-def measured_reach(plan: Plan, measured: Verdict, effect: float) -> str:
-    """What can be found given the sd of the differences so far, and what it takes to find δ.
-
-    Args:
-        effect: the difference that the planned pairs find, in standard deviations.
-    """
-    metric, result, delta = plan.space.primary, measured.result, measured.delta
+def measured_reach(plan: Plan, measured: Verdict) -> str:
+    """What can be found given the sd of the differences so far, and what it takes to find δ."""
+    metric, result, delta, alpha = plan.space.primary, measured.result, measured.delta, plan.alpha
 
     def size(value: float) -> str:
-        return f"{value:.{metric.decimals}f}"
+        return f"{format_number(value, metric.decimals)} {metric.unit}"
 
     sd, pairs = result.sd, pairs_noun(plan)
+    hidden = hidden_by_items(result.item_sd, alpha)
+    alone = (
+        f"the {result.items:,} test images alone hide what is below {size(hidden)}"
+        if hidden
+        else ""
+    )
     if not sd:
-        return f"The sd measured so far is {size(0)} {metric.unit}; δ is {size(delta)}."
+        words = f"All differences so far are the same; δ is {size(delta)}"
+        return f"{words}, and {alone}." if alone else f"{words}."
     item_sd = result.item_sd / sd
-    found = with_items(effect, plan.pairs, item_sd) * sd
-    needed = pairs_to_detect(delta / sd, plan.alpha, item_sd=item_sd)
+    found = detectable_by_rule(plan.pairs, alpha, item_sd=item_sd) * sd
+    needed = pairs_to_detect(delta / sd, alpha, item_sd=item_sd)
     over = f", with that of the {result.items:,} test images" if result.items else ""
-    if math.isinf(needed):
-        alone = f"the test images alone leave ±{size(result.item_half)}"
+    if not math.isinf(needed):
+        enough = f"to find it takes {needed:,} {pairs}"
+    elif hidden >= delta:
         enough = f"no number of {pairs} finds it, since {alone}"
     else:
-        enough = f"to find it takes {needed} {pairs}"
+        enough = f"to find it takes more than {MOST_PAIRS:,} {pairs}"
     return (
-        f"The sd measured so far is {size(sd)} {metric.unit}{over}: that finds {size(found)} "
-        f"{metric.unit}; δ is {size(delta)}, {enough}."
+        f"The sd measured so far is {size(sd)}{over}: that finds {size(found)}; δ is "
+        f"{size(delta)}, {enough}."
     )
 
 

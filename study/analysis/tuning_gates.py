@@ -120,14 +120,18 @@ class TunedLevel(NamedTuple):
 
 
 def tuned_levels(results: ArmRecords, claim: Claim) -> list[TunedLevel]:
-    """The arms of a claim that have two or more runs of both kinds, scored on the test split."""
+    """The arms of a claim with two or more runs of both kinds, scored on the test split.
+
+    An arm of which runs diverged is left out: a mean over the survivors would flatter it.
+    """
     metric = results.plan.space.primary
     sign, levels = (1 if metric.higher_is_better else -1), []
     for name in (claim.better, claim.than):
         tuned, reported = (
             [*results.values(name, stage, metric).values()] for stage in ("final", "replica")
         )
-        if min(len(tuned), len(reported)) < 2:
+        runs = [run for stage in ("final", "replica") for run in results.runs(name, stage)]
+        if min(len(tuned), len(reported)) < 2 or any(run.status == "diverged" for run in runs):
             continue
         level = sum(reported) / len(reported)
         low, high = welch_interval([sign * v for v in tuned], [sign * v for v in reported])
@@ -139,21 +143,22 @@ def tuned_levels(results: ArmRecords, claim: Claim) -> list[TunedLevel]:
 def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
     """Check that no arm's tuned runs do worse than its own runs at the reported setting.
 
-    A tuned arm that lies below its untuned runs by more than their noise (Welch 1947) and by δ or
-    more was not tuned well enough for its result to count.
+    A tuned arm that does worse than its untuned runs by more than their noise (Welch 1947) and by
+    δ or more was not tuned well enough for its result to count.
     """
     plan, metric = results.plan, results.plan.space.primary
     shown, digits = plan.space.replica.shown, metric.decimals
     levels = tuned_levels(results, claim)
     if wrong := [one for one in levels if one.high < 0 and -one.mean >= results.delta(metric)]:
         reasons = (
-            f"{plan.title(one.arm)} tuned ends {-one.mean:.{digits}f} {metric.unit} below its own "
-            f"runs at {shown}"
+            f"{plan.title(one.arm)} tuned ends {-one.mean:.{digits}f} {metric.unit} "
+            f"{metric.worse_side} its own runs at {shown}"
             for one in wrong
         )
         return failed("Tuning", f"suspect, under-tuned: {'; '.join(reasons)}")
     if not levels:
         return passed("Tuning", "no run at another point was scored on the test split")
+    advantage = "" if metric.higher_is_better else " of advantage"
     parts = (
         f"{plan.title(one.arm)} {format_number(one.mean, digits, True)} "
         f"[{format_number(one.low, digits, True)}, {format_number(one.high, digits, True)}]"
@@ -161,6 +166,6 @@ def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
     )
     return passed(
         "Tuning",
-        f"tuned against the own runs at {shown}, {metric.unit}: {', '.join(parts)}; none is below "
-        "them beyond noise",
+        f"tuned against the own runs at {shown}, {metric.unit}{advantage}: {', '.join(parts)}; "
+        "none is worse beyond noise",
     )

@@ -43,6 +43,8 @@ def make_plan(
     overrides = {**overrides, **own}
     check_overrides(space, overrides, sizes)
     shared = {**shared_fields(space, sizes, overrides), **prepared.fields}
+    if space.floor in prepared.found:  # it begins from a file as all trials do
+        space = retitle_floor(space)
     try:
         plan = Plan(
             space=space, profile=profile, sizes=sizes, base=space.trainer.complete(shared),
@@ -59,6 +61,15 @@ def make_plan(
         raise StudyError(str(error)) from None
     check_arms_differ(plan)
     return plan
+
+
+def retitle_floor(space: Space) -> Space:
+    """The space with its untrained control named for what it is where a file of weights is read."""
+    controls = (
+        replace(one, title="As loaded") if one.name == space.floor else one
+        for one in space.controls
+    )
+    return replace(space, controls=tuple(controls))
 
 
 def check_sizes(sizes: Profile) -> None:

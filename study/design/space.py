@@ -83,6 +83,16 @@ class Metric:
         return "%" if self.unit == "points" else self.unit
 
     @property
+    def better_side(self) -> str:
+        """On which side of another value a better one lies: "above" or "below"."""
+        return "above" if self.higher_is_better else "below"
+
+    @property
+    def worse_side(self) -> str:
+        """On which side of another value a worse one lies."""
+        return "below" if self.higher_is_better else "above"
+
+    @property
     def decimals(self) -> int:
         """Decimals that the unit is read with."""
         return DECIMALS.get(self.unit, 2)

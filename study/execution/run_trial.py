@@ -1,7 +1,6 @@
 """One attempt at one trial, wherever it runs: iterate epochs, watch the loss, make a record."""
 
 import json
-import math
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +17,7 @@ from study.store.locks import lock_folder
 # Seconds until a process that ran the trial before must be gone: Ray ends those of a dead driver
 # within a few.
 LOCK_TIMEOUT = 60.0
+LARGEST = 1e30  # a loss or result, in absolute value
 ERROR_LENGTH = 2000  # characters of a failure's last lines
 
 Train = Callable[[dict[str, Any], Path], Epochs]
@@ -28,8 +28,8 @@ def run_trial(
 ) -> Generator[dict[str, Any], None, Record]:
     """Yield the trial's epochs and return its record.
 
-    A loss or result that leaves the finite numbers ends the trial as diverged, an exception as
-    failed; neither is raised.
+    A loss or result that leaves the finite numbers, or ±1e30, ends the trial as diverged, an
+    exception as failed; neither is raised.
 
     Args:
         folder: the trial's own; made if absent. `metrics.jsonl` there gets each epoch's numbers
@@ -53,7 +53,7 @@ def run_trial(
                 curve.append(row)
                 metrics.add(row)
                 yield row
-                status = "finished" if math.isfinite(row["loss"]) else "diverged"
+                status = "finished" if abs(row["loss"]) < LARGEST else "diverged"
     except Exception as problem:  # every trial ends as a record
         lines = traceback.format_exception(problem, limit=-3)
         status, error = "failed", "".join(lines)[-ERROR_LENGTH:]
@@ -83,8 +83,12 @@ def check_row(row: Any) -> None:
 
 
 def is_finite(result: dict[str, Any]) -> bool:
-    """Whether all real numbers of a result are finite."""
-    return all(math.isfinite(value) for value in result.values() if isinstance(value, float))
+    """Whether all real numbers of a result are finite, and none so large that it is as good as not.
+
+    Where training has diverged a number may still fall short of infinity.
+    """
+    numbers = (value for value in result.values() if isinstance(value, float))
+    return all(abs(value) < LARGEST for value in numbers)  # False of NaN
 
 
 def make_record(

@@ -185,15 +185,17 @@ def pad_range(
 
 
 def readable_range(values: Sequence[float], higher_is_better: bool) -> tuple[float, float]:
-    """A range for scores of which some may be far worse than the rest, as after divergence.
+    """A range for scores of which many may be far worse than the rest, as after divergence.
 
-    It reaches from the best value 20 times as far as the better half does; the few beyond are drawn
-    at its end by `Axis.clip`.
+    It reaches from the best value 50 times as far as the best quarter does; what lies beyond is
+    drawn at its end by `Axis.clip`.
     """
     ordered = sorted(values, reverse=higher_is_better)
-    best, middle = ordered[0], ordered[len(ordered) // 2]
-    reach = 20 * abs(middle - best)
-    return pad_range([value for value in values if not reach or abs(value - best) <= reach])
+    best = ordered[0]
+    others = [value for value in ordered if value != best]
+    quarter = ordered[(len(ordered) - 1) // 4]
+    reach = 50 * abs((others[0] if others and quarter == best else quarter) - best)
+    return pad_range([value for value in values if abs(value - best) <= reach])
 
 
 def stack_dots(

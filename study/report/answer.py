@@ -12,13 +12,13 @@ from study.design.plan import Plan
 from study.design.space import Metric
 from study.design.stages import is_finished
 from study.report.wording import (
-    RANKS,
     epochs_words,
     failed_reasons,
     find_gate,
     format_delta,
     format_difference,
     format_interval,
+    format_level,
     format_p,
     format_percent,
     format_size,
@@ -26,7 +26,7 @@ from study.report.wording import (
     items_words,
     pair_titles,
     pairs_words,
-    side_words,
+    rank_words,
 )
 from study.text import capitalize
 
@@ -60,7 +60,7 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
         size=f"{format_size(result.mean, metric)} of {metric.title}",
         interval=size_interval(verdict, metric),
         effect=format_difference(verdict, metric),
-        sides=side_words(metric),
+        sides=(metric.better_side, metric.worse_side),
         pairs=(
             f"{format_percent(result.level)} % interval, n = {pairs_words(plan, verdict)} on the "
             f"same seeds{items_words(plan, verdict)}"
@@ -215,8 +215,9 @@ def level_sentence(results: Results) -> str:
     metric = plan.space.metric(verdict.claim.metric)
 
     def level(name: str, stage: str) -> str:
-        mean = mean_level(results, name, stage, metric)
-        return f"{plan.title(name)} {mean:.{metric.decimals}f} {metric.level_unit}"
+        return (
+            f"{plan.title(name)} {format_level(mean_level(results, name, stage, metric), metric)}"
+        )
 
     pair = (verdict.claim.better, verdict.claim.than)
     ran = [name for name in pair if results.values(name, "final", metric)]
@@ -224,46 +225,52 @@ def level_sentence(results: Results) -> str:
     if not ran:
         return ""
     arms = ", ".join(level(name, "final") for name in ran)
-    controls = ", ".join(level(name, "control").lower() for name in beside)
+    controls = ", ".join(level(name, "control") for name in beside)
+    controls = controls[:1].lower() + controls[1:]
     beside_them = f"; beside them {controls}" if controls else ""
     notes = f"{untuned_words(results, verdict)}{floor_words(results)}"
     return f"{capitalize(metric.title)}: {arms}{beside_them}.{notes}"
 
 
 def untuned_words(results: Results, verdict: Verdict) -> str:
-    """Which arms ended δ or more below their own runs at the report's setting; empty: none did."""
+    """Which arms ended δ or more worse than their own runs at the report's setting; empty: none."""
     plan, metric = results.plan, results.plan.space.primary
-    if verdict.claim.metric != metric.name or not plan.tunes:
+    if verdict.claim.metric != metric.name or not (plan.tunes and plan.repeats):
         return ""
-    below = [one for one in tuned_levels(results, verdict.claim) if -one.mean >= verdict.delta]
+    worse = [one for one in tuned_levels(results, verdict.claim) if -one.mean >= verdict.delta]
     return "".join(
         f" {plan.title(one.arm)} untuned, at {plan.space.replica.shown}, reached "
-        f"{one.reported:.{metric.decimals}f} {metric.level_unit}: more than tuned."
-        for one in below
+        f"{format_level(one.reported, metric)}: better than tuned"
+        f"{', beyond noise' if one.high < 0 else ', within noise'}."
+        for one in worse
     )
 
 
 def floor_words(results: Results) -> str:
-    """Which controls that train nothing end beyond every arm by a further metric; empty: none."""
-    plan, sentences = results.plan, []
-    for metric in plan.space.metrics[1:]:
-        best = max if metric.higher_is_better else min
-        arms = [mean_level(results, arm.name, "final", metric) for arm in plan.running]
-        if not metric.share_of_images or not (known := [x for x in arms if not math.isnan(x)]):
-            continue
-        for control in plan.controls:
-            level = mean_level(results, control.name, "control", metric)
-            trains = any(
-                plan.words.reads(field.name, plan.config(control)) for field in plan.words.fixed
+    """Which controls that train nothing end δ better than every arm by a further metric."""
+    return "".join(
+        sentence
+        for metric in results.plan.space.metrics[1:]
+        if metric.share_of_images
+        for sentence in better_controls(results, metric)
+    )
+
+
+def better_controls(results: Results, metric: Metric) -> list[str]:
+    """A sentence for each control that trains nothing and ends δ better than every arm."""
+    plan, sign = results.plan, 1 if metric.higher_is_better else -1
+    arms = [sign * mean_level(results, arm.name, "final", metric) for arm in plan.running]
+    best, sentences = max((x for x in arms if not math.isnan(x)), default=math.nan), []
+    for control in plan.controls:
+        level, config = mean_level(results, control.name, "control", metric), plan.config(control)
+        trains = any(plan.words.reads(field.name, config) for field in plan.words.fixed)
+        if not trains and sign * level - best >= results.delta(metric):  # False of NaN
+            sentences.append(
+                f" By {metric.title} {control.title.lower()} lies {metric.better_side} every "
+                f"{plan.space.scientific}: {format_level(level, metric)} against "
+                f"{format_level(sign * best, metric)} at best."
             )
-            if not trains and best(level, best(known)) != best(known):
-                sentences.append(
-                    f" By {metric.title} {control.title.lower()} lies "
-                    f"{side_words(metric)[0]} every {plan.space.scientific}: "
-                    f"{level:.{metric.decimals}f} {metric.level_unit} against "
-                    f"{best(known):.{metric.decimals}f} at best."
-                )
-    return "".join(sentences)
+    return sentences
 
 
 def mean_level(results: Results, name: str, stage: str, metric: Metric) -> float:
@@ -292,11 +299,8 @@ def replica_result(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     side = {"supported": above, "small": above, "contradicted": below}.get(verdict.label)
     better, than = pair_titles(plan, verdict)
     if side is None:
-        good, bad = side_words(metric)
-        stands = RANKS[verdict.label][0].format(good=good, bad=bad)
-        return (
-            f"{better} {stands} {than}: {format_difference(verdict, metric)}, n = {result.n} pairs"
-        )
+        stands, difference = rank_words(verdict.label, metric), format_difference(verdict, metric)
+        return f"{better} {stands} {than}: {difference}, n = {result.n} pairs"
     low, high = sorted((abs(result.low), abs(result.high)))
     return (
         f"{better} ends with a {side} {metric.title} than {than}, by "

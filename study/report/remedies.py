@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from study.analysis.gate import Cause
 from study.analysis.gates import min_seeds
-from study.analysis.statistics import Paired, pairs_needed
+from study.analysis.statistics import MOST_PAIRS, Paired, pairs_needed
 from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
 from study.design.space import Metric
@@ -29,7 +29,7 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
     """What would change the label."""
     if verdict.claim.role == "published":
         tuned = ", each arm at its own tuned rate" if plan.tunes else ""
-        return f"Six or more paired seeds{tuned}, scored by accuracy."
+        return f"Six or more paired seeds{tuned}, scored by the {plan.space.primary.title}."
     if find_gate(verdict, Cause.ABSENT):
         return "What is missing here: below the final result stands what that is."
     if verdict.label == "untestable":
@@ -90,9 +90,18 @@ def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
         )
     room = math.sqrt(verdict.delta**2 - by_items**2)
     needed = pairs_needed(verdict.result.sd, room, 1 - alpha / verdict.family)
+    if math.isinf(needed):
+        return f"Nothing within reach: more than {MOST_PAIRS:,} {more} would be needed."
     if needed > n:
         pairs = "pairs" if unit == "seed" else more
-        return f"More {more}: about {needed} {pairs} bring the interval to ±δ; this study has {n}."
+        return (
+            f"More {more}: about {needed:,} {pairs} bring the interval to ±δ; this study has {n}."
+        )
+    if verdict.result.item_share > 0.5:
+        return (
+            "More test images: the estimate lies near the edge of ±δ, and most of the interval’s "
+            f"width is theirs, not the {more}’."
+        )
     return (
         "The interval is narrower than ±δ, but the estimate lies too near its edge; only many "
         f"more {more} could tell."

@@ -19,9 +19,10 @@ RANKS = {  # by label: where an arm stands against the reference, as a verb for 
 }
 
 
-def side_words(metric: Metric) -> tuple[str, str]:
-    """On which side of another value a better and a worse one lie: "above" and "below"."""
-    return ("above", "below") if metric.higher_is_better else ("below", "above")
+def rank_words(label: str, metric: Metric, count: int = 1) -> str:
+    """Where so many arms stand against another one, as a verb: "ends above"."""
+    words = RANKS[label][count > 1]
+    return words.format(good=metric.better_side, bad=metric.worse_side)
 
 
 def format_signed(value: float, metric: Metric) -> str:
@@ -29,9 +30,14 @@ def format_signed(value: float, metric: Metric) -> str:
     return format_number(value, metric.decimals, True)
 
 
+def format_level(value: float, metric: Metric) -> str:
+    """A value with its unit."""
+    return f"{format_number(value, metric.decimals)} {metric.level_unit}"
+
+
 def format_size(value: float, metric: Metric) -> str:
     """A difference without its sign, with its unit."""
-    return f"{abs(value):.{metric.decimals}f} {metric.unit}"
+    return f"{format_number(abs(value), metric.decimals)} {metric.unit}"
 
 
 def format_interval(verdict: Verdict, metric: Metric) -> str:
@@ -132,10 +138,9 @@ def final_title(results: Results) -> str:
             groups.setdefault(verdict.label, []).append(plan.title(verdict.claim.better))
     if not groups:
         return "The final stage has not ended"
-    reference, (good, bad) = plan.title(plan.space.reference), side_words(plan.space.primary)
-    verbs = {label: RANKS[label][len(names) > 1] for label, names in groups.items()}
+    reference, metric = plan.title(plan.space.reference), plan.space.primary
     parts = (
-        f"{join_words(names)} {verbs[label].format(good=good, bad=bad)} {reference}"
+        f"{join_words(names)} {rank_words(label, metric, len(names))} {reference}"
         for label, names in groups.items()
     )
     return ("Each tuned: " if plan.tunes else "") + "; ".join(parts)

@@ -1,14 +1,20 @@
 """A study's folder: where it is, one writer at a time, and never two plans."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from study.design.plan import Plan
-from study.design.record import final_records
+from study.design.record import Record, final_records
 from study.errors import StudyError
-from study.store.ledger import Ledger
-from study.store.study_file import About, Kind, compare_plans, fix_plan, read_study
+from study.store.ledger import Ledger, read_records
+from study.store.study_file import (
+    About,
+    Kind,
+    compare_plans,
+    count_analyses,
+    fix_plan,
+    read_study,
+)
 
 PROFILES = ("quick", "small", "full")
 
@@ -22,7 +28,7 @@ def open_study(folder: Path, plan: Plan, about: About) -> tuple[Plan, Ledger]:
     """
     ledger = open_ledger(folder)
     try:
-        seen = any(one.stage == "final" for one in final_records(ledger.records).values())
+        seen = is_seen(ledger.records)
         return fix_plan(folder, plan, about, seen=seen, begun=is_begun(folder)), ledger
     except BaseException:
         ledger.close()
@@ -92,7 +98,12 @@ def preview_plan(folder: Path, plan: Plan) -> tuple[Plan, bool]:
     """The plan as the folder would take it, and whether the folder's records belong to it."""
     if not (folder / "study.json").exists() or not is_begun(folder):
         return plan, False
-    old = read_study(folder, plan.propose).plan
-    plan = replace(plan, interim_analyses=old.interim_analyses)
-    belongs = all(one.kind is not Kind.OTHER for one in compare_plans(old, plan))
-    return plan, belongs
+    old, seen = read_study(folder, plan.propose).plan, is_seen(read_records(folder))
+    differences = compare_plans(old, plan)
+    plan = count_analyses(old, plan, differences, seen=seen)
+    return plan, all(one.kind is not Kind.OTHER for one in differences)
+
+
+def is_seen(records: list[Record]) -> bool:
+    """Whether final results may have been looked at."""
+    return any(one.stage == "final" for one in final_records(records).values())

@@ -157,19 +157,29 @@ def fix_plan(
     if not differences:
         return old
     check_differences(folder, old, plan, differences)
-    raised = [one for one in differences if one.kind is Kind.BUDGET]
-    is_planned = plan.sizes in [with_pairs(old.sizes, look) for look in old.sizes.looks]
-    is_another = seen and bool(raised) and not is_planned
-    plan = replace(plan, interim_analyses=old.interim_analyses + is_another)
+    plan = count_analyses(old, plan, differences, seen=seen)
+    raised = [one.words for one in differences if one.kind is Kind.BUDGET]
     change = Change(
         when=about.created,
-        what=[] if is_planned else [one.words for one in raised],
+        what=[] if is_planned(old, plan) else raised,
         arrived=[one.name for one in differences if one.kind is Kind.ARRIVED and one.name],
         seen=seen,
     )
     kept = study.about._replace(command=about.command, changes=[*study.about.changes, change])
     write_study(folder, plan, kept)
     return plan
+
+
+def is_planned(old: Plan, plan: Plan) -> bool:
+    """Whether a plan is that of an analysis which was planned."""
+    return plan.sizes in [with_pairs(old.sizes, look) for look in old.sizes.looks]
+
+
+def count_analyses(old: Plan, plan: Plan, differences: list[Difference], *, seen: bool) -> Plan:
+    """The plan that follows another one, with one more analysis if seen results cost one."""
+    raised = any(one.kind is Kind.BUDGET for one in differences)
+    is_another = seen and raised and not is_planned(old, plan)
+    return replace(plan, interim_analyses=old.interim_analyses + is_another)
 
 
 def time_fixed(folder: Path, plan: Plan, about: About) -> str:

@@ -76,6 +76,7 @@ BROKEN_RULES = (  # an example of each of RULES, in their order
     {"probe_lr_low": 1.0, "probe_lr_high": 2.0},
     {"probe_each": "on", "probe_optimizer": "lbfgs"},
     {"pictures": 1, "attention": "layer2", "probe_features": "standardised"},
+    {"method": "pixels", "pictures": 2},
     {"attention_heads": "independent"},
     {"method": "frozen", "attention": "layer2"},
     {"method": "pixels", "attention": "layer2"},

@@ -1,15 +1,20 @@
 """--until-decided, from the command to the page; trials run one after the other, without Ray."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import toy
 
 import run_study
 from study import api
 from study.design.record import final_records
 from study.design.stages import due_trials
 from study.execution.run_trial import run_trial
+from study.options import Options
+from study.space_file import load_space_file
+from study.store.directory import preview_plan
 
 TOY = str(Path(__file__).parent / "toy.py")
 
@@ -137,5 +142,35 @@ def test_beyond_the_last_planned_analysis_is_one_more(tmp_path, capsys):
     assert values["plan"]["sizes"]["looks"] == [7, 12]
     assert values["plan"]["interim_analyses"] == 2
     page = (tmp_path / "report.html").read_text()
-    assert "1 analysis beyond the 2 planned. Intervals are now 98.3 %" in page
-    assert "With 2.5 % each for what was planned and 1.67 % for what was added" in page
+    assert "Final results had been seen, once, before this plan" in page
+    assert "intervals are now 98.3 %" in page
+    assert "in up to 6.67 % of such studies, not in 5 %" in page
+
+
+def test_it_may_be_extended_in_every_way_and_goes_on_by_the_same_command(tmp_path, capsys):
+    assert run(tmp_path, "--trials", "3") == 0
+    assert run(tmp_path, "--trials", "4") == 0  # a larger budget after the last analysis
+    assert run(tmp_path, "--trials", "4", "--seeds", "14") == 0  # and beyond it
+    assert run(tmp_path, "--trials", "4") == 0  # the command as before goes on where it stands
+    assert seeds_of(tmp_path) == 14
+    values = json.loads((tmp_path / "study.json").read_text())
+    assert values["plan"]["interim_analyses"] == 3
+    page = (tmp_path / "report.html").read_text()
+    assert "Final results had been seen, 2 times, before this plan or a larger budget." in page
+    assert "Until decided: planned at 7 and 12 seeds." in page
+
+
+def test_the_preview_of_a_larger_budget_counts_the_analysis_that_it_costs(tmp_path, capsys):
+    assert run(tmp_path) == 0
+    options = Options(space=TOY, out=str(tmp_path), set=("gain=0.0",), seeds=14)
+    raised = api.plan_study(load_space_file(Path(TOY)), options).plan
+    begun, belongs = preview_plan(tmp_path, raised)
+    assert (begun.interim_analyses, begun.analyses, belongs) == (2, 3, True)
+
+
+def test_repeated_searches_take_more_seeds_as_well(tmp_path):
+    sizes = toy.plan(searches=9, final_seeds=1, looks=(7, 9)).sizes
+    asked = replace(sizes, searches=6, final_seeds=2, looks=())
+    assert api.sizes_of_analyses(asked, sizes, 9) == replace(sizes, final_seeds=2)
+    assert api.sizes_of_analyses(replace(asked, searches=12), sizes, None).looks == (7, 9)
+    assert api.sizes_of_analyses(asked, sizes, None).looks == ()

@@ -67,17 +67,14 @@ def arrival_line(plan: Plan, change: Change) -> str:
 
 def interim_line(plan: Plan) -> str:
     """What judging results more often than planned costs."""
-    added = [100 * alpha for alpha in plan.added_alphas]
-    planned, times = plan.planned_analyses, plan.interim_analyses - 1
-    each = f"{100 * ALPHA / planned:.3g} %" + (" each" if planned > 1 else "")
-    rates = ", ".join(f"{rate:.3g} %" for rate in added)
+    last, times = 100 * plan.alpha, plan.interim_analyses - 1
+    often = "once" if times == 1 else f"{times} times"
     return (
-        f"Final results had been seen before this plan or a larger budget: {times} "
-        f"{'analysis' if times == 1 else 'analyses'} beyond the {planned} planned. Intervals are "
-        f"now {100 - added[-1]:.3g} %, and p must be at most {added[-1] / 100:.3g}. With {each} "
-        f"for what was planned and {rates} for what was added, all together call a difference "
-        f"that is not there supported in up to {100 * plan.total_alpha:.3g} % of such studies, "
-        f"not in {100 * ALPHA:g} %."
+        f"Final results had been seen, {often}, before this plan or a larger budget. Each time "
+        f"adds an analysis to what was planned: intervals are now {100 - last:.3g} %, and p must "
+        f"be at most {last / 100:.3g}. All analyses together call a difference that is not there "
+        f"supported in up to {100 * plan.total_alpha:.3g} % of such studies, not in "
+        f"{100 * ALPHA:g} %."
     )
 
 

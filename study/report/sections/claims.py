@@ -147,24 +147,28 @@ def median_words(verdict: Verdict, metric: Metric) -> str:
 def error_sentence(plan: Plan) -> str:
     """How often the claims err, each by itself and all together (Bonferroni)."""
     tested = [
-        claim.role
+        claim
         for claim in plan.space.claims
         if claim.role != "published"
         and not (plan.why_absent(claim.better) or plan.why_absent(claim.than))
     ]
-    exploratory = sum(role in BESIDE for role in tested)
-    tests, rate = tested.count("primary") + bool(plan.family) + exploratory, 100 * plan.total_alpha
-    if tests < 2:
+    rate, single = 100 * plan.total_alpha, 100 * ALPHA
+    exploratory = [
+        rate if claim.stage == "final" else single for claim in tested if claim.role in BESIDE
+    ]
+    primary = [rate for claim in tested if claim.role == "primary"]
+    family = [rate] if plan.family else []
+    if len(primary) + len(family) + len(exploratory) < 2:
         return ""
     parts = [f"the primary claim in about {rate:.3g} %"]
-    if plan.family:
+    if family:
         parts.append(f"its family of {len(plan.family)} together in as many")
     if exploratory:
-        parts.append(f"each of the {exploratory} exploratory ones in about {100 * ALPHA:g} %")
-    worst = rate * (tests - exploratory) + 100 * ALPHA * exploratory
+        rates = " to ".join(f"{one:.3g}" for one in sorted({*exploratory}))
+        parts.append(f"each of the {len(exploratory)} exploratory ones in about {rates} %")
     return (
         f"Where nothing differs, a study like this calls a difference real: {', '.join(parts)}; "
-        f"any of them in up to {worst:.3g} %."
+        f"any of them in up to {sum(primary + family + exploratory):.3g} %."
     )
 
 

@@ -18,6 +18,7 @@ from study.figures.panel import (
     value_axis,
 )
 from study.report.section import DASH, ROW, Figure, Section, Table, row_panel
+from study.report.wording import format_level, format_size
 from study.search.importance import MIN_TRIALS
 from study.text import format_number, plural
 
@@ -57,8 +58,8 @@ def title(results: Results, trials: int) -> str:
     space, curves = results.plan.space, results.budget_curves.values()
     first, last = (gap(curve[k] for curve in curves) for k in (0, trials - 1))
     return (
-        f"With one trial the {plural(space.scientific)} lie {first:.1f} {space.primary.unit} "
-        f"apart; with {trials} they lie {last:.1f} apart"
+        f"With one trial the {plural(space.scientific)} lie {format_size(first, space.primary)} "
+        f"apart; with {trials} they lie {format_size(last, space.primary)} apart"
     )
 
 
@@ -80,7 +81,7 @@ def caption(plan: Plan, trials: int) -> str:
     pooled = plan.sizes.searches * trials
     luck = "" if plan.repeats else " The search was done once: its own luck is not measured."
     return (
-        f"Expected maximum of k trials drawn without replacement from the {pooled} (Tang et al. "
+        f"Expected best of k trials drawn without replacement from the {pooled} (Tang et al. "
         f"2020), drawn only to k = {trials}, the trials of one search. A diverged trial counts as "
         f"the worst of all.{luck} Not shown: importance of hyper-parameters, which needs at least "
         f"{MIN_TRIALS} trials a search; this study has {trials}."
@@ -118,8 +119,12 @@ def curve_panel(results: Results) -> Panel:
         )
         for name, curve in curves.items()
     )
+
+    def level(value: float) -> str:
+        return format_number(value, metric.decimals)
+
     words = (
-        f"{plan.title(name)} {curve[0]:.1f} at one, {curve[-1]:.1f} at {len(curve)} trials"
+        f"{plan.title(name)} {level(curve[0])} at one, {level(curve[-1])} at {len(curve)} trials"
         for name, curve in curves.items()
     )
     each_trial = tuple(Tick(float(k), str(k)) for k in range(1, most + 1))
@@ -147,7 +152,7 @@ def default_panel(results: Results) -> Panel:
     rows = arm_rows(names, ROW)
     marks = [mark for row in rows for mark in default_marks(row.arm, *ends[row.arm], row.y)]
     words = (
-        f"{plan.title(name)} from {format_number(default, 1)} to {format_number(best, 1)}"
+        f"{plan.title(name)} from {format_level(default, metric)} to {format_level(best, metric)}"
         for name, (default, best) in ends.items()
         if not math.isnan(default)
     )

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from moco.config import Config
+from moco.data.cache import load_dataset
 from moco.model.encoder import build_encoder
 from moco.model.published_weights import GIVEN, with_local_weights
 from moco.model.weights import file_sha256
@@ -116,3 +117,11 @@ def test_controls_begin_with_the_weights_that_all_trials_have(tmp_path):
     frozen = {**SHARED, **prepared.fields, **controls["untrained"], **prepared.found["untrained"]}
     files = {name: path for name, path in prepared.inputs.items() if name != "cached"}
     assert with_local_weights(Config.of(frozen), files).weights == str(file)
+
+
+def test_trials_of_pixels_alone_run_beside_weights_that_they_do_not_read(tmp_path):
+    file = tmp_path / "encoder.pt"
+    torch.save(build_encoder(Config.of(SHARED), 1).backbone.state_dict(), file)
+    pixels = {**SHARED, "image_size": 12, "method": "pixels", "weights": ""}
+    prepared = MOCO.prepare(request(tmp_path, str(file), {"a": pixels}))
+    assert load_dataset(prepared.inputs["cached"]).train.images.shape[2] == 12

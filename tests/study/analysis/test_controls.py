@@ -8,8 +8,9 @@ import toy
 from toy import run_all
 
 from study.analysis.results import Results
+from study.design.make_plan import retitle_floor
 from study.design.space import Arm
-from study.report.answer import level_sentence
+from study.report.answer import floor_words, level_sentence
 from study.report.page import write_report
 from study.store.study_file import write_study
 
@@ -92,3 +93,38 @@ def test_names_in_a_space_must_be_those_of_arms_metrics_and_controls():
     ):
         with pytest.raises(ValueError, match=words):
             replace(toy.SPACE, **change)
+
+
+@pytest.fixture
+def second_share(tmp_path):
+    """A study with a further metric that is a share of images, by a function of its controls' value."""
+    found = results(tmp_path, best=300.0)
+    metric = replace(found.plan.space.primary, name="knn", title="kNN", unit="points", scale=1.0)
+    shown = replace(found.plan.space, metrics=(*found.plan.space.metrics, metric))
+    plan = replace(found.plan, space=shown)
+
+    def make(value, higher=True):
+        own = replace(metric, higher_is_better=higher)
+        space = replace(plan.space, metrics=(*plan.space.metrics[:-1], own))
+        records = [
+            replace(r, result={**r.result, "knn": value if r.stage == "control" else 50.0})
+            for r in found.records
+        ]
+        return Results(replace(plan, space=space), records)
+
+    return make
+
+
+def test_a_control_that_beats_every_arm_by_another_metric_is_named(second_share):
+    assert floor_words(second_share(60.0)).startswith(
+        " By kNN untrained lies above every colour: 60.0 % against 50.0 % at best."
+    )
+    assert floor_words(second_share(50.01)) == ""  # by less than matters
+    assert floor_words(second_share(40.0)) == ""
+    assert floor_words(second_share(float("nan"))) == ""  # it failed, or lacks the number
+    assert " lies below every colour: 40.0 %" in floor_words(second_share(40.0, higher=False))
+
+
+def test_the_floor_of_trials_that_begin_from_a_file_is_named_for_it():
+    titles = [control.title for control in retitle_floor(space()).controls]
+    assert titles == ["As loaded", "Taught"]

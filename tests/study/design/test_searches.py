@@ -194,7 +194,28 @@ def test_an_arm_that_was_better_untuned_is_suspect(repeated):
     assert gate.state == "failed"
     words = untuned_words(results, results.verdict("primary"))
     assert words.startswith(" Red untuned, at ")
-    assert words.endswith(": more than tuned.")
+    assert words.endswith(": better than tuned, beyond noise.")
+    survivors = [
+        replace(r, status="diverged", result={})
+        if (r.stage, r.arm) == ("replica", "red") and r.seed > 2
+        else r
+        for r in lifted
+    ]
+    assert "Red" not in tuning_gate(Results(plan, survivors), claim).reason
+
+
+def test_where_less_is_better_an_arm_that_was_better_untuned_ends_above_itself(repeated):
+    plan, records = repeated
+    less = replace(plan.space.primary, higher_is_better=False)
+    plan = replace(plan, space=replace(plan.space, metrics=(less, *plan.space.metrics[1:])))
+    lowered = [
+        replace(r, result={**r.result, "score": -0.99 - r.seed / 1e4})
+        if (r.stage, r.arm) == ("replica", "red")
+        else replace(r, result={**r.result, "score": -r.result["score"]})
+        for r in records
+    ]
+    gate = tuning_gate(Results(plan, lowered), plan.space.claims[0])
+    assert re.search(r"Red tuned ends [\d.]+ points above its own runs at", gate.reason)
     assert gate.reason.startswith("suspect, under-tuned: Red tuned ends ")
 
 

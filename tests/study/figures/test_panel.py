@@ -10,6 +10,7 @@ from study.figures.panel import (
     arm_rows,
     decade_axis,
     pad_range,
+    readable_range,
     spread_labels,
     stack_dots,
     ticks,
@@ -53,3 +54,21 @@ def test_an_axis_places_its_ends_at_zero_and_one():
 
 def test_rows_have_their_names_in_their_middle():
     assert arm_rows(["red", "blue"], 50) == (Row("red", 25), Row("blue", 75))
+
+
+@pytest.mark.parametrize(
+    ("scores", "higher", "within", "beyond"),
+    [
+        ([50.0, 52, 54, 10], True, [10, 54], []),
+        ([1.0, 2, -1e30, -1e30], True, [1, 2], [-1e30]),
+        ([1.0, 1.2, 1.3, 2, *[1e20] * 6], False, [1, 2], [1e20]),
+        ([50.0, 50, 50, 40], True, [40, 50], []),
+        ([5.0], True, [5], []),
+        ([5.0, 5.0], False, [5], []),
+        ([-3.0, -2.0, -1.0], False, [-3, -1], []),
+    ],
+)
+def test_scores_far_worse_than_the_rest_do_not_flatten_the_axis(scores, higher, within, beyond):
+    axis = value_axis(*readable_range(scores, higher))
+    assert all(axis.clip(value) == value for value in within)
+    assert all(axis.clip(value) in (axis.low, axis.high) for value in beyond)
