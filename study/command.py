@@ -61,8 +61,9 @@ def add_question(add: Add, spaces: list[str]) -> None:
     add(
         "--dataset",
         metavar="NAME|FOLDER",
-        help="digits or shapes (bundled), cifar10, cifar100, stl10, svhn, or a folder of "
-        "train/<class>/* and test/<class>/*. Default: the profile's",
+        help="digits or shapes (bundled), cifar10, cifar100, stl10, svhn, a folder of images (as "
+        "train/<class>/* and test/<class>/*; the guide has more), or an .npz file. Default: the "
+        "profile's",
     )
     add(
         "--data-dir",
