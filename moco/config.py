@@ -232,7 +232,14 @@ class Config:
         4, "number of equal groups of a batch for shuffle and split", unit="groups", above=0
     )
     # optimization
-    optimizer: str = option("sgd", "a name of moco.training.optimizers.OPTIMIZERS")
+    optimizer: str = option(
+        "sgd",
+        "a name of moco.training.optimizers.OPTIMIZERS, or module:class of a "
+        "torch.optim.Optimizer of one's own",
+    )
+    code_sha256: str = option(
+        "", "SHA-256 of the source of what is named module:object; other code is refused"
+    )
     lr: float = option(
         0.03, "peak learning rate; not scaled by the batch size", above=0, high=MAX_RATE
     )

@@ -6,7 +6,7 @@ Ranges follow published recipes for contrastive ResNets, three decades each.
 """
 
 from moco.trainer.trainer import MOCO
-from moco.training.optimizers import OPTIMIZERS
+from moco.training.optimizers import OPTIMIZERS, optimizer_spec
 from search_spaces._sizes import (
     COLLAPSE,
     CONTROLS,
@@ -21,7 +21,7 @@ from search_spaces._sizes import (
     UNTRAINED,
 )
 from study.design.ranges import LogRange
-from study.design.space import Arm, Claim, Profile, Replica, Reported, Space
+from study.design.space import Arm, Claim, OwnArm, Profile, Replica, Reported, Space
 
 
 def arm(
@@ -65,6 +65,20 @@ ARMS = (
     *(arm(name, name.capitalize(), row.default_lr / 10**1.5, row.default_lr * 10**1.5, in_report=False, optional=True)
       for name, row in OPTIMIZERS.items() if name not in ("sgd", "adam", "adamw", "adagrad", "rmsprop")),
 )  # fmt: skip
+
+
+def own_arm(name: str, optimizer: str, span: LogRange) -> OwnArm:
+    """An optimizer of one's own, `module:class`, with the claim that it beats SGD."""
+    row = optimizer_spec(optimizer)
+    title = optimizer.rpartition(":")[2]
+    momentum = "{momentum:g}" if row.momentum == "momentum" else row.momentum
+    ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
+    middle = (span.low * span.high) ** 0.5
+    arm = Arm(name, title, {"optimizer": optimizer}, {"lr": span}, {"lr": middle}, False, ledger)
+    words = f"{title} reaches a higher probe accuracy than SGD"
+    claim = Claim(name, name, "sgd", "probe_accuracy", "final", "family", words)
+    return OwnArm(arm, (claim,))
+
 
 FIXED = {
     "encoder": "resnet18",
@@ -134,6 +148,7 @@ SPACE = Space(
     trainer=MOCO,
     controls=CONTROLS,
     floor=UNTRAINED.name,
+    own_arm=own_arm,
     threats=(
         "Only the learning rate is tuned. Momentum {momentum:g} is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
         "Weight decay is {weight_decay:g} for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",

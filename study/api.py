@@ -17,6 +17,7 @@ from study.design.make_plan import (
     absent_sentences,
     make_plan,
     parse_overrides,
+    parse_ranges,
     select_arms,
     selected_profile,
     shared_fields,
@@ -91,7 +92,7 @@ def plan_study(space: Space, options: Options) -> Planned:
     print(f"{space.question}\nProfile {profile}{how}: {sizes.note}.", flush=True)
     overrides = parse_overrides(options.set)
     known = [arm.name for arm in space.arms]
-    space = select_arms(space, sizes, overrides)
+    space = select_arms(space, sizes, overrides, parse_ranges(options.range))
     request = Request(
         dataset=options.dataset or sizes.dataset,
         data_dir=options.data_dir,

@@ -24,7 +24,7 @@ def parse_command(words: list[str], spaces: list[str]) -> Options:
         StudyError: an option cannot be meant.
     """
     values: dict[str, Any] = vars(build_parser(spaces).parse_args(words))
-    values |= {name: tuple(values[name]) for name in ("set", "adopt")}
+    values |= {name: tuple(values[name]) for name in ("set", "range", "adopt")}
     return Options(**values, words=tuple(words))
 
 
@@ -85,6 +85,14 @@ def add_question(add: Add, spaces: list[str]) -> None:
         default=[],
         help="override a field of every trial, but not what the report's setting fixes; "
         "arms=NAME,NAME or arms=all selects arms; recorded in the plan; repeatable",
+    )
+    add(
+        "--range",
+        metavar="NAME=LOW..HIGH",
+        action="append",
+        default=[],
+        help="search an arm between other values, as sgd=0.01..1; an arm of your own, named "
+        "module:object in --set arms, needs it; repeatable",
     )
     add(
         "--weights",

@@ -21,6 +21,7 @@ class Options:
     data_dir: Path = Path("data")
     out: str | None = None  # the study's folder, or an address
     set: tuple[str, ...] = ()  # KEY=VALUE
+    range: tuple[str, ...] = ()  # NAME=LOW..HIGH
     weights: str | None = None  # name or file
     trials: str | None = None  # search trials of each arm; with `records` a file of trials
     searches: int | None = None  # independent searches of each arm

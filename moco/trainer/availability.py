@@ -18,6 +18,7 @@ from moco.model.published_weights import (
     weights_key,
 )
 from moco.model.weights import file_sha256, load_backbone
+from moco.own_code import code_key, hash_sources, own_names, pack_sources, read_sources
 from moco.training.optimizers import OPTIMIZERS
 
 
@@ -56,6 +57,7 @@ def survey(
     digests: dict[Path, str] = {}
     for name, own in arms.items():
         config = Config.of({**shared, **own, "dataset": dataset.name, "weights_sha256": ""})
+        add_own_code(found, name, config, data_dir)
         expected = (own if "weights" in own else shared).get("weights_sha256", "")
         if config.weights == GIVEN and expected:
             check_given_file(given, expected)
@@ -78,11 +80,28 @@ def survey(
             continue
         load_backbone(Encoder(config, dataset.train.images.shape[1]).backbone, place, expected)
         sha256 = digests.setdefault(place, digests.get(place) or file_sha256(place))
-        found.fields[name], found.files[weights_key(sha256)] = (
-            {"weights_sha256": sha256},
-            place.resolve(),
-        )
+        found.fields.setdefault(name, {})["weights_sha256"] = sha256
+        found.files[weights_key(sha256)] = place.resolve()
     return found
+
+
+def add_own_code(found: Survey, arm: str, config: Config, data_dir: Path) -> None:
+    """Add the code of one's own that an arm names to what was found.
+
+    Raises:
+        ValueError: it cannot be imported, or is not what the arm was planned with.
+    """
+    if not (names := own_names(config)):
+        return
+    sources = read_sources(names)
+    sha256 = hash_sources(sources)
+    if config.code_sha256 not in ("", sha256):
+        raise ValueError(
+            f"{' and '.join(names)} must be the code with which the trials were planned, SHA-256 "
+            f"{config.code_sha256[:12]}…; that here has {sha256[:12]}…"
+        )
+    found.fields.setdefault(arm, {})["code_sha256"] = sha256
+    found.files[code_key(sha256)] = pack_sources(sources, data_dir).resolve()
 
 
 def missing_data(config: Config, dataset: Dataset, given: str) -> str:

@@ -20,6 +20,7 @@ from moco.evaluation.correct_items import pack_correct
 from moco.evaluation.evaluate import evaluate, validation_knn
 from moco.model.encoder import Encoder, Pixels, build_encoder
 from moco.model.published_weights import with_local_weights
+from moco.own_code import use_own_code
 from moco.training import checkpoint, diagnostics
 from moco.training.contrastive import Pretraining
 from moco.training.loop import Training
@@ -42,7 +43,7 @@ METHODS = {
 
 
 def run_config(
-    values: dict[str, Any], folder: Path, cached: Path, **weights: Path
+    values: dict[str, Any], folder: Path, cached: Path, **files: Path
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Yield one dict of numbers an epoch and return the result.
 
@@ -55,8 +56,8 @@ def run_config(
             names), `head.pt`, `attention.pt` and `pictures.json` where there are such, and
             `evaluation.json` (accuracy by class, confusion).
         cached: a dataset as `moco.data.cache` left it.
-        weights: where files of weights are on this machine, by
-            `moco.model.published_weights.weights_key` of their SHA-256.
+        files: where files of weights and packed code are on this machine, by
+            `moco.model.published_weights.weights_key` and `moco.own_code.code_key`.
 
     Returns:
         Of the last epoch `loss` (nats), and of MoCo `own_keys`, `contrastive_accuracy`,
@@ -72,7 +73,8 @@ def run_config(
         with `probe_each` also `probe_accuracy_lr_<rate>` and `probe_curves`, and `remarks`:
         sentences on what is plainly wrong.
     """
-    config = with_local_weights(Config.of(values), weights)
+    config = with_local_weights(Config.of(values), files)
+    use_own_code(config, files)
     dataset = cache.load_dataset(cached)
     splits = make_splits(dataset, config)
     saved = TrialCheckpoint(folder)

@@ -1,14 +1,16 @@
-"""The optimizers by name: torch's own and timm's.
+"""The optimizers by name: torch's own, timm's, and any of one's own as module:class.
 
 A new optimizer is one row of OPTIMIZERS, then one arm in each search space that tunes it.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import nn, optim
 
 from moco.config import Config
+from moco.own_code import import_named, is_own
 
 
 class OptimizerSpec(NamedTuple):
@@ -185,14 +187,50 @@ def build_optimizer(config: Config, model: nn.Module) -> optim.Optimizer:
 
 
 def optimizer_spec(name: str) -> OptimizerSpec:
-    """The row of OPTIMIZERS with that name.
+    """The row of OPTIMIZERS with that name, or one for a class of one's own.
 
     Raises:
         ValueError: there is none.
     """
+    if is_own(name):
+        return own_optimizer(name)
     if name not in OPTIMIZERS:
-        raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}; got {name!r}")
+        raise ValueError(
+            f"optimizer must be one of {', '.join(OPTIMIZERS)}, or module:class of one "
+            f"of your own; got {name!r}"
+        )
     return OPTIMIZERS[name]
+
+
+def own_optimizer(name: str) -> OptimizerSpec:
+    """A row for an optimizer of one's own, by what its class takes.
+
+    It is given lr, and weight_decay and momentum if it has arguments of these names.
+
+    Raises:
+        ValueError: the name is not that of a torch.optim.Optimizer, or it takes no lr.
+    """
+    own: Any = import_named(name)
+    if not (inspect.isclass(own) and issubclass(own, optim.Optimizer)):
+        raise ValueError(f"optimizer {name} must be a subclass of torch.optim.Optimizer; got {own}")
+    make: Callable[..., optim.Optimizer] = own
+    takes = inspect.signature(make).parameters
+    if "lr" not in takes:
+        raise ValueError(f"optimizer {name} must take lr; it takes {', '.join(takes) or 'nothing'}")
+
+    def build(groups: Any, *, weight_decay: float, **options: Any) -> optim.Optimizer:
+        if "weight_decay" in takes:
+            return make(groups, weight_decay=weight_decay, **options)
+        return make([{"params": group["params"]} for group in groups], **options)
+
+    default = takes["lr"].default
+    return OptimizerSpec(
+        build,
+        momentum_option if "momentum" in takes else no_options,
+        default_lr=default if isinstance(default, float) else 1e-3,
+        decay="as its class has it" if "weight_decay" in takes else "none",
+        momentum="momentum" if "momentum" in takes else "as its class has it",
+    )
 
 
 def decayed_parameters(config: Config) -> str:

@@ -203,10 +203,10 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         """Plain values as JSON keeps them."""
         left_out: Any = None
-        space = replace(self.space, trainer=left_out, profiles={}, fixed={})
+        space = replace(self.space, trainer=left_out, own_arm=None, profiles={}, fixed={})
         bare = replace(self, propose=left_out, space=space)
         values = asdict(bare)
-        del values["propose"], values["space"]["trainer"]
+        del values["propose"], values["space"]["trainer"], values["space"]["own_arm"]
         return values
 
     @property

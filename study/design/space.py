@@ -4,6 +4,7 @@ Scientific parameters tell the arms apart, nuisance parameters are tuned for eac
 ones are caveats on the result (terms of the Deep Learning Tuning Playbook, Godbole et al. 2023).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -144,6 +145,13 @@ class Reported:
     dataset: str = ""  # ours stands beside it on this one alone
 
 
+class OwnArm(NamedTuple):
+    """An arm that a command adds to a space, and what is claimed of it."""
+
+    arm: Arm
+    claims: tuple[Claim, ...]
+
+
 @dataclass(frozen=True)
 class Profile:
     """The sizes of a study; never its question."""
@@ -204,6 +212,9 @@ class Space:
     # runs with the final seeds beside the arms, in no claim: what a result is read against
     controls: tuple[Arm, ...] = ()
     floor: str = ""  # the control above which a claim's better arm must end; empty: none
+    # makes an arm of a name `module:object` that --set arms gives: its short name, that name, and
+    # the range that --range gives it; no part of a plan's file
+    own_arm: Callable[[str, str, LogRange], OwnArm] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Check that names are those of arms and metrics, and that nothing needed is missing.

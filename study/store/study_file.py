@@ -165,8 +165,8 @@ def fix_plan(
         arrived=[one.name for one in differences if one.kind is Kind.ARRIVED and one.name],
         seen=seen,
     )
-    kept = study.about._replace(command=about.command, changes=[*study.about.changes, change])
-    write_study(folder, plan, kept)
+    changes = [*study.about.changes, change]
+    write_study(folder, plan, study.about._replace(command=about.command, changes=changes))
     return plan
 
 
