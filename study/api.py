@@ -3,43 +3,28 @@
 Ray is imported only where trials run, the trainer's library only by the trainer.
 """
 
-import math
 import sys
 import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from study.analysis.forecast import Estimate, describe_plan, forecast_lines
+from study.analysis.forecast import describe_plan, forecast_lines
 from study.analysis.results import Results
-from study.design.make_plan import (
-    absent_sentences,
-    make_plan,
-    parse_overrides,
-    parse_ranges,
-    select_arms,
-    selected_profile,
-    shared_fields,
-    split_warning,
-)
-from study.design.plan import Plan, next_look, no_points, until_decided, with_pairs
+from study.design.plan import Plan, next_look
 from study.design.record import final_records
-from study.design.space import Profile, Space
+from study.design.space import Space
 from study.design.stages import due_trials, is_finished
-from study.design.trainer import Prepared, Request
-from study.errors import StudyError
 from study.options import Options
+from study.planning import Planned, estimate_cost, plan_study
 from study.store.directory import (
     address_of,
-    default_folder,
-    is_begun,
     local_folder,
     open_study,
     preview_plan,
     report_folder,
 )
-from study.store.environment import commit, cores, now, versions
+from study.store.environment import commit, now, versions
 from study.store.exchange import ExportedTrial, adopt_records, export_trials
 from study.store.ledger import Ledger, read_records
 from study.store.remote import RemoteFolder
@@ -48,16 +33,6 @@ from study.text import plural
 
 SOURCE = Path(__file__).resolve().parents[1]
 UNFINISHED = "Finished trials are saved; run the same command to continue."
-
-
-class Planned(NamedTuple):
-    """A study that can begin."""
-
-    plan: Plan
-    prepared: Prepared
-    folder: Path
-    options: Options
-    on_demand: tuple[str, ...] = ()  # names of the arms that it leaves out
 
 
 def run_study(space: Space, options: Options) -> int:
@@ -76,89 +51,6 @@ def run_study(space: Space, options: Options) -> int:
     finally:
         if remote:
             remote.push()
-
-
-def plan_study(space: Space, options: Options) -> Planned:
-    """The plan of a space, with what its trials need on this machine.
-
-    Raises:
-        StudyError: the options or the data are wrong.
-    """
-    from study.search.quasi_random import sobol_points  # Optuna, which a run of trials needs not
-
-    profile = options.profile or ("full" if space.trainer.gpus() else "quick")
-    sizes, folder = sizes_and_folder(space, profile, options)
-    how = "" if options.profile else " (chosen by what the machine has)"
-    print(f"{space.question}\nProfile {profile}{how}: {sizes.note}.", flush=True)
-    overrides = parse_overrides(options.set)
-    known = [arm.name for arm in space.arms]
-    space = select_arms(space, sizes, overrides, parse_ranges(options.range))
-    request = Request(
-        dataset=options.dataset or sizes.dataset,
-        data_dir=options.data_dir,
-        shared=shared_fields(space, sizes, overrides),
-        arms={arm.name: arm.values for arm in space.arms if not arm.of},
-        controls={control.name: control.values for control in space.controls},
-        overrides=overrides,
-        weights=options.weights,
-        workers=options.workers,
-        trains_here=not options.address,
-        may_download=profile != "quick" and not options.plan,
-    )
-    try:
-        prepared = space.trainer.prepare(request)
-    except (ValueError, OSError, RuntimeError, MemoryError) as error:
-        raise StudyError(str(error)) from None
-    for title, *rest in prepared.data.about:
-        print(f"{title}: {', '.join(filter(None, rest))}", flush=True)
-    notes = [split_warning(space), *prepared.data.warnings]
-    for line in [*notes, *absent_sentences(space, dict(prepared.absent))]:
-        if line:
-            print(f"Note: {line}", flush=True)
-    plan = make_plan(
-        space=space,
-        profile=profile,
-        sizes=sizes,
-        overrides=overrides,
-        prepared=prepared,
-        propose=sobol_points,
-        workers=options.workers,
-    )
-    chosen = {arm.name for arm in space.arms}
-    on_demand = tuple(name for name in known if name not in chosen)
-    return Planned(plan, prepared, folder, options, on_demand)
-
-
-def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Profile, Path]:
-    """The sizes as the command sets them, and the study's folder on this machine."""
-    sizes = selected_profile(
-        space,
-        profile,
-        searches=options.searches,
-        trials=options.search_trials,
-        seeds=options.seeds,
-    )
-    own_data = options.dataset if options.dataset != sizes.dataset else None
-    default = default_folder(space.name, profile, own_data)
-    folder = local_folder(options.out) if options.out else default
-    begun = (folder / "study.json").exists() and is_begun(folder)
-    before = read_study(folder, no_points).plan.sizes if begun else None
-    return sizes_of_analyses(sizes, before, options.until_decided), folder
-
-
-def sizes_of_analyses(sizes: Profile, before: Profile | None, most: int | None) -> Profile:
-    """The sizes with the analyses that are planned, given those of the folder's study, if any.
-
-    With --until-decided MOST the study goes on where it stands, or as far as is asked for. Without
-    it, a study whose last planned analysis has fewer pairs than are asked for may go beyond that
-    one: what was planned stays, and the analysis of more pairs is one more.
-    """
-    planned = before.looks if before else ()
-    if most is None:
-        return replace(sizes, looks=planned) if planned and sizes.pairs > planned[-1] else sizes
-    if before and planned and planned[-1] == most:
-        return replace(with_pairs(sizes, max(before.pairs, sizes.pairs)), looks=planned)
-    return until_decided(sizes, most)
 
 
 def show_plan(planned: Planned) -> int:
@@ -212,28 +104,6 @@ def open_planned(planned: Planned) -> tuple[Plan, Ledger]:
         ledger.close()
         raise
     return plan, ledger
-
-
-def estimate_cost(planned: Planned) -> Estimate:
-    """Seconds of a trial, the mean over the arms, and how many fit on this machine at once.
-
-    Raises:
-        StudyError: a trial cannot take a few steps here.
-    """
-    plan, options = planned.plan, planned.options
-    trainer = plan.space.trainer
-    slots = cores() // options.cores
-    if (gpus := trainer.gpus()) and options.gpus != 0:
-        slots = min(slots, int(gpus // (options.gpus or 1)))
-    configs = [plan.config(arm, "final") for arm in plan.running]
-    try:
-        seconds = trainer.estimate_seconds(configs, planned.prepared.inputs, options.cores)
-    except (RuntimeError, MemoryError) as error:  # for want of memory, say
-        reason = str(error).splitlines()[0]
-        raise StudyError(
-            f"a trial must be able to take a few steps on this machine; it cannot: {reason}"
-        ) from None
-    return Estimate(math.nan if seconds is None else seconds, max(1, slots // plan.workers))
 
 
 def gpus_of_worker(planned: Planned) -> float | None:

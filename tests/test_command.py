@@ -7,8 +7,9 @@ import pytest
 
 import run_study
 from search_spaces.optimizers import SPACE as WHOLE
+from study.design.arms import select_arms
 from study.design.facts import DataFacts, Prepared
-from study.design.make_plan import make_plan, select_arms
+from study.design.make_plan import make_plan
 from study.design.stages import due_trials, expected_trials
 from study.search.quasi_random import sobol_points
 from study.store.directory import default_folder

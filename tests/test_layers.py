@@ -22,7 +22,7 @@ NO_FIELDS = {
     ("study/figures/plotly.py", "width"),  # of a line
     ("study/report/page.py", "labels"),  # of verdicts
     ("study/store/exchange.py", "dataset"),  # key of a line of trials.jsonl
-    ("study/design/plan_json.py", "views"),  # key of study.json in version 0.1
+    ("study/store/plan_json.py", "views"),  # key of study.json in version 0.1
 }
 MOCOS_WORDS = ("moco", "knn", "infonce")
 DISTRIBUTION = "moco-study["  # what pip installs, and the only such word

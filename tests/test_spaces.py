@@ -14,8 +14,9 @@ import run_study
 import search_spaces
 from moco.config import Config
 from moco.trainer.trainer import MOCO
+from study.design.arms import select_arms
 from study.design.facts import DataFacts, Prepared
-from study.design.make_plan import make_plan, select_arms
+from study.design.make_plan import make_plan
 from study.design.plan import Plan
 from study.design.stages import due_trials, expected_trials
 from study.search.quasi_random import sobol_points

@@ -7,7 +7,7 @@ from study.analysis.comparison import ArmStage, compare
 from study.analysis.gate import Cause, Gate, failed, passed
 from study.analysis.statistics import least_pairs
 from study.analysis.tuning_gates import budget_gate, range_gate, search_gate, tuning_gate
-from study.design.make_plan import absent_sentences
+from study.design.arms import absent_sentences
 from study.design.plan import ALPHA, Plan
 from study.design.record import Record
 from study.design.space import Claim

@@ -14,13 +14,14 @@ from markupsafe import Markup
 
 from study.analysis.results import Results
 from study.analysis.verdict import LABELS
-from study.design.make_plan import absent_sentences
+from study.design.arms import absent_sentences
 from study.design.plan import Plan
 from study.errors import StudyError
 from study.figures.panel import Panel
 from study.figures.style import arms_css, marks_svg
-from study.report.answer import answer, level_sentence, published_sentence, replica_sentence
+from study.report.answer import answer, published_sentence, replica_sentence
 from study.report.drawing import draw_panels, packed_plotly, plotly_json
+from study.report.levels import level_sentence
 from study.report.provenance.deviations import deviation_lines
 from study.report.provenance.origin import head_facts, provenance_rows, toy_words
 from study.report.provenance.runs import runs_table

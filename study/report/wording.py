@@ -52,7 +52,7 @@ def format_difference(verdict: Verdict, metric: Metric) -> str:
     low, high = sorted((sign * result.low, sign * result.high))
     mean = format_signed(sign * result.mean, metric)
     if result.n < 2:
-        return f"{mean} {metric.unit} of {metric.title}, one pair"
+        return f"{mean} {metric.unit}, one pair"
     interval = f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
     return f"{mean} {metric.unit} of {metric.title} {interval}"
 

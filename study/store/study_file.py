@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.design.plan import Plan, PointSource, with_pairs
-from study.design.plan_json import plan_from_dict
 from study.design.record import Record
 from study.errors import StudyError
 from study.store.atomic import write_atomically
+from study.store.plan_json import plan_from_dict
 from study.text import join_words
 
 # sizes that may be raised

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from toy import DATA, SPACE
 
+from study.design.arms import select_arms
 from study.design.facts import Prepared
-from study.design.make_plan import make_plan, select_arms
+from study.design.make_plan import make_plan
 from study.design.space import Arm, Claim, Profile, Replica, Reported, ResultCurve
 from study.search.quasi_random import sobol_points
 

@@ -8,7 +8,7 @@ import pytest
 import toy
 
 import run_study
-from study import api
+from study import api, planning
 from study.design.record import final_records
 from study.design.stages import due_trials
 from study.execution.run_trial import run_trial
@@ -163,7 +163,7 @@ def test_it_may_be_extended_in_every_way_and_goes_on_by_the_same_command(tmp_pat
 def test_the_preview_of_a_larger_budget_counts_the_analysis_that_it_costs(tmp_path, capsys):
     assert run(tmp_path) == 0
     options = Options(space=TOY, out=str(tmp_path), set=("gain=0.0",), seeds=14)
-    raised = api.plan_study(load_space_file(Path(TOY)), options).plan
+    raised = planning.plan_study(load_space_file(Path(TOY)), options).plan
     begun, belongs = preview_plan(tmp_path, raised)
     assert (begun.interim_analyses, begun.analyses, belongs) == (2, 3, True)
 
@@ -171,6 +171,6 @@ def test_the_preview_of_a_larger_budget_counts_the_analysis_that_it_costs(tmp_pa
 def test_repeated_searches_take_more_seeds_as_well(tmp_path):
     sizes = toy.plan(searches=9, final_seeds=1, looks=(7, 9)).sizes
     asked = replace(sizes, searches=6, final_seeds=2, looks=())
-    assert api.sizes_of_analyses(asked, sizes, 9) == replace(sizes, final_seeds=2)
-    assert api.sizes_of_analyses(replace(asked, searches=12), sizes, None).looks == (7, 9)
-    assert api.sizes_of_analyses(asked, sizes, None).looks == ()
+    assert planning.sizes_of_analyses(asked, sizes, 9) == replace(sizes, final_seeds=2)
+    assert planning.sizes_of_analyses(replace(asked, searches=12), sizes, None).looks == (7, 9)
+    assert planning.sizes_of_analyses(asked, sizes, None).looks == ()

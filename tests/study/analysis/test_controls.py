@@ -10,7 +10,7 @@ from toy import run_all
 from study.analysis.results import Results
 from study.design.make_plan import retitle_floor
 from study.design.space import Arm
-from study.report.answer import floor_words, level_sentence
+from study.report.levels import floor_words, level_sentence
 from study.report.page import write_report
 from study.store.study_file import write_study
 

@@ -11,7 +11,6 @@ from toy import run_all
 
 from study.analysis.forecast import mean_seconds
 from study.analysis.results import Results
-from study.design.plan_json import plan_from_dict
 from study.design.record import Record
 from study.design.stages import due_trials, expected_trials
 from study.errors import StudyError
@@ -22,6 +21,7 @@ from study.report.remedies import what_would_change
 from study.report.sections.ordered_parameter import ordered_means
 from study.report.sections.published_numbers import published_numbers
 from study.search.quasi_random import sobol_points
+from study.store.plan_json import plan_from_dict
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import toy_run
 from waiting import wait_for
 
 from study.analysis.results import Results
-from study.design.plan_json import plan_from_dict
 from study.design.record import final_records
 from study.design.stages import (
     chosen_point,
@@ -26,6 +25,7 @@ from study.report.page import write_report
 from study.search.database import SearchDatabase
 from study.search.quasi_random import sobol_points
 from study.store.ledger import Ledger, read_records
+from study.store.plan_json import plan_from_dict
 from study.store.study_file import fix_plan
 
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from study.design.plan_json import plan_from_dict
 from study.design.stages import due_trials
 from study.errors import StudyError
 from study.search.quasi_random import sobol_points
 from study.store.directory import open_study, preview_plan
+from study.store.plan_json import plan_from_dict
 from study.store.study_file import fix_plan, read_study
 
 

@@ -23,7 +23,7 @@ from study.design.stages import (
 )
 from study.errors import StudyError
 from study.execution.run_trial import make_record
-from study.report.answer import untuned_words
+from study.report.levels import untuned_words
 from study.store.study_file import fix_plan
 
 SIZES = {"searches": 6, "search_trials": 4, "confirm_points": 0, "confirm_seeds": 0}

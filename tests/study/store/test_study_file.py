@@ -14,13 +14,13 @@ from sweep import sweep
 from toy import DATA, EXPLORING, SPACE
 
 from study.design.facts import DataFacts
-from study.design.plan_json import plan_from_dict
 from study.design.space import Arm, Reported, ResultCurve
 from study.design.stages import due_trials
 from study.errors import StudyError
 from study.report.page import write_report
 from study.search.quasi_random import sobol_points
 from study.store.ledger import Ledger
+from study.store.plan_json import plan_from_dict
 from study.store.study_file import Change, count_early_finals, fix_plan, read_study
 
 HERE = Path(__file__).parent
