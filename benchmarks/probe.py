@@ -60,7 +60,7 @@ def run() -> list[Table]:
 
 def costs(training: Training) -> tuple[float, float, float]:
     """Seconds to encode all images, of the sweep, and of an epoch, from parts of them in turn."""
-    device, size = training.device, training.encoder.backbone.feature_size
+    device, size = training.device, training.encoder.feature_size
     few = made_up(4 * BATCH_OF_FEATURES, 32)
     draws = torch.Generator().manual_seed(0)
     train, validation, test = (

@@ -150,7 +150,11 @@ class Config:
         choices=AUTO_ON_OFF,
     )
     # encoder
-    encoder: str = option("resnet18", "a ResNet of torchvision, or resnet10: one block a stage")
+    encoder: str = option(
+        "resnet18",
+        "a ResNet of torchvision, resnet10 (one block a stage), timm:NAME, or module:function of "
+        "one's own; stem and width are of ResNets alone",
+    )
     stem: str = option(
         "small",
         "first layers; small: 3x3 convolution, stride 1, no pooling; strided: the same with stride "
@@ -462,6 +466,10 @@ RULES = (
     Rule(
         lambda c: c.attention == "none" and (c.pictures > 0 or c.attention_heads == "independent"),
         "pictures and attention_heads=independent need attention; got attention='none'",
+    ),
+    Rule(
+        lambda c: c.attention != "none" and ":" in c.encoder,
+        "attention must be none with encoder={self.encoder}: it attends to stages of a ResNet",
     ),
     Rule(
         lambda c: c.attention != "none" and c.method == "frozen",

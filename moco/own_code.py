@@ -20,13 +20,13 @@ OLDEST = (1980, 1, 1, 0, 0, 0)  # time of every file in an archive: the same cod
 
 
 def is_own(name: str) -> bool:
-    """Whether a name is that of an object in a module, `module:object`."""
-    return ":" in name
+    """Whether a name is that of an object in a module, `module:object`, and not one of timm's."""
+    return ":" in name and not name.startswith("timm:")
 
 
 def own_names(config: Config) -> list[str]:
     """What a config names of one's own."""
-    return [name for name in (config.optimizer,) if is_own(name)]
+    return [name for name in (config.optimizer, config.encoder) if is_own(name)]
 
 
 def import_named(name: str) -> Any:

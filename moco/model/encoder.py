@@ -1,4 +1,4 @@
-"""torchvision's ResNets as encoders: any width, a stem for small images, MoCo's projection head."""
+"""Encoders: torchvision's ResNets at any width with a stem for small images, and MoCo's head."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +14,7 @@ from moco.config import Config, attended_layers
 from moco.model.attention import Attention
 from moco.model.batch_norm import SplitBatchNorm2d, SyncBatchNorm2d
 from moco.model.convolution import SmallMapConv2d
+from moco.model.own_encoder import build_further, is_further
 from moco.model.weights import load_backbone
 from moco.seed import seed_weights
 
@@ -106,27 +107,16 @@ class Encoder(nn.Module):
     def __init__(self, config: Config, channels: int, splits: int = 1) -> None:
         """`splits`: number of batch-norm groups of a worker's batch; no effect in evaluation."""
         super().__init__()
-        if config.encoder not in ENCODERS:
-            raise ValueError(
-                f"encoder must be one of {', '.join(ENCODERS)}; got {config.encoder!r}"
-            )
-        spec = ENCODERS[config.encoder]
-        if int(round(64 * config.width) * spec.width_per_group / 64) < 1:
-            raise ValueError(
-                f"width {config.width:g} leaves {config.encoder} no channels; "
-                f"its least is {64 / spec.width_per_group / 64:g}"
-            )
         norm_layer = (
             SyncBatchNorm2d
             if config.batch_norm == "sync"
             else partial(SplitBatchNorm2d, splits=splits)
         )
-        self.backbone = Backbone(
-            spec, width=config.width, channels=channels, stem=config.stem, norm_layer=norm_layer
-        )
-        size, vectors = self.backbone.feature_size, 1
+        self.backbone, size = build_backbone(config, channels, norm_layer)
+        vectors = 1
         self.attention: nn.Module = nn.Identity()
         if layers := attended_layers(config.attention):
+            assert isinstance(self.backbone, ResNet)  # Config's rules leave no other
             self.attention = Attention(
                 self.backbone,
                 layers,
@@ -147,6 +137,33 @@ class Encoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.features(images))
+
+
+def build_backbone(
+    config: Config, channels: int, norm_layer: Callable[[int], nn.Module]
+) -> tuple[nn.Module, int]:
+    """The config's encoder without a head, and the number of its features.
+
+    Raises:
+        ValueError: there is none of that name, or it has no channels at that width.
+    """
+    if is_further(config.encoder):
+        return build_further(config.encoder, channels, norm_layer)
+    if config.encoder not in ENCODERS:
+        raise ValueError(
+            f"encoder must be one of {', '.join(ENCODERS)}, timm:NAME, or module:function of one "
+            f"of your own; got {config.encoder!r}"
+        )
+    spec = ENCODERS[config.encoder]
+    if int(round(64 * config.width) * spec.width_per_group / 64) < 1:
+        raise ValueError(
+            f"width {config.width:g} leaves {config.encoder} no channels; "
+            f"its least is {64 / spec.width_per_group / 64:g}"
+        )
+    backbone = Backbone(
+        spec, width=config.width, channels=channels, stem=config.stem, norm_layer=norm_layer
+    )
+    return backbone, backbone.feature_size
 
 
 class IndependentHeads(nn.Module):

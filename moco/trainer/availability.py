@@ -9,6 +9,7 @@ from moco.data import cache
 from moco.data.checks import DataError
 from moco.data.dataset import Dataset, normalisation_statistics
 from moco.model.encoder import Encoder
+from moco.model.own_encoder import is_further
 from moco.model.published_weights import (
     GIVEN,
     WEIGHTS,
@@ -145,6 +146,8 @@ def canonical_config(fields: dict[str, Any]) -> dict[str, Any]:
     coupled = config.optimizer.removesuffix("w")
     if config.weight_decay == 0 and coupled in OPTIMIZERS:  # a decay of 0 is the same either way
         same["optimizer"] = coupled
+    if is_further(config.encoder):
+        same |= {"stem": Config().stem, "width": Config().width}
     if config.attention == "none":
         defaults = Config().to_dict()
         same |= {k: value for k, value in defaults.items() if k.startswith("attention_")}

@@ -15,6 +15,7 @@ from moco.data.recipes import choose_recipe
 from moco.data.splits import Splits, make_splits
 from moco.device import pick_device, pick_precision
 from moco.model.encoder import Encoder
+from moco.model.own_encoder import is_further
 from moco.trainer import availability
 from moco.training import diagnostics
 from moco.training.optimizers import build_optimizer
@@ -95,6 +96,7 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
     encoder = Encoder(config, splits.train.images.shape[1])
     pick_precision(config, pick_device(config.device), input_size(config, splits.train.images))
     normalisation_statistics(dataset, config)
+    check_features(encoder, config, splits)
     check_batch(config, splits)
     check_labels_needed(config, dataset)
     parts = zip(("train", "validation", "test"), splits[:3], strict=True)
@@ -118,6 +120,31 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
             ("Views", f"{views}, each image with random parameters of its own"),
         ),
     )
+
+
+def check_features(encoder: Encoder, config: Config, splits: Splits) -> None:
+    """Check that an encoder which is not ours gives the features that it says, of such images.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if not is_further(config.encoder):
+        return
+    size = input_size(config, splits.train.images)
+    images = torch.zeros(2, splits.train.images.shape[1], size, size)
+    try:
+        with torch.no_grad():
+            features = encoder.eval().features(images)
+    except Exception as error:  # whatever the encoder's own code raises
+        raise ValueError(
+            f"encoder {config.encoder} must take images of {size} px; it failed "
+            f"({type(error).__name__}: {error})"
+        ) from None
+    if features.shape != (2, encoder.feature_size):
+        raise ValueError(
+            f"encoder {config.encoder} must give ({encoder.feature_size},) features an image; got "
+            f"{tuple(features.shape[1:])}"
+        )
 
 
 def check_labels_needed(config: Config, dataset: Dataset) -> None:
@@ -206,6 +233,9 @@ def about_rows(
         numbers = dataset.train.images.shape[1] * input_size(config, dataset.train.images) ** 2
         return [*rows, ("Features", "the pixels themselves", f"{numbers:,} numbers an image")]
     weights = sum(parameter.numel() for parameter in encoder.parameters())
+    if is_further(config.encoder):
+        size = f"{weights:,} weights, {encoder.feature_size} features"
+        return [*rows, ("Encoder", config.encoder, size)]
     size = f"{weights:,} weights, {config.stem} stem, {encoder.feature_size} features"
     return [*rows, ("Encoder", f"{config.encoder}, width {config.width:g}", size)]
 

@@ -78,6 +78,7 @@ BROKEN_RULES = (  # an example of each of RULES, in their order
     {"pictures": 1, "attention": "layer2", "probe_features": "standardised"},
     {"method": "pixels", "pictures": 2},
     {"attention_heads": "independent"},
+    {"encoder": "timm:resnet18", "attention": "layer2"},
     {"method": "frozen", "attention": "layer2"},
     {"method": "pixels", "attention": "layer2"},
     {"method": "pixels", "weights": "torchvision"},

@@ -1,6 +1,7 @@
 """Code of one's own by its name: an optimizer is an arm, its source a part of what was run."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 import torch
 
 import run_study
+from moco import __main__
 from moco.config import Config
+from moco.model.batch_norm import SplitBatchNorm2d
+from moco.model.encoder import build_encoder
 from moco.own_code import hash_sources, import_named, pack_sources, read_sources, use_own_code
 from moco.training.optimizers import build_optimizer, decayed_parameters, optimizer_spec
 
@@ -44,6 +48,27 @@ class Rateless(torch.optim.SGD):
 
 def plain():
     pass
+
+
+class Small(torch.nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.convolution = torch.nn.Conv2d(channels, 8, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(8, eps=0.5)
+        self.feature_size = 8
+
+    def forward(self, images):
+        return self.norm(self.convolution(images)).mean((2, 3))
+
+
+def silent(channels):
+    return torch.nn.Flatten()
+
+
+def wrong(channels):
+    encoder = Small(channels)
+    encoder.feature_size = 9
+    return encoder
 '''
 
 
@@ -85,6 +110,59 @@ def test_an_optimizer_of_ones_own_is_built_with_what_its_class_takes(own):
 def test_what_is_no_optimizer_is_a_sentence(own, name, sentence):
     with pytest.raises(ValueError, match=sentence):
         optimizer_spec(name.format(own=own))
+
+
+def test_an_encoder_of_ones_own_has_our_batch_norm_and_its_own_state(own):
+    encoder = build_encoder(Config(encoder=f"{own}:Small", batch_norm_splits=4, batch_size=16), 3)
+    assert isinstance(encoder.backbone.norm, SplitBatchNorm2d)
+    assert (encoder.backbone.norm.splits, encoder.backbone.norm.eps) == (4, 0.5)
+    assert encoder(torch.rand(16, 3, 10, 12)).shape == (16, 128)
+    plain = import_named(f"{own}:Small")(3)
+    assert plain.state_dict().keys() == encoder.backbone.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("{own}:silent", "must say how many features it has, as feature_size; got None"),
+        ("{own}:plain", "must be a function of the number of channels; it failed .TypeError"),
+        ("{own}:Signed", "must be a function of the number of channels; it failed"),
+        ("timm:resnot18", "must name a model of timm; there is none .resn"),
+        ("{own}:wrong", "must give .9,. features an image; got .8,."),
+    ],
+)
+def test_what_is_no_encoder_is_a_sentence(own, name, sentence, tmp_path, capsys):
+    words = ["--dataset", "digits", "--encoder", name.format(own=own), "--data-dir", str(tmp_path)]
+    assert __main__.main(words) == 2
+    assert re.search(sentence, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "name", ["{own}:Small", "timm:vit_tiny_patch16_224", "timm:mobilenetv3_small_050"]
+)
+def test_a_further_encoder_is_pretrained_probed_and_saved(own, name, tmp_path, capsys):
+    words = ["--dataset", "shapes", "--image-size", "32", "--encoder", name.format(own=own)]
+    short = [
+        "--epochs",
+        "1",
+        "--train-images",
+        "64",
+        "--batch-size",
+        "32",
+        "--queue-size",
+        "32",
+        "--probe-epochs",
+        "2",
+    ]
+    place = ["--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
+    assert __main__.main([*words, *short, *place]) == 0
+    out = capsys.readouterr().out
+    assert f"Encoder: {name.format(own=own)}, " in out
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert 0 < result["probe_accuracy"] < 1
+    state = torch.load(tmp_path / "run" / "encoder.pt")
+    backbone = build_encoder(Config(encoder=name.format(own=own), image_size=32), 3).backbone
+    backbone.load_state_dict(state)
 
 
 def test_the_hash_is_of_the_source_and_of_a_whole_package(own, tmp_path):
