@@ -16,12 +16,7 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not faults and not alone'
-	$(BIN)/python -m pytest -m 'alone and not faults'
-else
 	$(BIN)/python -m pytest $(ARGS)
-endif
 
 test-faults: .venv/installed-test
 	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/runner/test_sockets.py tests/study/analysis/test_error_rates.py tests/test_spaces.py -s -m 'slow or faults' $(ARGS)
