@@ -15,13 +15,14 @@ from typing import Any
 
 from moco.config import Config
 
+TIMM = "timm:"  # begins the name of a model of timm
 MOST_FILES = 2000  # of a package that is hashed and packed whole
 OLDEST = (1980, 1, 1, 0, 0, 0)  # time of every file in an archive: the same code, the same bytes
 
 
 def is_own(name: str) -> bool:
     """Whether a name is that of an object in a module, `module:object`, and not one of timm's."""
-    return ":" in name and not name.startswith("timm:")
+    return ":" in name and not name.startswith(TIMM)
 
 
 def own_names(config: Config) -> list[str]:

@@ -6,9 +6,8 @@ from typing import Any
 from torch import nn
 
 from moco.model.convolution import SmallMapConv2d
-from moco.own_code import import_named, is_own
+from moco.own_code import TIMM, import_named, is_own
 
-TIMM = "timm:"
 # attributes that say how many features an encoder has, the first that is there; timm's last two
 SIZES = ("feature_size", "head_hidden_size", "num_features")
 

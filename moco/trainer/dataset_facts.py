@@ -44,8 +44,7 @@ def prepare_dataset(
     It has the dataset's further split where an arm pretrains on that.
     """
     config = Config.of({**shared, "dataset": name})
-    further = cache.find_extra_split(name)
-    split = availability.needed_split(shared, arms, further)
+    split = availability.needed_split(shared, arms, lambda: cache.find_extra_split(name))
     return cache.prepare(name, config.image_size, data_dir, split)
 
 
