@@ -11,8 +11,9 @@ QUICK: dict[str, Any] = {  # minutes on two cores, the bundled shapes: on digits
     "lr": 0.1, "schedule": "constant", "epochs": 4, "probe_epochs": 50, "knn_every": 4, "knn_neighbours": 20,
 }  # fmt: skip
 SMALL: dict[str, Any] = {  # hours on a laptop, real images
-    "encoder": "resnet10", "stem": "strided", "image_size": 32, "width": 0.25, "batch_size": 128, "batch_norm_splits": 4, "queue_size": 1024,
-    "temperature": 0.1, "lr": 0.1, "epochs": 8, "validation_share": 0.1, "probe_epochs": 60, "knn_every": 4, "knn_neighbours": 200,
+    "encoder": "resnet10", "stem": "strided", "image_size": 32, "width": 0.25, "train_images": 10_000, "batch_size": 128, "batch_norm_splits": 4,
+    "queue_size": 1024, "temperature": 0.1, "lr": 0.06, "schedule": "constant", "epochs": 20, "validation_share": 0.1, "probe_epochs": 60,
+    "knn_every": 4, "knn_neighbours": 200,
 }  # fmt: skip
 FULL: dict[str, Any] = {  # a GPU
     "image_size": 32, "width": 1.0, "batch_size": 256, "batch_norm_splits": 8, "queue_size": 4096, "temperature": 0.1, "epochs": 100,
@@ -20,7 +21,7 @@ FULL: dict[str, Any] = {  # a GPU
 }  # fmt: skip
 NOTES = {
     "quick": "small images, a tiny encoder and short runs, minutes on two cores",
-    "small": "all images, a narrow encoder and few epochs, hours on a laptop",
+    "small": "10,000 images, a narrow encoder and few epochs, hours on a laptop",
     "full": "all images and the full encoder, one or more GPUs",
 }
 
