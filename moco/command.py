@@ -22,7 +22,12 @@ again to continue.
   python -m moco --method supervised --score-split test           the ceiling: trained on labels
   torchrun --nproc-per-node 2 -m moco --dataset data/photos       two data-parallel workers"""
 TABLES: dict[str, Iterable[str]] = {  # names that a field takes from a table
-    "dataset": [*DATASETS, "a folder of images, also without labels", "an .npz file"],
+    "dataset": [
+        *DATASETS,
+        "a folder of images, also without labels",
+        "an .npz file",
+        "module:function",
+    ],
     "encoder": ENCODERS,
     "optimizer": OPTIMIZERS,
     "views": ["auto", *RECIPES],

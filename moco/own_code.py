@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -16,13 +17,14 @@ from typing import Any
 from moco.config import Config
 
 TIMM = "timm:"  # begins the name of a model of timm
+NAME = r"[^\W\d][\w.]*:[^\W\d][\w.]*"  # module:object
 MOST_FILES = 2000  # of a package that is hashed and packed whole
 OLDEST = (1980, 1, 1, 0, 0, 0)  # time of every file in an archive: the same code, the same bytes
 
 
 def is_own(name: str) -> bool:
     """Whether a name is that of an object in a module, `module:object`, and not one of timm's."""
-    return ":" in name and not name.startswith(TIMM)
+    return re.fullmatch(NAME, name) is not None and not name.startswith(TIMM)
 
 
 def own_names(config: Config) -> list[str]:

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from moco.data import arrays_file
+from moco.data import arrays
 from moco.data.checks import DataError, check_labels
 from moco.data.dataset import Dataset, Split
 from moco.data.datasets import DATASETS, FOLDER_SIZE, FOLDER_VIEWS, DatasetRow
 from moco.data.decoding import DecodedDataset, decode_listing
 from moco.data.folders.layouts import list_folder
 from moco.data.folders.listing import Listing
+from moco.own_code import is_own
 
 FORMAT_VERSION = 5  # of the cache
 
@@ -28,7 +29,8 @@ def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train")
     """Decode a dataset into the cache unless it is there already, and return its cache folder.
 
     Args:
-        name: a name of DATASETS, or the path of a folder of images or of an .npz file.
+        name: a name of DATASETS, the path of a folder of images or of an .npz file, or that of a
+            function of one's own, as my_module:photographs.
         size: pixels a side; 0: the dataset's own.
         data_dir: holds downloads and the cache.
         pretrain_split: `Config.pretrain_split`; the extra split is read only if it is named here.
@@ -40,12 +42,16 @@ def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train")
         return prepare_named(name, row, size or row.size, data_dir, pretrain_split)
     if Path(name).is_dir():
         return prepare_folder(Path(name), size or FOLDER_SIZE, data_dir, pretrain_split)
-    if Path(name).suffix == arrays_file.SUFFIX and Path(name).is_file():
+    if Path(name).suffix == arrays.SUFFIX and Path(name).is_file():
         requested_extra_split(name, "", pretrain_split)
         return prepare_arrays_file(Path(name), size, data_dir)
+    if is_own(name):
+        requested_extra_split(name, "", pretrain_split)
+        return prepare_function(name, size, data_dir)
     raise DataError(
         f"dataset must be one of {', '.join(DATASETS)}, a folder of images, as "
-        f"train/<class>/* and test/<class>/*, or an .npz file of arrays; got {name!r}"
+        f"train/<class>/* and test/<class>/*, an .npz file of arrays, or a function of your own, "
+        f"as my_module:photographs; got {name!r}"
     )
 
 
@@ -78,15 +84,35 @@ def prepare_folder(root: Path, size: int, data_dir: Path, pretrain_split: str) -
 
 def prepare_arrays_file(file: Path, size: int, data_dir: Path) -> Path:
     """`prepare` for a file of arrays."""
-    content = arrays_file.read_arrays_file(file)
-    size = size or min(content.splits["train"][0].shape[1:3])
-    state = file.stat()
+    given, state = arrays.read_arrays_file(file), file.stat()
     mark = hashlib.sha256(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
-    facts = {"name": file.stem, "title": f"file {file.name}", "bundled": False}
+    return fill_from_arrays(
+        given, {"name": file.stem, "title": f"file {file.name}"}, size, mark.hexdigest(), data_dir
+    )
+
+
+def prepare_function(name: str, size: int, data_dir: Path) -> Path:
+    """`prepare` for a function of one's own, which is called: its source does not tell its data."""
+    given = arrays.call_dataset(name)
+    facts = {"name": name.rpartition(":")[2], "title": name}
+    return fill_from_arrays(given, facts, size, given.digest(), data_dir)
+
+
+def fill_from_arrays(
+    given: arrays.GivenArrays, facts: dict[str, str], size: int, mark: str, data_dir: Path
+) -> Path:
+    """The cache of arrays, by a mark that tells them from others of their name."""
+    size = size or given.size
     return fill_cache(
-        cache_folder(data_dir, f"{file.stem}-{size}-{mark.hexdigest()[:12]}"),
-        {**facts, "views": FOLDER_VIEWS, "extra_name": "", "layout": content.layout},
-        decode=partial(arrays_file.decode_arrays, content, size),
+        cache_folder(data_dir, f"{facts['name']}-{size}-{mark[:12]}"),
+        {
+            **facts,
+            "bundled": False,
+            "views": FOLDER_VIEWS,
+            "extra_name": "",
+            "layout": given.layout,
+        },
+        decode=partial(arrays.decode_arrays, given, size),
     )
 
 

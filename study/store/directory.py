@@ -61,7 +61,7 @@ def is_begun(folder: Path) -> bool:
 
 def default_folder(space: str, profile: str, dataset: str | None) -> Path:
     """results/<space>-<profile>, and the dataset's name where the command chose one."""
-    own = [Path(dataset).absolute().name] if dataset else []
+    own = [Path(dataset).absolute().name.rpartition(":")[2]] if dataset else []
     return Path("results") / "-".join([space, profile, *own])
 
 

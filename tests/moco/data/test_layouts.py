@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -239,6 +240,68 @@ def test_arrays_that_are_no_images_are_refused(more, sentence, tmp_path):
     file = save_arrays(tmp_path / "mine", **more)
     with pytest.raises(DataError, match=sentence):
         cache.prepare(str(file), 0, tmp_path)
+
+
+FUNCTIONS = """
+import numpy as np
+
+images = np.random.default_rng(0).integers(0, 255, (80, 14, 12, 3)).astype(np.uint8)
+labels = np.arange(80) % 2
+
+
+def pair():
+    return images, labels, ["cat", "dog"]
+
+
+def splits():
+    return {"train_images": images, "train_labels": labels, "test_images": images[:20], "test_labels": labels[:20]}
+
+
+def far():
+    return images, labels + 1, ["cat", "dog"]
+
+
+def broken():
+    raise OSError("the disk is gone")
+
+
+def nothing():
+    return images
+"""
+
+
+@pytest.fixture
+def functions(tmp_path, monkeypatch):
+    (tmp_path / "my_pictures.py").write_text(FUNCTIONS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield "my_pictures"
+    sys.modules.pop("my_pictures", None)
+
+
+def test_a_function_of_ones_own_gives_the_images(functions, tmp_path, capsys):
+    dataset = cache.load_dataset(cache.prepare(f"{functions}:pair", 0, tmp_path))
+    assert (dataset.name, dataset.title, dataset.classes) == ("pair", "my_pictures:pair", ("cat", "dog"))
+    assert [len(split.labels) for split in (dataset.train, dataset.test)] == [64, 16]
+    assert dataset.train.images.shape[1:] == (3, 12, 12)
+    assert "a fifth of each class" in dataset.layout
+    words = ["--space", "optimizers", "--profile", "quick", "--set", "batch_size=16", "--set", "queue_size=32", "--plan"]
+    assert run_study.main([*words, "--dataset", f"{functions}:splits", "--data-dir", str(tmp_path)]) == 0
+    assert "my_pictures:splits, 16 px, 64 train, 16 validation, 20 test" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nowhere", "it has no 'nowhere'"),
+        ("far", "labels of .*far must be places in its 2 names, from 0; got 1, 2"),
+        ("broken", "must be a function without arguments; OSError: the disk is gone"),
+        ("nothing", "must return images, labels and names of classes, or a dict of arrays .*; got ndarray"),
+    ],
+)  # fmt: skip
+def test_a_function_that_gives_no_images_is_a_sentence(functions, name, sentence, tmp_path):
+    with pytest.raises(DataError, match=sentence):
+        cache.prepare(f"{functions}:{name}", 0, tmp_path)
 
 
 def test_a_file_is_opened_as_an_image_alone_whatever_its_ending(tmp_path):

@@ -1,0 +1,178 @@
+"""Datasets given as arrays: a file in MedMNIST's layout, or what a function of one's own returns.
+
+The arrays are train_images, train_labels and so on, and perhaps names, those of the classes.
+"""
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from moco.data.checks import DataError
+from moco.data.decoding import Arrays, DecodedDataset, to_square_arrays
+from moco.data.folders.listing import class_order, seeded_split, seeded_words, split_roles
+from moco.own_code import import_named
+
+SPLITS = {"train": "train", "val": "validation", "test": "test"}  # by the prefix of an array's name
+SUFFIX = ".npz"
+NAMES = "names"
+
+
+class GivenArrays(NamedTuple):
+    """Images and labels by split."""
+
+    layout: str  # how they were read, for people
+    classes: tuple[str, ...]
+    splits: dict[str, Arrays]  # images (N, H, W) or (N, H, W, C), and labels (N,) from 0
+
+    @property
+    def size(self) -> int:
+        """The shorter side of the training images in pixels."""
+        return min(self.splits["train"][0].shape[1:3])
+
+    def digest(self) -> str:
+        """SHA-256 of everything."""
+        digest = hashlib.sha256(repr((self.layout, self.classes)).encode())
+        for split, arrays in sorted(self.splits.items()):
+            digest.update(f"{split} {[array.shape for array in arrays]}".encode())
+            for array in arrays:
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def read_arrays_file(file: Path) -> GivenArrays:
+    """The arrays of a file.
+
+    Raises:
+        DataError: it is no such file, or its arrays are no images with one label each.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise DataError(
+            f"{file} must be a file of arrays, as numpy's savez writes ({error})"
+        ) from None
+    return sort_arrays(str(file), arrays)
+
+
+def call_dataset(name: str) -> GivenArrays:
+    """What a function of one's own returns: arrays by their names, or images, labels and names.
+
+    Args:
+        name: of the function, as my_module:photographs; it takes no argument.
+
+    Raises:
+        DataError: there is no such function, it raises, or returns something else.
+    """
+    try:
+        found = import_named(name)()
+    except DataError:
+        raise
+    except Exception as error:  # whatever the function's own code raises
+        problem = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise DataError(f"dataset {name} must be a function without arguments; {problem}") from None
+    if isinstance(found, tuple) and len(found) == 3:
+        found = dict(zip(("train_images", "train_labels", NAMES), found, strict=True))
+    if not isinstance(found, Mapping):
+        raise DataError(
+            f"dataset {name} must return images, labels and names of classes, or a dict of arrays "
+            f"as train_images and train_labels; got {type(found).__name__}"
+        )
+    return sort_arrays(name, {key: np.asarray(value) for key, value in found.items()})
+
+
+def sort_arrays(place: str, arrays: Mapping[str, np.ndarray]) -> GivenArrays:
+    """Arrays by their names as splits.
+
+    Args:
+        place: where they are from, for people.
+
+    Raises:
+        DataError: a name is missing, or arrays are no images with one label each.
+    """
+    pairs = {
+        split: image_arrays(place, prefix, arrays)
+        for prefix, split in SPLITS.items()
+        if f"{prefix}_images" in arrays
+    }
+    if "train" not in pairs:
+        raise DataError(
+            f"{place} must hold the arrays train_images and train_labels, and test_ or val_ "
+            f"likewise; it has {', '.join(arrays) or 'none'}"
+        )
+    values = np.unique(np.concatenate([labels for _, labels in pairs.values()]))
+    classes, number = label_classes(place, values, arrays.get(NAMES))
+    splits = {
+        split: (images, np.array([number[int(value)] for value in labels], np.int64))
+        for split, (images, labels) in pairs.items()
+    }
+    if set(splits) == {"train"}:
+        images, labels = splits["train"]
+        parts = zip(("train", "test"), seeded_split(labels.tolist(), classes), strict=True)
+        splits = {split: (images[index], labels[index]) for split, index in parts}
+        layout = seeded_words(f"train_images of {len(classes)} classes")
+        return GivenArrays(layout, classes, splits)
+    prefixes = {split: f"{prefix}_images" for prefix, split in SPLITS.items() if split in splits}
+    roles, layout = split_roles(prefixes, len(classes))
+    return GivenArrays(layout, classes, {role: splits[split] for role, split in roles.items()})
+
+
+def label_classes(
+    place: str, values: np.ndarray, names: np.ndarray | None
+) -> tuple[tuple[str, ...], dict[int, int]]:
+    """The classes of label values, and each value's class; without names the values are those.
+
+    Raises:
+        DataError: a value is not the place of a name.
+    """
+    if names is None:
+        classes = class_order([str(value) for value in values])
+        return tuple(classes), {int(name): i for i, name in enumerate(classes)}
+    if names.ndim != 1 or (len(values) and not 0 <= values[0] <= values[-1] < len(names)):
+        raise DataError(
+            f"labels of {place} must be places in its {len(np.atleast_1d(names))} names, from 0; "
+            f"got {', '.join(str(value) for value in values[:20])}"
+        )
+    return tuple(str(name) for name in names), {i: i for i in range(len(names))}
+
+
+def image_arrays(place: str, prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
+    """Images and labels of one split.
+
+    Raises:
+        DataError: they are not bytes, no images, or not one whole label an image.
+    """
+    images, labels = arrays[f"{prefix}_images"], arrays.get(f"{prefix}_labels")
+    if labels is None:
+        raise DataError(f"{place} must have labels beside its images; it has no {prefix}_labels")
+    if images.dtype != np.uint8 or not (
+        images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
+    ):
+        raise DataError(
+            f"{prefix}_images of {place} must be bytes (N, height, width) or (N, height, width, "
+            f"3); got {images.dtype} {images.shape}"
+        )
+    if labels.shape not in ((len(images),), (len(images), 1)) or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{prefix}_labels of {place} must be one whole number an image; got {labels.dtype} "
+            f"{labels.shape} for {len(images):,} images"
+        )
+    return images, labels.reshape(-1)
+
+
+def decode_arrays(given: GivenArrays, size: int) -> DecodedDataset:
+    """The dataset of arrays, its images `size` pixels a side; grey ones stay so."""
+    splits = {
+        split: (to_square_arrays(images, size), labels)
+        for split, (images, labels) in given.splits.items()
+    }
+    return DecodedDataset(
+        classes=given.classes,
+        train=splits["train"],
+        test=splits["test"],
+        validation=splits.get("validation"),
+    )
