@@ -51,8 +51,8 @@ SPACE = Space(
     scientific="method",
     reference="plain",
     arms=(
-        Arm("plain", "Plain", {"momentum": 0.0}, {"lr": RATES}, {"lr": 0.1}, in_report=False),
-        Arm("heavy", "Heavy ball", {"momentum": 0.9}, {"lr": RATES}, {"lr": 0.01}, in_report=False),
+        Arm("plain", "Plain", {"momentum": 0.0}, {"lr": RATES}, {"lr": 0.1}),
+        Arm("heavy", "Heavy ball", {"momentum": 0.9}, {"lr": RATES}, {"lr": 0.01}),
     ),
     fixed={},
     # points are chosen on one split and scored on another: some field has to tell the two apart

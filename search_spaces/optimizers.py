@@ -6,7 +6,8 @@ Ranges follow published recipes for contrastive ResNets, three decades each.
 """
 
 from moco.trainer.trainer import MOCO
-from moco.training.optimizers import OPTIMIZERS, optimizer_spec
+from moco.training.optimizers import OPTIMIZERS
+from search_spaces._optimizers import FIXED, THREATS, arm, own_arm
 from search_spaces._sizes import (
     COLLAPSE,
     CONTROLS,
@@ -20,37 +21,7 @@ from search_spaces._sizes import (
     STAGES,
     UNTRAINED,
 )
-from study.design.ranges import LogRange
-from study.design.space import Arm, Claim, OwnArm, Profile, Replica, Reported, Space
-
-
-def arm(
-    name: str,
-    title: str,
-    low: float,
-    high: float,
-    *,
-    in_report: bool = True,
-    optional: bool = False,
-    plain: bool = False,
-) -> Arm:
-    """An optimizer with the learning-rate range that is searched for it; `plain`: without momentum."""
-    row = OPTIMIZERS[name]
-    momentum = "0" if plain else "{momentum:g}" if row.momentum == "momentum" else row.momentum
-    ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
-    values = {"optimizer": name, **({"momentum": 0.0} if plain else {})}
-    own = f"{name}-plain" if plain else name
-    return Arm(
-        own,
-        title,
-        values,
-        {"lr": LogRange(low, high)},
-        {"lr": row.default_lr},
-        in_report,
-        ledger,
-        optional=optional,
-    )
-
+from study.design.space import Claim, Profile, Replica, Reported, Space
 
 # scientific: the optimizer          lr, low   high
 ARMS = (
@@ -66,30 +37,6 @@ ARMS = (
       for name, row in OPTIMIZERS.items() if name not in ("sgd", "adam", "adamw", "adagrad", "rmsprop")),
 )  # fmt: skip
 
-
-def own_arm(name: str, optimizer: str, span: LogRange) -> OwnArm:
-    """An optimizer of one's own, `module:class`, with the claim that it beats SGD."""
-    row = optimizer_spec(optimizer)
-    title = optimizer.rpartition(":")[2]
-    momentum = "{momentum:g}" if row.momentum == "momentum" else row.momentum
-    ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
-    middle = (span.low * span.high) ** 0.5
-    arm = Arm(name, title, {"optimizer": optimizer}, {"lr": span}, {"lr": middle}, False, ledger)
-    words = f"{title} reaches a higher probe accuracy than SGD"
-    claim = Claim(name, name, "sgd", "probe_accuracy", "final", "family", words)
-    return OwnArm(arm, (claim,))
-
-
-FIXED = {
-    "encoder": "resnet18",
-    "stem": "small",
-    "head": "mlp",
-    "momentum": 0.9,  # where the optimizer has one
-    "weight_decay": 1e-4,
-    "key_momentum": 0.99,
-    "temperature": 0.2,
-    "schedule": "cosine",
-}
 
 REPLICA = Replica(
     row="R5",
@@ -150,8 +97,7 @@ SPACE = Space(
     floor=UNTRAINED.name,
     own_arm=own_arm,
     threats=(
-        "Only the learning rate is tuned. Momentum {momentum:g} is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
-        "Weight decay is {weight_decay:g} for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",
+        *THREATS,
         "The report’s encoder began from pretrained weights, which it does not name. Whether ours did, the provenance says.",
     ),
     reported=(

@@ -103,7 +103,6 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
     guesses = ("probe_accuracy", "knn_accuracy") if dataset.classes else ()
     chance = {name: 1 / len(dataset.classes) for name in guesses}
     views = config.views if config.views != "auto" else dataset.views
-    same = checks.count_duplicates(dataset.train.images.numpy(), dataset.test.images.numpy())
     return DatasetFacts(
         fingerprint=dataset.fingerprint,
         name=dataset.name,
@@ -115,10 +114,16 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
         warnings=tuple(dataset_warnings(dataset, config, len(splits.pretrain))),
         about=tuple(about_rows(dataset, config, splits, encoder)),
         provenance=(
-            ("Duplicates", f"{same} test images are also training images, pixel for pixel"),
+            duplicates_row(dataset),
             ("Views", f"{views}, each image with random parameters of its own"),
         ),
     )
+
+
+def duplicates_row(dataset: Dataset) -> tuple[str, str]:
+    """How many test images are training images: a title and a sentence."""
+    same = checks.count_duplicates(dataset.train.images.numpy(), dataset.test.images.numpy())
+    return "Duplicates", f"{same} test images are also training images, pixel for pixel"
 
 
 def check_features(encoder: Encoder, config: Config, splits: Splits) -> None:
@@ -206,6 +211,11 @@ def about_rows(
     dataset: Dataset, config: Config, splits: Splits, encoder: Encoder
 ) -> list[tuple[str, str, str]]:
     """Data, files and encoder: a title, the thing, and its size."""
+    return [*data_rows(dataset, config, splits), encoder_row(dataset, config, encoder)]
+
+
+def data_rows(dataset: Dataset, config: Config, splits: Splits) -> list[tuple[str, str, str]]:
+    """Data and files: a title, the thing, and its size."""
     train, validation, test = (len(split.labels) for split in splits[:3])
     own = dataset.validation is not None
     pool = len(dataset.train.labels) - (0 if own else validation)
@@ -228,15 +238,20 @@ def about_rows(
         turned = f", {dataset.turned:,} turned by their EXIF orientation" if dataset.turned else ""
         kinds = ", ".join(f"{count:,} {mode}" for mode, count in modes)
         rows.append(("Files", kinds, ends + turned))
+    return rows
+
+
+def encoder_row(dataset: Dataset, config: Config, encoder: Encoder) -> tuple[str, str, str]:
+    """The encoder, or the pixels in its place: a title, the thing, and its size."""
     if config.method == "pixels":
         numbers = dataset.train.images.shape[1] * input_size(config, dataset.train.images) ** 2
-        return [*rows, ("Features", "the pixels themselves", f"{numbers:,} numbers an image")]
+        return "Features", "the pixels themselves", f"{numbers:,} numbers an image"
     weights = sum(parameter.numel() for parameter in encoder.parameters())
     if is_further(config.encoder):
         size = f"{weights:,} weights, {encoder.feature_size} features"
-        return [*rows, ("Encoder", config.encoder, size)]
+        return "Encoder", config.encoder, size
     size = f"{weights:,} weights, {config.stem} stem, {encoder.feature_size} features"
-    return [*rows, ("Encoder", f"{config.encoder}, width {config.width:g}", size)]
+    return "Encoder", f"{config.encoder}, width {config.width:g}", size
 
 
 def skipped_words(dataset: Dataset) -> str:

@@ -24,7 +24,7 @@ from study.text import format_number, format_short, join_words, plural
 
 STAGE_NOTES = {
     "added": "  at most, where a best point lies at an edge",
-    "beside": "  defaults and the report's point, outside the budget",
+    "beside": "  outside the budget: defaults",
 }
 
 
@@ -50,7 +50,9 @@ def describe_plan(results: Results, estimate: Estimate, on_demand: Sequence[str]
         f"{'stage':10}{'trials':>8}{'done':>8}",
     ]
     for stage, count in expected_trials(plan).items():
-        lines.append(f"{stage:10}{count:8d}{done[stage]:8d}{STAGE_NOTES.get(stage, '')}")
+        note = STAGE_NOTES.get(stage, "")
+        note += " and the report's point" if stage == "beside" and space.replica.values else ""
+        lines += [f"{stage:10}{count:8d}{done[stage]:8d}{note}"] if count else []
     wide = max(len(name) for name in (space.scientific, *(arm.title for arm in space.arms))) + 2
     lines += [
         "",

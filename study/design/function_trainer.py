@@ -1,27 +1,38 @@
-"""A trainer made of a plain generator function, for spaces that need no data."""
+"""A trainer made of a plain generator function."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from study.design.facts import DataFacts, Prepared
-from study.design.trainer import Epochs, Fields, Request, Trainer
+from study.design.facts import DataFacts
+from study.design.facts import Prepared as PlainPrepared
+from study.design.function_source import source_sha256
+from study.design.trainer import Epochs, Fields, Prepared, Request, Trainer
 from study.design.words import Words
+
+CODE = "code_sha256"  # the field that holds the hash of the function's source
+
+
+def no_gpus() -> int:
+    """None is used."""
+    return 0
 
 
 @dataclass(frozen=True)
 class FunctionTrainer:
-    """A trainer made of a generator function `train(config, folder)` and its default fields."""
+    """A trainer made of a generator function and its default fields; see `from_function`."""
 
     function: Callable[..., Epochs]
     defaults: Fields
     words: Words = field(default_factory=Words)
+    find_data: Callable[[Request], Prepared] | None = None
+    count_gpus: Callable[[], int] = no_gpus
     seconds: float | None = None  # of one trial, where that is known
 
     def complete(self, fields: Fields) -> Fields:
         """The defaults with these fields, each of its default's type."""
-        defaults = {"seed": 0, **self.defaults}
+        defaults = {"seed": 0, CODE: "", **self.defaults}
         for name, value in fields.items():
             if name not in defaults:
                 raise ValueError(
@@ -38,14 +49,28 @@ class FunctionTrainer:
         return config
 
     def prepare(self, request: Request) -> Prepared:
-        """No data: the dataset's name is its fingerprint."""
-        return Prepared(
-            DataFacts(fingerprint=request.dataset, name=request.dataset, title=request.dataset)
+        """What `find_data` finds; without it the dataset's name is its fingerprint.
+
+        Raises:
+            ValueError: trials were planned with other code.
+        """
+        code = source_sha256(self.function)
+        for fields in (*request.arms.values(), *request.controls.values()):
+            if fields.get(CODE, code) != code:
+                raise ValueError(
+                    f"{self.function.__qualname__} must be the code with which the trials were "
+                    f"planned, SHA-256 {fields[CODE][:12]}…; that here has {code[:12]}…"
+                )
+        name = request.dataset
+        data = DataFacts(fingerprint=name, name=name, title=name)
+        found = self.find_data(request) if self.find_data else PlainPrepared(data)
+        return PlainPrepared(
+            found.data, {**found.fields, CODE: code}, found.absent, found.found, found.inputs
         )
 
     def train(self, config: Fields, folder: Path, **inputs: Any) -> Epochs:
         """What the function yields and returns."""
-        return self.function(config, folder)
+        return self.function(config, folder, **inputs)
 
     def estimate_seconds(
         self, configs: list[Fields], inputs: Mapping[str, Path], threads: int
@@ -54,19 +79,39 @@ class FunctionTrainer:
         return self.seconds
 
     def gpus(self) -> int:
-        """None is used."""
-        return 0
+        """As `count_gpus` counts them."""
+        return self.count_gpus()
 
     def gpu_share(self, configs: list[Fields], inputs: Mapping[str, Path]) -> float:
-        """No GPU is used."""
-        return 0.0
+        """A whole GPU, where one is used."""
+        return 1.0
 
     def set_threads(self, threads: int) -> None:
-        """It has one."""
+        """Left to the function: Ray sets OMP_NUM_THREADS for it."""
 
 
 def from_function(
-    function: Callable[..., Epochs], defaults: Fields, words: Words | None = None
+    function: Callable[..., Epochs],
+    defaults: Fields,
+    words: Words | None = None,
+    find_data: Callable[[Request], Prepared] | None = None,
+    count_gpus: Callable[[], int] = no_gpus,
 ) -> Trainer:
-    """The trainer of a generator function that needs no data."""
-    return FunctionTrainer(function, defaults, words or Words())
+    """The trainer of a generator function, whose source is a part of every trial's identity.
+
+    Args:
+        function: `function(config, folder, **inputs)` yields a row an epoch and returns the result.
+        defaults: the fields of a trial besides `seed`, with their usual values.
+        words: what tables and page call the fields.
+        find_data: finds the data of a study (`Trainer.prepare`); its inputs become the function's
+            keyword arguments. None: the function needs no data, and gets none.
+        count_gpus: GPUs of this machine that the function can use.
+    """
+    words = words or Words()
+    known = replace(
+        words,
+        set_by_study=(*words.set_by_study, CODE),
+        inputs={CODE: "Code", **words.inputs},
+        epochs=words.epochs or ("epochs" if "epochs" in defaults else ""),
+    )
+    return FunctionTrainer(function, defaults, known, find_data, count_gpus)
