@@ -12,7 +12,8 @@ from moco.config import Config
 from moco.data import cache
 from moco.device import has_fast_bfloat16, pick_device
 from moco.trainer import trial
-from search_spaces.optimizers import FIXED, PROFILES
+from search_spaces._optimizers import FIXED
+from search_spaces.optimizers import PROFILES
 from study.analysis.statistics import paired
 
 SEEDS = range(1, 9)

@@ -12,9 +12,7 @@ import json
 
 import numpy as np
 
-from study.design.function_trainer import from_function
-from study.design.ranges import LogRange
-from study.design.space import Arm, Claim, Metric, Profile, Space
+from study import Arm, Claim, LogRange, Metric, Profile, Space, from_function
 
 
 def train(config, folder):

@@ -16,9 +16,7 @@ from torchvision.transforms import v2
 
 from moco.evaluation.correct_items import pack_correct
 from moco.trainer.images import IMAGE_FIELDS, find_images, load_images
-from study.design.function_trainer import from_function
-from study.design.ranges import LogRange
-from study.design.space import Arm, Claim, Metric, Profile, Space
+from study import Arm, Claim, LogRange, Metric, Profile, Space, from_function
 
 
 def train(config, folder, cached):

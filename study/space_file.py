@@ -48,7 +48,7 @@ def checked_space(path: Path, module: ModuleType) -> Space:
     if not hasattr(space.trainer, "prepare"):
         raise StudyError(
             f"the trainer of {path} must be a Trainer; got {space.trainer!r}. Of a plain function, "
-            "study.design.function_trainer.from_function makes one"
+            "study.from_function makes one"
         )
     return space
 

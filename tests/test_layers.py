@@ -20,6 +20,7 @@ CONTRACT = {"seed", "device", "loss", "epoch"}
 # and words that are plainly no fields where they stand
 NO_FIELDS = {
     ("study/figures/plotly.py", "width"),  # of a line
+    ("study/design/functions/trainer.py", "epochs"),  # usual name among a function's fields
     ("study/report/page.py", "labels"),  # of verdicts
     ("study/store/exchange.py", "dataset"),  # key of a line of trials.jsonl
     ("study/store/plan_json.py", "views"),  # key of study.json in version 0.1

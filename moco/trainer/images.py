@@ -1,6 +1,6 @@
 """Images for a training loop of one's own: any dataset that MoCo takes, split and cached as for it.
 
-`find_images` is the `find_data` of `study.design.function_trainer.from_function`, `IMAGE_FIELDS`
+`find_images` is the `find_data` of `study.from_function`, `IMAGE_FIELDS`
 are fields for its defaults, and the loop calls `load_images` with the `cached` that it is given.
 """
 

@@ -1,6 +1,6 @@
 """The contract of training: all that a study knows of what it studies.
 
-Every search space names its trainer. `function_trainer.from_function` makes one of a plain
+Every search space names its trainer. `study.from_function` makes one of a plain
 generator function.
 """
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 
 from study.design.facts import DataFacts, Prepared
-from study.design.function_trainer import FunctionTrainer
+from study.design.functions.trainer import FunctionTrainer
 from study.design.make_plan import make_plan
 from study.design.ranges import By, Choice, LogRange
 from study.design.record import final_records

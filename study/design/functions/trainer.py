@@ -7,11 +7,11 @@ from typing import Any
 
 from study.design.facts import DataFacts
 from study.design.facts import Prepared as PlainPrepared
-from study.design.function_source import source_sha256
+from study.design.functions.source import source_sha256
 from study.design.trainer import Epochs, Fields, Prepared, Request, Trainer
 from study.design.words import Words
 
-CODE = "code_sha256"  # the field that holds the hash of the function's source
+CODE = "function_sha256"  # the field that holds the hash of the function's source
 
 
 def no_gpus() -> int:

@@ -1,0 +1,1 @@
+"""Trainers made of plain functions."""
