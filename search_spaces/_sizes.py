@@ -21,7 +21,7 @@ FULL: dict[str, Any] = {  # a GPU
 }  # fmt: skip
 NOTES = {
     "quick": "small images, a tiny encoder and short runs, minutes on two cores",
-    "small": "10,000 images, a narrow encoder and few epochs, hours on a laptop",
+    "small": "real images, a narrow encoder and short runs, hours on a laptop",
     "full": "all images and the full encoder, one or more GPUs",
 }
 

@@ -58,6 +58,7 @@ def plan_study(space: Space, options: Options) -> Planned:
         overrides=overrides,
         weights=options.weights,
         workers=options.workers,
+        sized_for=sizes.dataset if options.dataset not in (None, sizes.dataset) else "",
         trains_here=not options.address,
         may_download=profile != "quick" and not options.plan,
     )

@@ -13,24 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from moco.data import arrays
 from moco.data.checks import DataError, check_labels
 from moco.data.dataset import Dataset, Split
-from moco.data.datasets import DATASETS, FOLDER_SIZE, FOLDER_VIEWS, DatasetRow
-from moco.data.decoding import DecodedDataset, decode_listing
-from moco.data.folders.layouts import list_folder
-from moco.data.folders.listing import Listing
-from moco.own_code import is_own
+from moco.data.decoding import DecodedDataset
+from moco.data.sources import Source, open_source
 
 FORMAT_VERSION = 5  # of the cache
 
 
-def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train") -> Path:
+def prepare(place: str | Source, size: int, data_dir: Path, pretrain_split: str = "train") -> Path:
     """Decode a dataset into the cache unless it is there already, and return its cache folder.
 
     Args:
-        name: a name of DATASETS, the path of a folder of images or of an .npz file, or that of a
-            function of one's own, as my_module:photographs.
+        place: the dataset, or its name as `open_source` takes it.
         size: pixels a side; 0: the dataset's own.
         data_dir: holds downloads and the cache.
         pretrain_split: `Config.pretrain_split`; the extra split is read only if it is named here.
@@ -38,113 +33,38 @@ def prepare(name: str, size: int, data_dir: Path, pretrain_split: str = "train")
     Raises:
         DataError: no such dataset, or its data is unusable.
     """
-    if (row := DATASETS.get(name)) is not None:
-        return prepare_named(name, row, size or row.size, data_dir, pretrain_split)
-    if Path(name).is_dir():
-        return prepare_folder(Path(name), size or FOLDER_SIZE, data_dir, pretrain_split)
-    if Path(name).suffix == arrays.SUFFIX and Path(name).is_file():
-        requested_extra_split(name, "", pretrain_split)
-        return prepare_arrays_file(Path(name), size, data_dir)
-    if is_own(name):
-        requested_extra_split(name, "", pretrain_split)
-        return prepare_function(name, size, data_dir)
-    raise DataError(
-        f"dataset must be one of {', '.join(DATASETS)}, a folder of images, as "
-        f"train/<class>/* and test/<class>/*, an .npz file of arrays, or a function of your own, "
-        f"as my_module:photographs; got {name!r}"
-    )
-
-
-def prepare_named(
-    name: str, row: DatasetRow, size: int, data_dir: Path, pretrain_split: str
-) -> Path:
-    """`prepare` for a row of DATASETS."""
-    extra = requested_extra_split(name, row.extra, pretrain_split)
-    key = "-".join([name, str(size), *([extra] if extra else [])])
-    facts = {"name": name, "title": row.title, "bundled": row.bundled, "views": row.views}
+    source = open_source(place) if isinstance(place, str) else place
+    extra = requested_extra_split(source, pretrain_split)
+    size = size or source.size
+    parts = (source.name, str(size), source.mark, extra)
     return fill_cache(
-        cache_folder(data_dir, key),
-        {**facts, "extra_name": extra},
-        decode=partial(row.load, data_dir, size, bool(extra)),
-    )
-
-
-def prepare_folder(root: Path, size: int, data_dir: Path, pretrain_split: str) -> Path:
-    """`prepare` for a folder of images."""
-    name, listing = root.absolute().name, list_folder(root)
-    extra = requested_extra_split(name, further_split(listing), pretrain_split)
-    facts = {"name": name, "title": f"folder {name}", "bundled": False, "views": FOLDER_VIEWS}
-    key = "-".join([name, str(size), listing_hash(root, listing), *([extra] if extra else [])])
-    return fill_cache(
-        cache_folder(data_dir, key),
-        {**facts, "extra_name": extra, "layout": listing.layout, "skipped": listing.skipped},
-        decode=partial(decode_listing, listing, size, bool(extra)),
-    )
-
-
-def prepare_arrays_file(file: Path, size: int, data_dir: Path) -> Path:
-    """`prepare` for a file of arrays."""
-    given, state = arrays.read_arrays_file(file), file.stat()
-    mark = hashlib.sha256(f"{file.resolve()} {state.st_size} {state.st_mtime_ns}".encode())
-    return fill_from_arrays(
-        given, {"name": file.stem, "title": f"file {file.name}"}, size, mark.hexdigest(), data_dir
-    )
-
-
-def prepare_function(name: str, size: int, data_dir: Path) -> Path:
-    """`prepare` for a function of one's own, which is called: its source does not tell its data."""
-    given = arrays.call_dataset(name)
-    facts = {"name": name.rpartition(":")[2], "title": name}
-    return fill_from_arrays(given, facts, size, given.digest(), data_dir)
-
-
-def fill_from_arrays(
-    given: arrays.GivenArrays, facts: dict[str, str], size: int, mark: str, data_dir: Path
-) -> Path:
-    """The cache of arrays, by a mark that tells them from others of their name."""
-    size = size or given.size
-    return fill_cache(
-        cache_folder(data_dir, f"{facts['name']}-{size}-{mark[:12]}"),
+        data_dir / "cache" / f"v{FORMAT_VERSION}-{'-'.join(filter(None, parts))}",
         {
-            **facts,
-            "bundled": False,
-            "views": FOLDER_VIEWS,
-            "extra_name": "",
-            "layout": given.layout,
+            "name": source.name,
+            "title": source.title,
+            "bundled": source.bundled,
+            "views": source.views,
+            "extra_name": extra,
+            **source.facts,
         },
-        decode=partial(arrays.decode_arrays, given, size),
+        decode=partial(source.decode, data_dir, size, bool(extra)),
     )
 
 
-def further_split(listing: Listing) -> str:
-    """The name of a folder's further split for pretraining; empty: it has none."""
-    return "unlabelled" if "unlabelled" in listing.splits else ""
-
-
-def find_extra_split(name: str) -> str:
-    """The name of the extra split of a dataset that `prepare` takes; empty: it has none."""
-    if name in DATASETS:
-        return DATASETS[name].extra
-    return further_split(list_folder(Path(name))) if Path(name).is_dir() else ""
-
-
-def requested_extra_split(name: str, extra: str, pretrain_split: str) -> str:
+def requested_extra_split(source: Source, pretrain_split: str) -> str:
     """The extra split of a dataset if `pretrain_split` requests it; empty: it does not.
 
     Raises:
         DataError: the dataset has no such split.
     """
+    extra = source.extra
     allowed = ["train", *([extra, f"train+{extra}"] if extra else [])]
     if pretrain_split not in allowed:
         raise DataError(
-            f"pretrain_split of {name} must be one of {', '.join(allowed)}; got {pretrain_split!r}"
+            f"pretrain_split of {source.name} must be one of {', '.join(allowed)}; got "
+            f"{pretrain_split!r}"
         )
     return extra if pretrain_split != "train" else ""
-
-
-def cache_folder(data_dir: Path, key: str) -> Path:
-    """The cache folder of a dataset with that key."""
-    return data_dir / "cache" / f"v{FORMAT_VERSION}-{key}"
 
 
 def fingerprint(classes: Sequence[str], arrays: Sequence[np.ndarray]) -> str:
@@ -163,18 +83,6 @@ def is_intact(cached: Path) -> bool:
         return fingerprint(dataset.classes, arrays) == dataset.fingerprint
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
         return False
-
-
-def listing_hash(root: Path, listing: Listing) -> str:
-    """12 digits of the SHA-256 of a folder's reading, and of every file's size and time."""
-    digest = hashlib.sha256(str(root.resolve()).encode())
-    digest.update(repr((listing.layout, listing.classes)).encode(errors="surrogateescape"))
-    for split, files in listing.splits.items():
-        for path, label in zip(files.paths, files.labels, strict=True):
-            state = path.stat()
-            line = f"{split} {label} {path.relative_to(root)} {state.st_size} {state.st_mtime_ns}\n"
-            digest.update(line.encode(errors="surrogateescape"))
-    return digest.hexdigest()[:12]
 
 
 def fill_cache(target: Path, facts: dict[str, Any], decode: Callable[[], DecodedDataset]) -> Path:

@@ -13,8 +13,6 @@ from PIL import Image
 from moco.data.checks import DataError
 from moco.data.decoding import DecodedDataset, resize_and_crop, to_square_arrays
 
-FOLDER_VIEWS, FOLDER_SIZE = "moco_cifar", 32  # recipe and pixels a side for a folder of images
-
 
 class DatasetRow(NamedTuple):
     """Source and default settings of a named dataset."""
@@ -22,6 +20,8 @@ class DatasetRow(NamedTuple):
     title: str  # for people
     load: Callable[[Path, int, bool], DecodedDataset]  # data folder, pixels a side, extra split?
     views: str  # name of its augmentation recipe, in recipes.RECIPES
+    images: int  # training images, those to be held out among them
+    classes: int
     size: int  # default pixels a side: those of the files; for the digits twice as many
     extra: str = ""  # name of a further split for pretraining
     bundled: bool = False  # toy data that no claim about photographs can rest on
@@ -166,15 +166,26 @@ def make_shapes(data_dir: Path, size: int, extra: bool) -> DecodedDataset:
 
 DATASETS = {
     "digits": DatasetRow(
-        title="scikit-learn's digits", load=read_digits, views="digits", size=16, bundled=True
+        title="scikit-learn's digits", load=read_digits, views="digits", images=1_400, classes=10,
+        size=16, bundled=True,
     ),
     "shapes": DatasetRow(
-        title="made-up shapes", load=make_shapes, views="shapes", size=32, bundled=True
+        title="made-up shapes", load=make_shapes, views="shapes", images=3_000, classes=6, size=32,
+        bundled=True,
     ),
-    "cifar10": DatasetRow(title="CIFAR-10", load=read_cifar10, views="moco_cifar", size=32),
-    "cifar100": DatasetRow(title="CIFAR-100", load=read_cifar100, views="moco_cifar", size=32),
+    "cifar10": DatasetRow(
+        title="CIFAR-10", load=read_cifar10, views="moco_cifar", images=50_000, classes=10, size=32,
+    ),
+    "cifar100": DatasetRow(
+        title="CIFAR-100", load=read_cifar100, views="moco_cifar", images=50_000, classes=100,
+        size=32,
+    ),
     "stl10": DatasetRow(
-        title="STL-10", load=read_stl10, views="moco_cifar", size=96, extra="unlabelled"
+        title="STL-10", load=read_stl10, views="moco_cifar", images=5_000, classes=10, size=96,
+        extra="unlabelled",
     ),
-    "svhn": DatasetRow(title="SVHN", load=read_svhn, views="svhn", size=32, extra="extra"),
-}
+    "svhn": DatasetRow(
+        title="SVHN", load=read_svhn, views="svhn", images=73_257, classes=10, size=32,
+        extra="extra",
+    ),
+}  # fmt: skip

@@ -1,6 +1,6 @@
 """What arms need and a machine may lack: published weights, a further split, colours, workers."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,16 +154,12 @@ def canonical_config(fields: dict[str, Any]) -> dict[str, Any]:
     return {**config.to_dict(), **same}
 
 
-def needed_split(
-    shared: dict[str, Any], arms: Mapping[str, dict[str, Any]], find_further: Callable[[], str]
-) -> str:
+def needed_split(shared: dict[str, Any], arms: Mapping[str, dict[str, Any]], further: str) -> str:
     """The `pretrain_split` with which a dataset must be prepared, so that every arm finds its own.
 
     Args:
-        find_further: finds the dataset's split besides train and test; called where an arm
-            pretrains on another split than train, since it may walk through a whole folder.
+        further: the dataset's split besides train and test; empty: it has none.
     """
     default = shared.get("pretrain_split", "train")
     wanted = {own.get("pretrain_split", default) for own in arms.values()}
-    further = find_further() if wanted - {"train"} else ""
     return further if further and wanted & {further, f"train+{further}"} else default

@@ -12,6 +12,7 @@ from moco.data import cache, checks
 from moco.data.dataset import Dataset, normalisation_statistics
 from moco.data.preprocessing import input_size
 from moco.data.recipes import choose_recipe
+from moco.data.sources import Source
 from moco.data.splits import Splits, make_splits
 from moco.device import pick_device, pick_precision
 from moco.model.encoder import Encoder
@@ -37,15 +38,15 @@ class DatasetFacts(NamedTuple):
 
 
 def prepare_dataset(
-    name: str, shared: dict[str, Any], data_dir: Path, arms: Mapping[str, dict[str, Any]]
+    source: Source, shared: dict[str, Any], data_dir: Path, arms: Mapping[str, dict[str, Any]]
 ) -> Path:
     """The cache of the dataset at the image size of the shared fields, decoded now if need be.
 
     It has the dataset's further split where an arm pretrains on that.
     """
-    config = Config.of({**shared, "dataset": name})
-    split = availability.needed_split(shared, arms, lambda: cache.find_extra_split(name))
-    return cache.prepare(name, config.image_size, data_dir, split)
+    config = Config.of({**shared, "dataset": source.name})
+    split = availability.needed_split(shared, arms, source.extra)
+    return cache.prepare(source, config.image_size, data_dir, split)
 
 
 def complete_config(fields: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 
 from moco.config import Config
+from moco.data.sources import open_source
 from moco.device import gpu_count
 from moco.model.published_weights import GIVEN, WEIGHTS
 from moco.trainer import availability
@@ -20,6 +21,7 @@ from moco.trainer.dataset_facts import (
     prepare_dataset,
 )
 from moco.trainer.gpu_sharing import trials_per_gpu
+from moco.trainer.proposal import propose_sizes
 from moco.trainer.trial import run_config
 from moco.trainer.words import WORDS
 
@@ -54,6 +56,8 @@ class Request(Protocol):
     @property
     def trains_here(self) -> bool: ...
     @property
+    def sized_for(self) -> str: ...
+    @property
     def may_download(self) -> bool: ...
 
 
@@ -65,6 +69,7 @@ class Prepared(NamedTuple):
     absent: dict[str, str]
     found: dict[str, Fields]
     inputs: dict[str, Path]
+    proposed: dict[str, Any] = {}  # noqa: RUF012
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,13 @@ class MoCoTrainer:
         Raises:
             ValueError: a field or the data is wrong, or no arm can be run.
         """
-        weights = start_of(request)
-        shared = {**request.shared, **weights.fields}
+        weights, source = start_of(request), open_source(request.dataset)
+        proposal = propose_sizes(source, request.sized_for, request.shared, request.overrides)
+        proposed = proposal.fields if proposal else {}
+        shared = {**request.shared, **proposed, **weights.fields}
         every = {**request.arms, **request.controls}
         sample = shared if request.shared else next(iter(every.values()))  # any trial's
-        cached = prepare_dataset(request.dataset, sample, request.data_dir, every)
+        cached = prepare_dataset(source, sample, request.data_dir, every)
         facts = dataset_facts(cached, sample)
         if not facts.classes:
             raise ValueError(NO_LABELS.format(title=facts.title))
@@ -111,12 +118,15 @@ class MoCoTrainer:
                 survey.absent.setdefault(arm, same)
         if request.arms and set(request.arms) <= set(survey.absent):
             raise ValueError(next(iter(survey.absent.values())))
+        if proposal:
+            facts = facts._replace(about=(*facts.about, proposal.row))
         return Prepared(
             data=facts,
             fields={**weights.fields, "dataset": facts.name},
             absent=survey.absent,
             found=survey.fields,
             inputs={"cached": cached.resolve(), **survey.files},
+            proposed=proposed,
         )
 
     def train(

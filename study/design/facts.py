@@ -46,3 +46,4 @@ class Prepared(NamedTuple):
     absent: Mapping[str, str] = NONE
     found: Mapping[str, dict[str, Any]] = NONE
     inputs: Mapping[str, Path] = NONE
+    proposed: Mapping[str, Any] = NONE

@@ -42,7 +42,8 @@ def make_plan(
     own = {k: v for k, v in prepared.fields.items() if k not in words.set_by_study}
     overrides = {**overrides, **own}
     check_overrides(space, overrides, sizes)
-    shared = {**shared_fields(space, sizes, overrides), **prepared.fields}
+    proposed = {k: v for k, v in prepared.proposed.items() if k not in overrides}
+    shared = {**shared_fields(space, sizes, {**proposed, **overrides}), **prepared.fields}
     if space.floor in prepared.found:  # it begins from a file as all trials do
         space = retitle_floor(space)
     try:

@@ -25,6 +25,7 @@ class Request:
     overrides: Fields  # of `shared`, those that the command set
     weights: str | None = None  # what --weights names: where training begins
     workers: int = 1  # data-parallel workers of a trial
+    sized_for: str = ""  # dataset of the profile's sizes, where the command names another
     trains_here: bool = True  # this machine runs trials, and must have their device
     may_download: bool = False
 
@@ -51,6 +52,10 @@ class Prepared(Protocol):
     @property
     def inputs(self) -> Mapping[str, Path]:
         """Files and folders that `train` gets as keyword arguments, on every node."""
+
+    @property
+    def proposed(self) -> Mapping[str, Any]:
+        """Fields of all trials that suit the data better than the profile's."""
 
 
 class Trainer(Protocol):

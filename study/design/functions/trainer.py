@@ -65,7 +65,12 @@ class FunctionTrainer:
         data = DataFacts(fingerprint=name, name=name, title=name)
         found = self.find_data(request) if self.find_data else PlainPrepared(data)
         return PlainPrepared(
-            found.data, {**found.fields, CODE: code}, found.absent, found.found, found.inputs
+            found.data,
+            {**found.fields, CODE: code},
+            found.absent,
+            found.found,
+            found.inputs,
+            found.proposed,
         )
 
     def train(self, config: Fields, folder: Path, **inputs: Any) -> Epochs:

@@ -54,7 +54,7 @@ def test_a_changed_folder_is_decoded_again(tmp_path, make_folder):
 def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):
     with pytest.raises(
         DataError,
-        match=r"dataset must be one of digits, shapes, cifar10, .* a folder .* or an .npz file of arrays; got 'imagenet'",
+        match=r"dataset must be one of digits, shapes, cifar10, .* a folder .* an .npz file of arrays, or a function .*; got 'imagenet'",
     ):
         cache.prepare("imagenet", 16, tmp_path)
 

@@ -281,12 +281,29 @@ def functions(tmp_path, monkeypatch):
 
 def test_a_function_of_ones_own_gives_the_images(functions, tmp_path, capsys):
     dataset = cache.load_dataset(cache.prepare(f"{functions}:pair", 0, tmp_path))
-    assert (dataset.name, dataset.title, dataset.classes) == ("pair", "my_pictures:pair", ("cat", "dog"))
+    assert (dataset.name, dataset.title, dataset.classes) == (
+        "pair",
+        "my_pictures:pair",
+        ("cat", "dog"),
+    )
     assert [len(split.labels) for split in (dataset.train, dataset.test)] == [64, 16]
     assert dataset.train.images.shape[1:] == (3, 12, 12)
     assert "a fifth of each class" in dataset.layout
-    words = ["--space", "optimizers", "--profile", "quick", "--set", "batch_size=16", "--set", "queue_size=32", "--plan"]
-    assert run_study.main([*words, "--dataset", f"{functions}:splits", "--data-dir", str(tmp_path)]) == 0
+    words = [
+        "--space",
+        "optimizers",
+        "--profile",
+        "quick",
+        "--set",
+        "batch_size=16",
+        "--set",
+        "queue_size=32",
+        "--plan",
+    ]
+    assert (
+        run_study.main([*words, "--dataset", f"{functions}:splits", "--data-dir", str(tmp_path)])
+        == 0
+    )
     assert "my_pictures:splits, 16 px, 64 train, 16 validation, 20 test" in capsys.readouterr().out
 
 
