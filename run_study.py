@@ -18,6 +18,8 @@ from study.space_file import load_space_file
 from study.store.exchange import read_trials
 
 SOURCE = Path(__file__).resolve().parent
+# how the command is called: from a clone, or as it was installed
+PROGRAM = "python run_study.py" if (SOURCE / "pyproject.toml").exists() else "moco-study"
 PACKAGES = tuple(SOURCE / name for name in ("moco", "study", "search_spaces"))
 
 
@@ -25,10 +27,10 @@ def main(words: list[str] | None = None) -> int:
     """Exit code: 0 complete, 2 a wrong command or wrong data, 130 interrupted, 1 anything else."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # preemption is an interrupt
     try:
-        options = parse_command(sys.argv[1:] if words is None else words, space_names())
+        options = parse_command(sys.argv[1:] if words is None else words, space_names(), PROGRAM)
         return run(replace(options, code=PACKAGES))
     except StudyError as problem:  # a sentence for the user; anything else is our mistake
-        print(f"run_study.py: {problem}", file=sys.stderr)
+        print(f"{PROGRAM.split()[-1]}: {problem}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

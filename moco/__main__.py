@@ -20,6 +20,7 @@ from moco.command import (
     epoch_line,
     normalize_words,
     parse_fields,
+    program_name,
     result_lines,
     strict_json,
 )
@@ -238,7 +239,7 @@ def progress_lines(run: Run) -> list[str]:
 def complain(sentence: str) -> None:
     """Print one sentence from the first worker."""
     if distributed.rank() == 0:
-        print(f"python -m moco: {sentence}", file=sys.stderr)
+        print(f"{program_name()}: {sentence}", file=sys.stderr)
 
 
 def print_lines(lines: list[str]) -> None:

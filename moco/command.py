@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import Field, fields
 from pathlib import Path
@@ -21,6 +22,7 @@ again to continue.
   python -m moco --method frozen --weights runs/x/encoder.pt      kNN and linear probe alone
   python -m moco --method supervised --score-split test           the ceiling: trained on labels
   torchrun --nproc-per-node 2 -m moco --dataset data/photos       two data-parallel workers"""
+INSTALLED = "moco-pretrain"
 TABLES: dict[str, Iterable[str]] = {  # names that a field takes from a table
     "dataset": [
         *DATASETS,
@@ -38,13 +40,19 @@ class Parser(argparse.ArgumentParser):
     """A parser that reports an error in one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"python -m moco: {message}; see python -m moco --help\n")
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def program_name() -> str:
+    """How the command was called: as it was installed, or as a module."""
+    called = Path(sys.argv[0]).name
+    return INSTALLED if called.startswith(INSTALLED) else "python -m moco"
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The options that are no fields of a Config, then one option a field."""
     parser = Parser(
-        "python -m moco",
+        program_name(),
         "%(prog)s [--FIELD VALUE ...]",
         ABOUT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -77,7 +85,22 @@ def build_parser() -> argparse.ArgumentParser:
             help=field_help(field).replace("%", "%%"),
             dest=field.name,
         )
+    add_completion(parser)
     return parser
+
+
+def add_completion(parser: argparse.ArgumentParser) -> None:
+    """The option that prints the completion for a shell, where shtab is installed."""
+    try:
+        import shtab
+    except ImportError:
+        return
+    shell = parser.add_argument_group("the shell")
+    shtab.add_argument_to(shell, "--print-completion", "print the completion for a shell")
+    kinds = dict.fromkeys(("dataset", "data_dir", "out"), shtab.DIRECTORY)
+    for action in parser._actions:
+        if kind := {**kinds, "weights": shtab.FILE}.get(action.dest):
+            action.complete = kind  # type: ignore[attr-defined]
 
 
 def field_help(field: Field[Any]) -> str:

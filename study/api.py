@@ -11,12 +11,15 @@ from pathlib import Path
 
 from study.analysis.forecast import describe_plan, forecast_lines
 from study.analysis.results import Results
+from study.config_file import FILE_NAME as CONFIG_NAME
+from study.config_file import config_text
 from study.design.plan import Plan, next_look
 from study.design.record import final_records
 from study.design.space import Space
 from study.design.stages import due_trials, is_finished
 from study.options import Options
 from study.planning import Planned, estimate_cost, plan_study
+from study.store.atomic import write_atomically
 from study.store.directory import (
     address_of,
     local_folder,
@@ -79,7 +82,7 @@ def leave_plan(planned: Planned) -> int:
                 path, count = export_trials(plan, final_records(ledger.records), planned.folder)
     space = f" --space {options.space}" if options.space and options.space.endswith(".py") else ""
     print(
-        f"{count} trials can run now: {path}. Elsewhere: python run_study.py{space} --trials "
+        f"{count} trials can run now: {path}. Elsewhere: {options.program}{space} --trials "
         f"{path} --records more.jsonl; then here: --adopt more.jsonl"
     )
     return 0
@@ -89,6 +92,7 @@ def open_planned(planned: Planned) -> tuple[Plan, Ledger]:
     """The plan that counts in the folder, and its records with those that are adopted."""
     options = planned.options
     about = About(
+        program=options.program,
         command=list(options.lasting_words),
         folder=planned.folder.as_posix(),
         versions=versions(),
@@ -96,6 +100,8 @@ def open_planned(planned: Planned) -> tuple[Plan, Ledger]:
         created=now(),
     )
     plan, ledger = open_study(planned.folder, planned.plan, about)
+    repeat = config_text(options, plan.profile)
+    write_atomically(planned.folder / CONFIG_NAME, repeat)
     try:
         for file in options.adopt:
             print(adopt_records(plan, ledger, file).summary(file), flush=True)

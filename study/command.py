@@ -1,37 +1,56 @@
-"""The command line of run_study.py."""
+"""The command line of a study."""
 
 import argparse
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
+import shtab
+
+from study.config_file import merge_words, read_config
 from study.options import Options
 
 Add = Callable[..., Any]
+NO_OPTIONS = {"words", "code", "modules", "program"}  # of Options
+# options that a shell completes as files or folders
+COMPLETED = {
+    **dict.fromkeys(("config", "space", "weights", "records", "adopt", "trials"), shtab.FILE),
+    **dict.fromkeys(("dataset", "data_dir", "out"), shtab.DIRECTORY),
+}
+FIELDS = [field.name for field in fields(Options) if field.name not in NO_OPTIONS]
 
 
 class Parser(argparse.ArgumentParser):
     """One that complains in a sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"run_study.py: {message}; see run_study.py --help\n")
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
-def parse_command(words: list[str], spaces: list[str]) -> Options:
-    """The options of a command.
+def parse_command(words: list[str], spaces: list[str], program: str) -> Options:
+    """The options of a command; those of a file that --config names come before its own.
+
+    Args:
+        spaces: names of the spaces that there are.
+        program: how the command is called, as "python run_study.py".
 
     Raises:
         StudyError: an option cannot be meant.
     """
-    values: dict[str, Any] = vars(build_parser(spaces).parse_args(words))
+    parser = build_parser(spaces, program)
+    values: dict[str, Any] = vars(parser.parse_args(words))
+    if config := values["config"]:
+        values = vars(parser.parse_args(merge_words(read_config(config, FIELDS), words)))
+    values = {name: values[name] for name in FIELDS}
     values |= {name: tuple(values[name]) for name in ("set", "range", "adopt")}
-    return Options(**values, words=tuple(words))
+    return Options(**values, words=tuple(words), program=program)
 
 
-def build_parser(spaces: list[str]) -> argparse.ArgumentParser:
+def build_parser(spaces: list[str], program: str) -> argparse.ArgumentParser:
     """All options; the command carries no hyperparameter of its own."""
     parser = Parser(
-        prog="run_study.py",
+        prog=program.split()[-1],
         allow_abbrev=False,
         description="Answer one question: run or resume the study of a search space, then write "
         "its report.",
@@ -41,6 +60,11 @@ def build_parser(spaces: list[str]) -> argparse.ArgumentParser:
     add_actions(parser.add_argument_group("instead of running").add_argument)
     add_places(parser.add_argument_group("where trials run").add_argument)
     add_exchange(parser.add_argument_group("trials on machines without Ray").add_argument)
+    shell = parser.add_argument_group("the shell")
+    shtab.add_argument_to(shell, "--print-completion", "print the completion for a shell")
+    for action in parser._actions:
+        if kind := COMPLETED.get(action.dest):
+            action.complete = kind  # type: ignore[attr-defined]
     return parser
 
 
@@ -52,9 +76,16 @@ def add_question(add: Add, spaces: list[str]) -> None:
         help=f"the question: {', '.join(spaces)}, or a Python file that holds a SPACE",
     )
     add(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="a TOML file of any of these options, with tables [set] and [range], as each study "
+        "leaves one in its folder, study.toml; what the command says counts before it",
+    )
+    add(
         "--profile",
         choices=("quick", "small", "full"),
-        help="quick: bundled data, minutes on two cores; small: CIFAR-10, some five hours on "
+        help="quick: bundled data, minutes on two cores; small: CIFAR-10, some hours on "
         "two cores; full: the whole dataset, one or more GPUs. Default: quick without a GPU, full "
         "with one",
     )

@@ -41,6 +41,7 @@ class Options:
     mlflow: str = ""
     wandb: str = ""
     words: tuple[str, ...] = ()  # of the command, for the study's file
+    program: str = "python run_study.py"  # how it is called
     code: tuple[Path, ...] = ()  # packages that nodes of a cluster are sent
     modules: tuple[str, ...] = ()  # modules that nodes are sent by value: a space's own file
 

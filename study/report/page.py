@@ -225,6 +225,7 @@ def foot_values(results: Results, study: StudyFile) -> dict[str, Any]:
         "deviations": deviation_lines(results, study.about),
         "provenance": provenance_rows(results, study),
         "runs": runs_table(results),
+        "program": study.about.program,
         "command": shlex.join(study.about.command),
         "folder": shlex.quote(study.about.folder),
     }

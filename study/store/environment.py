@@ -39,7 +39,10 @@ def versions() -> dict[str, str]:
 
 @cache
 def commit(folder: Path) -> str:
-    """The git commit of a source folder, "+changes" where the tree differs; empty without git."""
+    """The git commit of a source folder, "+changes" where the tree differs.
+
+    Empty without git, and where the folder's files are not in it, as those of an installed package.
+    """
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -47,6 +50,7 @@ def commit(folder: Path) -> str:
         ).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "pyproject.toml")
         return git("rev-parse", "--short=10", "HEAD") + (
             "+changes" if git("status", "--porcelain", "--untracked-files=no") else ""
         )

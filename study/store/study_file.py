@@ -41,6 +41,7 @@ class About(NamedTuple):
     commit: str
     created: str  # ISO 8601, UTC
     changes: list[Change] = []  # noqa: RUF012
+    program: str = "python run_study.py"  # how the command is called
 
 
 class StudyFile(NamedTuple):
@@ -97,6 +98,7 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
             commit=values.get("commit", ""),
             created=values.get("created", ""),
             changes=changes,
+            program=values.get("program", About._field_defaults["program"]),
         )
         return StudyFile(plan_from_dict(values["plan"], propose), about, values.get("hash", ""))
     except (FileNotFoundError, NotADirectoryError):
