@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from study.design.space import Arm, Claim, Metric, Profile, Replica, Space
     from study.design.trainer import Trainer
     from study.design.words import Words
+    from study.errors import StudyError
+    from study.saved import Study
 
 PUBLIC = {
     "from_function": "study.design.functions.trainer",
@@ -23,6 +25,8 @@ PUBLIC = {
     "Profile": "study.design.space",
     "Replica": "study.design.space",
     "Space": "study.design.space",
+    "Study": "study.saved",
+    "StudyError": "study.errors",
     "Trainer": "study.design.trainer",
     "Words": "study.design.words",
 }
@@ -34,6 +38,8 @@ __all__ = [
     "Profile",
     "Replica",
     "Space",
+    "Study",
+    "StudyError",
     "Trainer",
     "Words",
     "from_function",

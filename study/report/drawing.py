@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
+import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -16,6 +17,8 @@ from study.figures.panel import Panel
 from study.figures.plotly import plotly_figure
 from study.figures.style import plotly_style
 from study.figures.svg import render_svg
+
+TITLE_HEIGHT = 40  # pixels above a figure that stands alone
 
 
 class DrawnPanel(NamedTuple):
@@ -42,6 +45,14 @@ def plotly_json(plan: Plan, panels: Iterable[Panel]) -> Markup:
     figures = {panel.id: plotly_figure(panel, names, style) for panel in panels}
     text = json.dumps(round_numbers(figures), separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))
+
+
+def plotly_chart(plan: Plan, panel: Panel) -> go.Figure:
+    """A panel as a figure of Plotly, on white paper."""
+    figure = go.Figure(plotly_figure(panel, arm_titles(plan), plotly_style(plan)))
+    top = {"margin_t": panel.top + TITLE_HEIGHT, "height": figure.layout.height + TITLE_HEIGHT}
+    paper = {"paper_bgcolor": "white", "plot_bgcolor": "white"}
+    return figure.update_layout(title=panel.title, **top, **paper)
 
 
 def arm_titles(plan: Plan) -> dict[str, str]:

@@ -1,0 +1,228 @@
+"""A study in its folder, for programs and notebooks: tables, verdicts and figures.
+
+Reading one loads neither the trainer's library nor Ray.
+"""
+
+import json
+from dataclasses import fields, replace
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from study import api
+from study.analysis.results import Results
+from study.analysis.verdict import LABELS
+from study.design.space import Space
+from study.errors import StudyError
+from study.options import Options
+from study.report.answer import answer
+from study.report.drawing import plotly_chart
+from study.report.levels import level_sentence
+from study.report.page import list_panels, make_sections
+from study.search.quasi_random import sobol_points
+from study.space_file import load_space_file
+from study.store.directory import default_folder, local_folder
+from study.store.flat_files import epoch_rows, trial_rows
+from study.store.ledger import read_records
+from study.store.study_file import StudyFile, read_study
+
+
+class Study:
+    """A study that was run, or is running: what its folder holds when it is opened.
+
+    Attributes:
+        folder: where it is.
+        results: everything that the page is made of.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """Read a study's folder.
+
+        Raises:
+            StudyError: it holds none, or its records are damaged.
+        """
+        self.folder = Path(folder)
+        self.file: StudyFile = read_study(self.folder, sobol_points)
+        self.results = Results(self.file.plan, read_records(self.folder))
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Study":
+        """The study of a folder, as "results/optimizers-quick".
+
+        Raises:
+            StudyError: it holds none, or its records are damaged.
+        """
+        return cls(folder)
+
+    @classmethod
+    def run(cls, space: Space | str | Path, **options: Any) -> "Study":
+        """Run or resume a study as the command does, and open it.
+
+        Args:
+            space: a SPACE, as that of search_spaces.optimizers, or a Python file that holds one.
+            options: fields of `study.options.Options`: profile="quick", dataset="photos",
+                out="mine", searches=8, set={"epochs": 4} and so on.
+
+        Raises:
+            StudyError: the options, the data or the folder are wrong.
+        """
+        own = Path(space) if isinstance(space, str | Path) else None
+        chosen = load_space_file(own) if own else space
+        assert isinstance(chosen, Space)
+        plain = make_options(options)
+        profile = plain.profile or ("full" if chosen.trainer.gpus() else "quick")
+        plain = replace(
+            plain,
+            profile=profile,
+            words=("--space", str(own)) if own else (),
+            modules=(own.stem,) if own else (),
+        )
+        code = api.run_study(chosen, plain)
+        usual = chosen.profiles[profile].dataset
+        dataset = plain.dataset if plain.dataset != usual else None
+        folder = default_folder(chosen.name, profile, dataset)
+        study = cls(local_folder(plain.out) if plain.out else folder)
+        if code:
+            print("Some trials have not ended; run it again to continue.")
+        return study
+
+    @property
+    def answer(self) -> str:
+        """What the page answers, and the levels that it rests on."""
+        first = " ".join(answer(self.results))
+        return " ".join(filter(None, (first, level_sentence(self.results))))
+
+    @property
+    def report(self) -> Path:
+        """The page; `study.api.write_page` draws it again."""
+        return self.folder / "report.html"
+
+    @cached_property
+    def plan(self) -> pd.DataFrame:
+        """The arms: what each is, between which values it is searched, and how often."""
+        plan = self.results.plan
+        rows = [
+            {
+                "arm": arm.name,
+                "title": arm.title,
+                **{f"{name} from": span.low for name, span in arm.search.items()},
+                **{f"{name} to": span.high for name, span in arm.search.items()},
+                "searches": plan.sizes.searches if plan.tuned(arm) else 0,
+                "trials": plan.sizes.search_trials if plan.tuned(arm) else 0,
+                "reference": arm.name == plan.space.reference,
+            }
+            for arm in plan.running
+        ]
+        return pd.DataFrame(rows).set_index("arm")
+
+    @cached_property
+    def records(self) -> pd.DataFrame:
+        """One row a trial that has ended: its fields as config.NAME, its result as result.NAME."""
+        rows = [row for record in self.results.records for row in trial_rows(record)]
+        return pd.DataFrame(rows)
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame:
+        """One row an epoch of each trial."""
+        return pd.DataFrame([row for one in self.results.records for row in epoch_rows(one)])
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """One row a claim: its label, the difference in the metric's unit, and what it rests on."""
+        space = self.results.plan.space
+        rows = [
+            {
+                "claim": one.claim.name,
+                "role": one.claim.role,
+                "words": one.claim.words,
+                "label": one.label,
+                "metric": one.claim.metric,
+                "unit": space.metric(one.claim.metric).unit,
+                "mean": one.result.mean,
+                "low": one.result.low,
+                "high": one.result.high,
+                "level": one.result.level,
+                "n": one.result.n,
+                "p": one.p,
+                "alpha": one.alpha,
+                "delta": one.delta,
+                "failed_gates": "; ".join(gate.reason for gate in one.failed_gates),
+            }
+            for one in self.results.verdicts
+        ]
+        return pd.DataFrame(rows).set_index("claim")
+
+    @cached_property
+    def _panels(self) -> dict[str, Any]:
+        """The panels by their names, and by those of their sections, whose first one it is."""
+        sections = {k: v for k, v in make_sections(self.results, self.folder).items() if v}
+        panels: dict[str, Any] = {}
+        for id, section in sections.items():
+            own = list_panels([section])
+            panels |= {id: own[0]} if own else {}
+            panels |= {panel.id: panel for panel in own}
+        return panels
+
+    @property
+    def figures(self) -> list[str]:
+        """The names that `figure` takes."""
+        return list(self._panels)
+
+    def figure(self, name: str) -> Any:
+        """A figure of the page as a `plotly.graph_objects.Figure`.
+
+        Args:
+            name: of the figure, or of a section of the page as "final", "rate" or "loss", whose
+                first figure it is.
+
+        Raises:
+            StudyError: there is no such figure.
+        """
+        if name not in self._panels:
+            raise StudyError(f"figure takes {', '.join(self._panels) or 'none yet'}; got {name!r}")
+        return plotly_chart(self.results.plan, self._panels[name])
+
+    def _repr_html_(self) -> str:
+        """The answer and the verdicts, for a notebook."""
+        head, *rest = answer(self.results)
+        table = self.verdicts[["words", "label", "mean", "low", "high", "unit", "n", "p"]].copy()
+        table["label"] = [LABELS[label][0] for label in table["label"]]
+        shown = table.to_html(index=False, float_format=lambda value: f"{value:.3g}", border=0)
+        levels = level_sentence(self.results)
+        return (
+            f"<h3>{escape(self.results.plan.space.question)}</h3><p><b>{escape(head)}</b> "
+            f"{escape(' '.join(rest))}</p><p>{escape(levels)}</p>{shown}"
+            f"<p>{len(self.results.records)} trials in {escape(str(self.folder))}</p>"
+        )
+
+    def __repr__(self) -> str:
+        return f"Study({str(self.folder)!r}): {self.answer}"
+
+
+def make_options(given: dict[str, Any]) -> Options:
+    """The options of a program, which may give set and range as dicts, and numbers as numbers.
+
+    Raises:
+        StudyError: a name is none of an option, or an option cannot be meant.
+    """
+    values = dict(given)
+    known = [field.name for field in fields(Options)]
+    if unknown := [name for name in values if name not in known]:
+        raise StudyError(f"options are {', '.join(known)}; got {unknown[0]!r}")
+    for name in ("set", "range"):
+        if isinstance(values.get(name), dict):
+            pairs = values[name].items()
+            values[name] = tuple(f"{key}={pair_text(value)}" for key, value in pairs)
+    for name in ("out", "trials", "dataset", "weights"):
+        values |= {name: str(values[name])} if values.get(name) is not None else {}
+    return Options(**values)
+
+
+def pair_text(value: Any) -> str:
+    """A value of set or range as the command has it."""
+    if isinstance(value, tuple | list):
+        return "..".join(str(end) for end in value)
+    return value if isinstance(value, str) else json.dumps(value)
