@@ -374,8 +374,9 @@ class Config:
     )
     precision: str = option(
         "auto",
-        "of the encoders' forward and backward pass; auto: bfloat16 where it is faster",
-        choices=("auto", "float32", "bfloat16"),
+        "of the encoders' forward and backward pass; auto: bfloat16 where it is faster, float16 "
+        "with loss scaling on a GPU that has no bfloat16",
+        choices=("auto", "float32", "bfloat16", "float16"),
     )
 
     def __post_init__(self) -> None:

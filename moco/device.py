@@ -65,6 +65,15 @@ def has_fast_bfloat16(kind: str) -> bool:
 
 
 @cache
+def needs_float16(kind: str) -> bool:
+    """Whether a GPU has fast float16 and no bfloat16, as P100 (6.0), V100 (7.0) and T4 (7.5).
+
+    None of them was at hand: the choice rests on NVIDIA's tables, not on a measurement.
+    """
+    return kind == "cuda" and (6, 0) <= torch.cuda.get_device_capability() < (8, 0)
+
+
+@cache
 def cpu_words() -> frozenset[str]:
     """Vendor and instruction sets that Linux lists for the CPU; empty on other systems."""
     path = Path("/proc/cpuinfo")
@@ -85,16 +94,18 @@ def pick_precision(config: Config, device: torch.device, size: int) -> torch.dty
     images so small that a stage begins with one pixel are therefore computed in float32.
 
     Raises:
-        ValueError: `config.precision` is bfloat16 for images so small on a CPU.
+        ValueError: `config.precision` has 16 bits for images so small on a CPU.
     """
     # pixels, from which on the last stage begins with more than one
     smallest = {"small": 5, "strided": 9, "imagenet": 17}[config.stem]
     broken = device.type == "cpu" and size < smallest
     if config.precision == "auto":
-        return torch.bfloat16 if has_fast_bfloat16(device.type) and not broken else torch.float32
-    if config.precision == "bfloat16" and broken:
+        if has_fast_bfloat16(device.type) and not broken:
+            return torch.bfloat16
+        return torch.float16 if needs_float16(device.type) else torch.float32
+    if config.precision in ("bfloat16", "float16") and broken:
         raise ValueError(
-            f"precision bfloat16 on a CPU needs images of at least {smallest} px "
+            f"precision {config.precision} on a CPU needs images of at least {smallest} px "
             f"with the {config.stem} stem; got {size}"
         )
     return getattr(torch, config.precision)
@@ -107,9 +118,17 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """The context of an encoder's pass: autocast for bfloat16, no change for other precisions."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
+def autocast(device: torch.device, precision: torch.dtype, *, cache: bool = True) -> torch.autocast:
+    """The context of an encoder's pass: autocast for 16 bits, no change for other precisions.
+
+    Args:
+        device: of the pass.
+        precision: of the pass.
+        cache: whether weights that were cast once are kept until the context ends.
+    """
+    is_half = precision in (torch.bfloat16, torch.float16)
+    dtype = precision if is_half else torch.bfloat16
+    return torch.autocast(device.type, dtype, enabled=is_half, cache_enabled=cache)
 
 
 def at_least_float32(x: Tensor) -> Tensor:

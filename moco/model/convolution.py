@@ -50,6 +50,7 @@ class SmallMapConv2d(nn.Conv2d):
             or self.weight.numel() < MIN_WEIGHTS_PER_PIXEL * pixels
             or not supported
             or x_NCHW.device.type != "cpu"
+            or is_cast_to_float16()
             or torch.compiler.is_compiling()
         ):
             return super().forward(x_NCHW)
@@ -59,6 +60,11 @@ class SmallMapConv2d(nn.Conv2d):
         """The convolution along the rows (0) or the columns (1)."""
         taps, stride, padding = self.kernel_size[side], self.stride[side], self.padding[side]
         return Axis(taps=taps, stride=stride, padding=int(padding))
+
+
+def is_cast_to_float16() -> bool:
+    """Whether passes on the CPU are cast to float16, which our own convolution does not know."""
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16
 
 
 class SmallMapConvolution(torch.autograd.Function):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from moco import distributed
 from moco.config import Config
-from moco.device import at_least_float32
+from moco.device import at_least_float32, autocast
 from moco.model.encoder import Encoder
 from moco.model.moco import MoCo
 
@@ -27,12 +27,7 @@ class EncoderPass(nn.Module):
 
     def forward(self, view: Tensor) -> Tensor:
         # a graph cannot rely on weights that autocast has cast before
-        with torch.autocast(
-            view.device.type,
-            torch.bfloat16,
-            enabled=self.precision == torch.bfloat16,
-            cache_enabled=False,
-        ):
+        with autocast(view.device, self.precision, cache=False):
             return at_least_float32(self.encoder(view))
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from moco import distributed
 from moco.config import Config
@@ -17,7 +18,7 @@ from moco.data import augmentation
 from moco.data.dataset import Dataset, normalisation_statistics
 from moco.data.preprocessing import input_size
 from moco.data.recipes import choose_recipe
-from moco.device import keep_freed_memory, pick_device, to_device
+from moco.device import keep_freed_memory, pick_device, pick_precision, to_device
 from moco.model.encoder import Encoder
 from moco.schedules import lr_factor
 from moco.seed import Source, make_generator
@@ -101,7 +102,14 @@ class Training(ABC):
         self.mean, self.std = mean.to(self.device), std.to(self.device)
         self.model = model.to(self.device).to(memory_format=torch.channels_last).train()
         self.parameters: list[Tensor] = list(trained.parameters())
-        self.optimizer = build_optimizer(config, trained)
+        self.precision = pick_precision(config, self.device, input_size(config, images))
+        # float16 has no room for small gradients: the loss is scaled up, and a step whose
+        # gradients overflow is left out (Micikevicius et al. 2018, section 3.2)
+        is_scaled = self.precision == torch.float16
+        self.scaler = GradScaler(self.device.type, enabled=is_scaled)
+        # where the first step is left out, torch's fused SGD (seen in 2.14 on a CPU) goes on with a
+        # momentum buffer that was never written
+        self.optimizer = build_optimizer(config, trained, may_fuse=not is_scaled)
         self.steps_per_epoch = len(self.images) // config.batch_size
 
     @abstractmethod
@@ -127,6 +135,8 @@ class Training(ABC):
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step = state["epoch"], state["step"]
+        if scale := state.get("scaler"):  # none before version 0.3, and where nothing is scaled
+            self.scaler.load_state_dict(scale)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next epoch depends on; its tensors are not copies.
@@ -138,6 +148,7 @@ class Training(ABC):
             "optimizer": self.optimizer.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
+            "scaler": self.scaler.state_dict(),
         }
 
     def train_epoch(self) -> EpochSummary:
@@ -165,9 +176,11 @@ class Training(ABC):
         """One step of the optimizer; returns the metrics of `forward`, without gradient."""
         loss, metrics = self.forward(batch, generators)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.scaler.scale(loss).backward()
         distributed.average_gradients(self.parameters)
-        self.optimizer.step()
+        self.scaler.unscale_(self.optimizer)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.step += 1
         return metrics.detach()
 

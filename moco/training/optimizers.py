@@ -159,10 +159,15 @@ OPTIMIZERS = {
 }
 
 
-def build_optimizer(config: Config, model: nn.Module) -> optim.Optimizer:
+def build_optimizer(config: Config, model: nn.Module, *, may_fuse: bool = True) -> optim.Optimizer:
     """The config's optimizer over all parameters of a model.
 
     Two parameter groups: weights, with two or more dimensions, then vectors.
+
+    Args:
+        config: of the trial.
+        model: on its device.
+        may_fuse: whether the whole step may be one kernel, where the library has one.
 
     Raises:
         ValueError: no optimizer has that name, its library is not installed, or it refuses a field.
@@ -176,7 +181,7 @@ def build_optimizer(config: Config, model: nn.Module) -> optim.Optimizer:
         {"params": vectors, "weight_decay": vector_decay, **spec.vector_options},
     ]
     options = spec.options(config)
-    if next(model.parameters()).device.type in spec.fused:
+    if may_fuse and next(model.parameters()).device.type in spec.fused:
         options = {**options, "fused": True}
     try:
         return spec.build(groups, lr=config.lr, weight_decay=config.weight_decay, **options)

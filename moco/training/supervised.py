@@ -9,8 +9,7 @@ from torch.nn import functional as F
 
 from moco.config import Config
 from moco.data.dataset import Dataset, Split
-from moco.data.preprocessing import input_size
-from moco.device import autocast, pick_device, pick_precision
+from moco.device import autocast, pick_device
 from moco.model.encoder import Encoder, build_encoder
 from moco.model.features import extract_features
 from moco.seed import Source, derived_seed, seed_weights
@@ -65,7 +64,6 @@ class SupervisedTraining(Training):
             model=self.classifier,
             trained=nn.ModuleList([encoder.backbone, encoder.attention, self.classifier.linear]),
         )
-        self.precision = pick_precision(config, self.device, input_size(config, train.images))
 
     def forward(self, batch: TrainingBatch, generators: EpochGenerators) -> tuple[Tensor, Tensor]:
         labels, (view,) = self.labels[batch.images_N], batch.views

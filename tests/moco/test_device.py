@@ -57,3 +57,23 @@ def test_bfloat16_is_chosen_only_on_cpus_where_it_was_measured_to_be_faster(
     dtype = pick_precision(auto, torch.device("cpu"), 32)
     device.has_fast_bfloat16.cache_clear()
     assert dtype == (torch.bfloat16 if fast else torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype"),
+    [
+        ((5, 2), torch.float32),
+        ((6, 0), torch.float16),  # P100
+        ((7, 5), torch.float16),  # T4
+        ((8, 0), torch.bfloat16),
+        ((9, 0), torch.bfloat16),
+    ],
+)
+def test_a_gpu_without_bfloat16_trains_in_float16(capability, dtype, config, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    for choice in (device.has_fast_bfloat16, device.needs_float16):
+        choice.cache_clear()
+    auto = replace(config, precision="auto")
+    assert pick_precision(auto, torch.device("cuda"), 32) == dtype
+    for choice in (device.has_fast_bfloat16, device.needs_float16):
+        choice.cache_clear()
