@@ -31,6 +31,7 @@ from moco.data.preprocessing import input_size
 from moco.data.splits import make_splits
 from moco.device import device_name, pick_device, pick_precision
 from moco.evaluation.evaluate import validation_knn
+from moco.export import Exported, export_encoder
 from moco.model.encoder import build_encoder
 from moco.model.published_weights import WEIGHTS, with_local_weights
 from moco.run_folder import claim_folder, lock_run, run_folder, run_identity
@@ -59,6 +60,7 @@ class Run(NamedTuple):
     finished_epochs: int
     complete: bool  # the result is there
     scored_images: int  # images that accuracies are measured on
+    licence: str  # of the data
 
 
 def main(words: list[str] | None = None) -> int:
@@ -149,6 +151,7 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
         finished_epochs=len(checkpoint["curve"]),
         complete=checkpoint["result"] is not None,
         scored_images=facts.counts[config.score_split],
+        licence=command.license,
     )
 
 
@@ -208,6 +211,17 @@ def train_run(run: Run, until: int) -> None:
     if is_first:
         (folder / "result.json").write_text(json.dumps(json.loads(strict_json(result)), indent=1))
         print_lines(result_lines(result, config, run.scored_images, folder))
+        export_run(run, result)
+
+
+def export_run(run: Run, result: dict[str, Any]) -> None:
+    """Leave the encoder in the form that others take."""
+    dataset = cache.load_dataset(run.cached)
+    trained = make_splits(dataset, run.config)
+    images = len(trained.pretrain) if run.config.method == "moco" else len(trained.train.labels)
+    exported = Exported(run.config, dataset, result, images, run.scored_images, run.licence)
+    if names := export_encoder(run.folder, exported):
+        print_lines([f"For others: {' and '.join(names)}"])
 
 
 def stopped_line(epoch: int, config: Config, folder: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from moco.config import Config, option_of
 from moco.data.datasets import DATASETS
 from moco.data.recipes import RECIPES
+from moco.export import UNKNOWN
 from moco.model.encoder import ENCODERS
 from moco.training.optimizers import OPTIMIZERS
 
@@ -75,6 +76,12 @@ def build_parser() -> argparse.ArgumentParser:
         default=0,
         metavar="EPOCH",
         help="stop after this epoch of the schedule; a later command continues",
+    )
+    parser.add_argument(
+        "--license",
+        default=UNKNOWN,
+        metavar="NAME",
+        help=f"licence of the data, for the model card (default: {UNKNOWN})",
     )
     group = parser.add_argument_group("fields of the run")
     for field in fields(Config):

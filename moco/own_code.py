@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import zipfile
+import zipimport
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,10 @@ def read_sources(names: Sequence[str]) -> dict[str, bytes]:
     sources: dict[str, bytes] = {}
     for name in names:
         import_named(name)
-        top = sys.modules[name.partition(":")[0].partition(".")[0]]
+        top = sys.modules[top_module(name)]
+        if isinstance(top.__loader__, zipimport.zipimporter):  # packed, see `pack_sources`
+            sources |= packed_sources(top.__loader__.archive, top.__name__)
+            continue
         file = Path(getattr(top, "__file__", None) or "")
         if file.suffix != ".py" or not file.is_file():
             raise ValueError(f"{name} must be written in Python files; {top.__name__} is in {file}")
@@ -80,6 +84,18 @@ def read_sources(names: Sequence[str]) -> dict[str, bytes]:
         root = file.parent.parent if is_package else file.parent
         sources |= {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
     return sources
+
+
+def top_module(name: str) -> str:
+    """The module or package in which the object of a name lies, at the top."""
+    return name.partition(":")[0].partition(".")[0]
+
+
+def packed_sources(archive: str | Path, top: str) -> dict[str, bytes]:
+    """The files of one module or package in an archive, by their path there."""
+    with zipfile.ZipFile(archive) as file:
+        names = [name for name in file.namelist() if name.split("/")[0] in (top, f"{top}.py")]
+        return {name: file.read(name) for name in names}
 
 
 def hash_sources(sources: Mapping[str, bytes]) -> str:
@@ -125,11 +141,10 @@ def use_own_code(config: Config, files: Mapping[str, Path]) -> None:
             sources = {name: file.read(name) for name in file.namelist()}
         if hash_sources(sources) != config.code_sha256:
             raise ValueError(f"{archive} must hold the code of the trial; it was changed")
-        tops = {name.partition(":")[0].partition(".")[0] for name in own_names(config)}
-        if not tops & set(sys.modules):
+        # a process that has run another trial may have some of the modules from its archive
+        if {top_module(name) for name in own_names(config)} - set(sys.modules):
             sys.path.insert(0, str(archive))
             importlib.invalidate_caches()
-            return
     if hash_sources(read_sources(own_names(config))) != config.code_sha256:
         raise ValueError(
             f"{' and '.join(own_names(config))} must be the code with which the trial was planned, "

@@ -1,11 +1,14 @@
 """The wheel, installed into an environment without the clone: both commands do their main job."""
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -113,3 +116,121 @@ def test_the_page_is_in_the_wheel(installed, tmp_path):
         installed, tmp_path, "moco-study", "--report", "--space", "momentum"
     )
     assert (code, "Report: file" in output) == (0, True), problems
+
+
+OWN_ENCODER = """
+import torch
+
+
+class Tiny(torch.nn.Module):
+    feature_size = 16
+
+    def __init__(self, channels):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(channels, 16, 3, 2, 1), torch.nn.BatchNorm2d(16), torch.nn.ReLU()
+        )
+
+    def forward(self, images):
+        return self.layers(images).mean((2, 3))
+"""
+OWN_IMAGES = """
+from sklearn.datasets import load_digits
+
+
+def digits():
+    bundle = load_digits()
+    return (bundle.images[:600] * 15).astype("uint8"), bundle.target[:600], list("0123456789")
+"""
+
+
+def start(installed, folder, *words):
+    return subprocess.Popen(
+        [installed / "moco-study", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def records_of(file):
+    lines = file.read_text().splitlines() if file.exists() else []
+    return {record["trial"]: record for record in map(json.loads, lines)}
+
+
+def kill_and_resume(installed, folder, records, *words):
+    """Run a study, kill it with all its processes once some trials have ended, run it to its end."""
+    process = start(installed, folder, *words)
+    deadline = time.monotonic() + 150
+    while len(records_of(records)) < 3 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    killed = records_of(records)
+    assert len(killed) >= 3
+    process = start(installed, folder, *words)
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    whole = records_of(records)
+    assert killed.items() <= whole.items()
+    assert len(whole) > len(killed)
+    assert not [record for record in whole.values() if record["status"] == "failed"]
+    return output, whole
+
+
+@pytest.mark.slow
+def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_changed_line_is_told(
+    installed, tmp_path
+):
+    shutil.copy(ROOT / "examples" / "own_optimizer.py", tmp_path)
+    (tmp_path / "my_encoder.py").write_text(OWN_ENCODER)
+    (tmp_path / "my_images.py").write_text(OWN_IMAGES)
+    words = ["--space", "./own_optimizer.py", "--profile", "quick", "--dataset", "my_images:digits"]
+    words += [
+        "--set",
+        "encoder=my_encoder:Tiny",
+        "--searches",
+        "2",
+        "--trials",
+        "1",
+        "--set",
+        "epochs=2",
+    ]
+    records = tmp_path / "results" / "signum-quick-digits" / "records.jsonl"
+    output, whole = kill_and_resume(installed, tmp_path, records, *words)
+    assert "On my_images:digits" in output
+    configs = [record["config"] for record in whole.values()]
+    assert {"own_optimizer:Signum", "adam", "sgd"} == {config["optimizer"] for config in configs}
+    assert {config["encoder"] for config in configs} == {"my_encoder:Tiny"}
+    hashes = {config["code_sha256"] for config in configs}
+    assert len(hashes) == 2  # with the optimizer, and with the encoder alone
+    changed = (tmp_path / "own_optimizer.py").read_text().replace("1 - group", "0.9 - group")
+    (tmp_path / "own_optimizer.py").write_text(changed)
+    process = start(installed, tmp_path, *words)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 2
+    assert re.search(r"holds a study with another plan, and .*code_sha256 was", output)
+
+
+@pytest.mark.slow
+def test_a_loop_of_another_library_is_killed_and_resumed(installed, tmp_path):
+    shutil.copy(ROOT / "examples" / "own_loop.py", tmp_path)
+    words = [
+        "--space",
+        "./own_loop.py",
+        "--searches",
+        "2",
+        "--trials",
+        "1",
+        "--set",
+        "train_images=300",
+    ]
+    records = tmp_path / "results" / "temperature-quick" / "records.jsonl"
+    output, whole = kill_and_resume(installed, tmp_path, records, *words)
+    assert "On scikit-learn's digits" in output
+    assert all(
+        record["result"]["correct"].startswith(("280:", "397:")) for record in whole.values()
+    )
+    assert len((tmp_path / "own_loop.py").read_text().splitlines()) <= 82

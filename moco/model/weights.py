@@ -97,6 +97,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ValueError: the file cannot be read in this way, or has no tensors.
     """
     stored = io.BytesIO(read_bytes(path))
+    if path.suffix == ".safetensors":
+        return read_safetensors(path, stored.getvalue())
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's advice on old formats
             content: Any = torch.load(stored, map_location="cpu", weights_only=True)
@@ -115,6 +117,27 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         for name, value in items
         if isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided
     }
+    if not tensors:
+        raise ValueError(f"weights must hold tensors by name; {path} holds none")
+    return tensors
+
+
+def read_safetensors(path: Path, content: bytes) -> dict[str, Tensor]:
+    """The tensors of a file in the format of safetensors, by name.
+
+    Raises:
+        ValueError: it is none, or safetensors is not installed.
+    """
+    try:
+        from safetensors.torch import load
+    except ImportError:
+        raise ValueError(f"weights {path} need safetensors: pip install safetensors") from None
+    try:
+        tensors = load(content)
+    except Exception as error:  # the library has exceptions of its own
+        raise ValueError(
+            f"weights must be a file of safetensors; {path} is not ({error})"
+        ) from None
     if not tensors:
         raise ValueError(f"weights must hold tensors by name; {path} holds none")
     return tensors

@@ -44,7 +44,7 @@ def make_plan(
     check_overrides(space, overrides, sizes)
     proposed = {k: v for k, v in prepared.proposed.items() if k not in overrides}
     shared = {**shared_fields(space, sizes, {**proposed, **overrides}), **prepared.fields}
-    if space.floor in prepared.found:  # it begins from a file as all trials do
+    if words.begins_from in prepared.found.get(space.floor, ()):  # as all trials do
         space = retitle_floor(space)
     try:
         plan = Plan(

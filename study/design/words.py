@@ -34,6 +34,7 @@ class Words:
     alike: dict[str, str] = field(default_factory=dict)
     # fields that hold the SHA-256 of a file, in words
     inputs: dict[str, str] = field(default_factory=dict)
+    begins_from: str = ""  # of these, that of the file from which training begins
     seed: str = "initialisation and data order"  # what a seed fixes
     same: str = "data, epochs and evaluation"  # what is equal in all runs of a search
     not_estimated: str = ""  # what the estimate of seconds leaves out
