@@ -201,6 +201,7 @@ def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_c
     records = tmp_path / "results" / "signum-quick-digits" / "records.jsonl"
     output, whole = kill_and_resume(installed, tmp_path, records, *words)
     assert "On my_images:digits" in output
+    assert "As loaded" not in output  # the control begins from no file
     configs = [record["config"] for record in whole.values()]
     assert {"own_optimizer:Signum", "adam", "sgd"} == {config["optimizer"] for config in configs}
     assert {config["encoder"] for config in configs} == {"my_encoder:Tiny"}
