@@ -80,7 +80,8 @@ def leave_plan(planned: Planned) -> int:
                 results = Results(plan, ledger.records)
                 print(describe_plan(results, estimate_cost(planned), planned.on_demand))
                 path, count = export_trials(plan, final_records(ledger.records), planned.folder)
-    space = f" --space {options.space}" if options.space and options.space.endswith(".py") else ""
+    own = options.space and (options.space.endswith(".py") or ":" in options.space)
+    space = f" --space {options.space}" if own else ""
     print(
         f"{count} trials can run now: {path}. Elsewhere: {options.program}{space} --trials "
         f"{path} --records more.jsonl; then here: --adopt more.jsonl"

@@ -73,7 +73,8 @@ def add_question(add: Add, spaces: list[str]) -> None:
     add(
         "--space",
         metavar="NAME|FILE",
-        help=f"the question: {', '.join(spaces)}, or a Python file that holds a SPACE",
+        help=f"the question: {', '.join(spaces)}, a Python file that holds a SPACE, "
+        "or module:object",
     )
     add(
         "--config",

@@ -1,9 +1,12 @@
-"""A search space of one's own: the SPACE of any Python file."""
+"""A search space of one's own: the SPACE of any Python file, or an object of a module."""
 
+import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from study.design.space import Space
 from study.errors import StudyError
@@ -27,7 +30,7 @@ def load_space_file(path: Path) -> Space:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-        return checked_space(path, module)
+        return checked_space(str(path), getattr(module, "SPACE", None))
     except StudyError:
         del sys.modules[path.stem]
         raise
@@ -36,18 +39,56 @@ def load_space_file(path: Path) -> Space:
         raise StudyError(f"{path} must be importable; it is not ({error!r})") from error
 
 
-def checked_space(path: Path, module: ModuleType) -> Space:
-    """The SPACE of a file's module.
+def load_space_object(name: str) -> Space:
+    """The space of a name `module:object`; modules in the working folder are found.
 
     Raises:
-        StudyError: it has none, or one without a trainer.
+        StudyError: the module cannot be imported, or the object is no space.
     """
-    space = getattr(module, "SPACE", None)
+    module_name, _, path = name.partition(":")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (Exception, SystemExit) as error:
+        raise StudyError(
+            f"--space {name} must name an object in a module, as my_package.questions:SPACE; it "
+            f"cannot be imported ({type(error).__name__}: {error})"
+        ) from error
+    return checked_space(name, found)
+
+
+def local_modules(folder: Path) -> tuple[str, ...]:
+    """The plain modules that were imported from a folder, which other machines cannot import."""
+    return tuple(
+        name
+        for name, module in sys.modules.items()
+        if is_beside(module, folder.resolve()) and "." not in name and name != "__main__"
+    )
+
+
+def is_beside(module: ModuleType, folder: Path) -> bool:
+    """Whether a module is a file in that very folder."""
+    file = getattr(module, "__file__", None)
+    return bool(file) and Path(file).suffix == ".py" and Path(file).resolve().parent == folder
+
+
+def checked_space(place: str, space: object) -> Space:
+    """An object that must be a space.
+
+    Args:
+        place: where it was found, for people.
+
+    Raises:
+        StudyError: it is none, or has no trainer.
+    """
     if not isinstance(space, Space):
-        raise StudyError(f"{path} must hold a SPACE, a study.design.space.Space; got {space!r}")
+        raise StudyError(f"{place} must hold a SPACE, a study.design.space.Space; got {space!r}")
     if not hasattr(space.trainer, "prepare"):
         raise StudyError(
-            f"the trainer of {path} must be a Trainer; got {space.trainer!r}. Of a plain function, "
+            f"the trainer of {place} must be a Trainer; got {space.trainer!r}. Of a plain function, "
             "study.from_function makes one"
         )
     return space
