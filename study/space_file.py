@@ -72,7 +72,7 @@ def local_modules(folder: Path) -> tuple[str, ...]:
 def is_beside(module: ModuleType, folder: Path) -> bool:
     """Whether a module is a file in that very folder."""
     file = getattr(module, "__file__", None)
-    return bool(file) and Path(file).suffix == ".py" and Path(file).resolve().parent == folder
+    return file is not None and Path(file).resolve().parent == folder
 
 
 def checked_space(place: str, space: object) -> Space:
@@ -88,8 +88,8 @@ def checked_space(place: str, space: object) -> Space:
         raise StudyError(f"{place} must hold a SPACE, a study.design.space.Space; got {space!r}")
     if not hasattr(space.trainer, "prepare"):
         raise StudyError(
-            f"the trainer of {place} must be a Trainer; got {space.trainer!r}. Of a plain function, "
-            "study.from_function makes one"
+            f"the trainer of {place} must be a Trainer; got {space.trainer!r}. Of a plain "
+            "function, study.from_function makes one"
         )
     return space
 
