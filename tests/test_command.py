@@ -11,6 +11,7 @@ from study.design.arms import select_arms
 from study.design.facts import DataFacts, Prepared
 from study.design.make_plan import make_plan
 from study.design.stages import due_trials, expected_trials
+from study.options import Options
 from study.search.quasi_random import sobol_points
 from study.store.directory import default_folder
 
@@ -236,6 +237,34 @@ def test_a_space_of_ones_own_is_a_file(capsys, monkeypatch, tmp_path):
     (tmp_path / "mine.py").write_text(OWN_SPACE)
     assert run_study.main(["--space", "mine.py", "--profile", "quick", "--plan"]) == 0
     assert "of mine, profile quick" in capsys.readouterr().out
+
+
+def test_a_space_is_named_by_its_module_too_and_what_lies_beside_it_is_sent_along(
+    capsys, monkeypatch, tmp_path
+):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "study"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "my_helper.py").write_text("NAME = 'mine'\n")
+    text = OWN_SPACE.replace('"mine"', "NAME").replace("SPACE =", "MINE =")
+    (tmp_path / "my_questions.py").write_text(f"from my_helper import NAME\n{text}")
+    try:
+        words = ["--space", "my_questions:MINE", "--profile", "quick", "--plan"]
+        assert run_study.main(words) == 0
+        assert "of mine, profile quick" in capsys.readouterr().out
+        sent = run_study.own_code(Options(space="my_questions:MINE"))["modules"]
+        assert set(sent) == {"my_helper", "my_questions"}
+        assert set(run_study.own_code(Options(space="./my_questions.py"))["modules"]) == set(sent)
+        assert run_study.own_code(Options(space="optimizers")) == {}
+        code = (tmp_path,)
+        package = run_study.own_code(Options(space="search_spaces.queue:SPACE", code=code))["code"]
+        assert package == (*code, Path(run_study.__file__).parent / "search_spaces")
+        assert run_study.main(["--space", "my_questions:NOTHING", "--plan"]) == 2
+        assert "my_questions:NOTHING must name an object in a module" in capsys.readouterr().err
+        assert run_study.main(["--space", "my_questions:NAME", "--plan"]) == 2
+        assert "my_questions:NAME must hold a SPACE" in capsys.readouterr().err
+    finally:
+        for name in ("my_helper", "my_questions"):
+            sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize(

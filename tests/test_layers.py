@@ -21,6 +21,11 @@ CONTRACT = {"seed", "device", "loss", "epoch"}
 NO_FIELDS = {
     ("study/figures/plotly.py", "width"),  # of a line
     ("study/design/functions/trainer.py", "epochs"),  # usual name among a function's fields
+    *(  # options of the command
+        (f"study/{file}.py", option)
+        for file in ("command", "config_file", "saved")
+        for option in ("dataset", "weights")
+    ),
     ("study/report/page.py", "labels"),  # of verdicts
     ("study/store/exchange.py", "dataset"),  # key of a line of trials.jsonl
     ("study/store/plan_json.py", "views"),  # key of study.json in version 0.1

@@ -38,6 +38,7 @@ def test_every_option_that_it_names_exists():
     ).stdout
     words += command.build_parser().format_help() + "--nproc-per-node"  # torchrun's
     words += "--head --port --address --generate --dashboard-host --logdir --nodes --gpus-per-node"  # of ray, tensorboard and sbatch
+    words += "--no-deps"  # of pip
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README)):
         assert option in words, option
 

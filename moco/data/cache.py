@@ -38,7 +38,7 @@ def prepare(place: str | Source, size: int, data_dir: Path, pretrain_split: str 
     size = size or source.size
     parts = (source.name, str(size), source.mark, extra)
     return fill_cache(
-        data_dir / "cache" / f"v{FORMAT_VERSION}-{'-'.join(filter(None, parts))}",
+        data_dir.absolute() / "cache" / f"v{FORMAT_VERSION}-{'-'.join(filter(None, parts))}",
         {
             "name": source.name,
             "title": source.title,

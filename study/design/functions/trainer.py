@@ -32,7 +32,8 @@ class FunctionTrainer:
 
     def complete(self, fields: Fields) -> Fields:
         """The defaults with these fields, each of its default's type."""
-        defaults = {"seed": 0, CODE: "", **self.defaults}
+        code = {CODE: ""} if CODE in fields else {}
+        defaults = {"seed": 0, **code, **self.defaults}
         for name, value in fields.items():
             if name not in defaults:
                 raise ValueError(
