@@ -217,9 +217,16 @@ def train_run(run: Run, until: int) -> None:
 def export_run(run: Run, result: dict[str, Any]) -> None:
     """Leave the encoder in the form that others take."""
     dataset = cache.load_dataset(run.cached)
-    trained = make_splits(dataset, run.config)
-    images = len(trained.pretrain) if run.config.method == "moco" else len(trained.train.labels)
-    exported = Exported(run.config, dataset, result, images, run.scored_images, run.licence)
+    splits = make_splits(dataset, run.config)
+    contrasts = run.config.method == "moco"
+    exported = Exported(
+        config=run.config,
+        dataset=dataset,
+        result=result,
+        trained=len(splits.pretrain) if contrasts else len(splits.train.labels),
+        scored=run.scored_images,
+        licence=run.licence,
+    )
     if names := export_encoder(run.folder, exported):
         print_lines([f"For others: {' and '.join(names)}"])
 

@@ -54,7 +54,8 @@ def find_images(request: Request) -> Prepared:
         about=tuple(data_rows(dataset, config, splits)),
         provenance=(duplicates_row(dataset),),
     )
-    return Prepared(facts, {"dataset": dataset.name}, {}, {}, {"cached": cached})
+    fields = {"dataset": dataset.name}
+    return Prepared(data=facts, fields=fields, absent={}, found={}, inputs={"cached": cached})
 
 
 def load_images(config: Mapping[str, Any], cached: Path) -> tuple[Split, Split]:

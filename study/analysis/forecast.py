@@ -49,10 +49,9 @@ def describe_plan(results: Results, estimate: Estimate, on_demand: Sequence[str]
         "",
         f"{'stage':10}{'trials':>8}{'done':>8}",
     ]
-    for stage, count in expected_trials(plan).items():
-        note = STAGE_NOTES.get(stage, "")
-        note += " and the report's point" if stage == "beside" and space.replica.values else ""
-        lines += [f"{stage:10}{count:8d}{done[stage]:8d}{note}"] if count else []
+    lines += [
+        stage_line(plan, name, n, done[name]) for name, n in expected_trials(plan).items() if n
+    ]
     wide = max(len(name) for name in (space.scientific, *(arm.title for arm in space.arms))) + 2
     lines += [
         "",
@@ -89,6 +88,13 @@ def describe_plan(results: Results, estimate: Estimate, on_demand: Sequence[str]
 def join_names(arms: Sequence[Arm]) -> str:
     """The arms' names."""
     return ", ".join(arm.name for arm in arms)
+
+
+def stage_line(plan: Plan, stage: str, count: int, done: int) -> str:
+    """A stage's row of the plan's table."""
+    note = STAGE_NOTES.get(stage, "")
+    note += " and the report's point" if stage == "beside" and plan.space.replica.values else ""
+    return f"{stage:10}{count:8d}{done:8d}{note}"
 
 
 def arm_line(plan: Plan, arm: Arm, wide: int) -> str:

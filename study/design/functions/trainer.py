@@ -66,12 +66,12 @@ class FunctionTrainer:
         data = DataFacts(fingerprint=name, name=name, title=name)
         found = self.find_data(request) if self.find_data else PlainPrepared(data)
         return PlainPrepared(
-            found.data,
-            {**found.fields, CODE: code},
-            found.absent,
-            found.found,
-            found.inputs,
-            found.proposed,
+            data=found.data,
+            fields={**found.fields, CODE: code},
+            absent=found.absent,
+            found=found.found,
+            inputs=found.inputs,
+            proposed=found.proposed,
         )
 
     def train(self, config: Fields, folder: Path, **inputs: Any) -> Epochs:
@@ -120,4 +120,6 @@ def from_function(
         inputs={CODE: "Code", **words.inputs},
         epochs=words.epochs or ("epochs" if "epochs" in defaults else ""),
     )
-    return FunctionTrainer(function, defaults, known, find_data, count_gpus)
+    return FunctionTrainer(
+        function, defaults, words=known, find_data=find_data, count_gpus=count_gpus
+    )
