@@ -139,14 +139,23 @@ def caption(plan: Plan) -> str:
 
 def beyond_words(results: Results) -> str:
     """How many trials lie beyond the axis; empty where none does."""
-    scores = [p.score for curve in results.rate_curves for p in finished_points(curve.points)]
-    if not scores:
+    if not (scores := finished_scores(results)):
         return ""
-    low, high = readable_range(scores, results.plan.space.primary.higher_is_better)
+    low, high = score_range(results)
     if not (beyond := sum(not low <= score <= high for score in scores)):
         return ""
     trials = "1 trial lies" if beyond == 1 else f"{beyond} trials lie"
     return f" {trials} beyond the axis and {'is' if beyond == 1 else 'are'} drawn at its end."
+
+
+def finished_scores(results: Results) -> list[float]:
+    """The scores of all trials of the search that have one."""
+    return [p.score for curve in results.rate_curves for p in finished_points(curve.points)]
+
+
+def score_range(results: Results) -> tuple[float, float]:
+    """The ends of the axis of scores, which all panels share."""
+    return readable_range(finished_scores(results), results.plan.space.primary.higher_is_better)
 
 
 def trials_table(results: Results) -> Table:
@@ -172,10 +181,8 @@ def trials_table(results: Results) -> Table:
 
 def rate_panels(results: Results) -> tuple[Panel, ...]:
     """Score by value, a panel an arm on shared axes."""
-    points = [point for curve in results.rate_curves for point in curve.points]
-    scores = [point.score for point in finished_points(points)]
-    low, high = readable_range(scores, results.plan.space.primary.higher_is_better)
-    values = [point.value for point in points]
+    low, high = score_range(results)
+    values = [point.value for curve in results.rate_curves for point in curve.points]
     axes = Axes(x=decade_axis(min(values) / 1.6, max(values) * 1.6), y=value_axis(low, high))
     return tuple(rate_panel(results.plan, curve, axes) for curve in results.rate_curves)
 
