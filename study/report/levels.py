@@ -17,19 +17,16 @@ def level_sentence(results: Results) -> str:
         return ""
     metric = plan.space.metric(verdict.claim.metric)
 
-    def level(name: str, stage: str) -> str:
-        return (
-            f"{plan.title(name)} {format_level(mean_level(results, name, stage, metric), metric)}"
-        )
+    def level(name: str, title: str, stage: str) -> str:
+        return f"{title} {format_level(mean_level(results, name, stage, metric), metric)}"
 
     pair = (verdict.claim.better, verdict.claim.than)
     ran = [name for name in pair if results.values(name, "final", metric)]
-    beside = [c.name for c in plan.space.controls if results.values(c.name, "control", metric)]
+    beside = [one for one in plan.space.controls if results.values(one.name, "control", metric)]
     if not ran:
         return ""
-    arms = ", ".join(level(name, "final") for name in ran)
-    controls = ", ".join(level(name, "control") for name in beside)
-    controls = controls[:1].lower() + controls[1:]
+    arms = ", ".join(level(name, plan.title(name), "final") for name in ran)
+    controls = ", ".join(level(one.name, one.title.lower(), "control") for one in beside)
     beside_them = f"; beside them {controls}" if controls else ""
     notes = f"{untuned_words(results, verdict)}{floor_words(results)}"
     return f"{capitalize(metric.title)}: {arms}{beside_them}.{notes}"
@@ -69,7 +66,7 @@ def better_controls(results: Results, metric: Metric) -> list[str]:
         trains = any(plan.words.reads(field.name, config) for field in plan.words.fixed)
         if not trains and sign * level - best >= results.delta(metric):  # False of NaN
             sentences.append(
-                f" By {metric.title} {control.title.lower()} lies {metric.better_side} every "
+                f" By {metric.title} the control “{control.title.lower()}” lies {metric.better_side} every "
                 f"{plan.space.scientific}: {format_level(level, metric)} against "
                 f"{format_level(sign * best, metric)} at best."
             )

@@ -117,7 +117,7 @@ def second_share(tmp_path):
 
 def test_a_control_that_beats_every_arm_by_another_metric_is_named(second_share):
     assert floor_words(second_share(60.0)).startswith(
-        " By kNN untrained lies above every colour: 60.0 % against 50.0 % at best."
+        " By kNN the control “untrained” lies above every colour: 60.0 % against 50.0 % at best."
     )
     assert floor_words(second_share(50.01)) == ""  # by less than matters
     assert floor_words(second_share(40.0)) == ""
