@@ -47,7 +47,7 @@ def propose_sizes(
         return None
     words = ", ".join(f"{name}={value}" for name, value in changed.items())
     what = f"{source.images:,} images of some {source.side()} px"
-    return Proposal(changed, ("Sizes", words, f"proposed for {what}; --set changes them"))
+    return Proposal(changed, ("Sizes", words, f"proposed for {what}"))
 
 
 def image_fields(source: Source, usual: str, config: Config) -> dict[str, Any]:

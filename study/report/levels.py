@@ -66,8 +66,8 @@ def better_controls(results: Results, metric: Metric) -> list[str]:
         trains = any(plan.words.reads(field.name, config) for field in plan.words.fixed)
         if not trains and sign * level - best >= results.delta(metric):  # False of NaN
             sentences.append(
-                f" By {metric.title} the control “{control.title.lower()}” lies {metric.better_side} every "
-                f"{plan.space.scientific}: {format_level(level, metric)} against "
+                f" By {metric.title} the control “{control.title.lower()}” lies "
+                f"{metric.better_side} every {plan.space.scientific}: {format_level(level, metric)} against "
                 f"{format_level(sign * best, metric)} at best."
             )
     return sentences

@@ -1,5 +1,6 @@
 """The source of a training function: changed code is another trial."""
 
+import functools
 import hashlib
 import inspect
 import types
@@ -8,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-CONSTANTS = (int, float, complex, str, bytes, bool, tuple, frozenset, type(None))
+PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
 def source_sha256(function: Callable[..., Any]) -> str:
@@ -17,10 +18,15 @@ def source_sha256(function: Callable[..., Any]) -> str:
     What else the module holds, as the arms of a space, may change without changing it. Of other
     packages nothing is read; their versions stand in the provenance.
     """
-    home, sources, seen = home_of(function), list[str](), set[int]()
-    waiting: list[Any] = [inspect.unwrap(function)]
+    sources: list[str] = []
+    seen: set[int] = set()
+    waiting: list[Any] = [function]
+    home = home_of(unwrapped(function))
     while waiting:
         thing = waiting.pop()
+        if isinstance(thing, functools.partial):
+            sources.append(f"partial{constant_text((thing.args, thing.keywords))}")
+        thing = unwrapped(thing)
         if id(thing) in seen:
             continue
         seen.add(id(thing))
@@ -29,11 +35,36 @@ def source_sha256(function: Callable[..., Any]) -> str:
             continue
         sources.append(own_source(thing))
         for name, value in used_values(thing):
-            if isinstance(value, CONSTANTS):
-                sources.append(f"{name} = {value!r}")
-            elif home_of(value) == home and home is not None:
-                waiting.append(inspect.unwrap(value) if callable(value) else value)
+            if (text := constant_text(value)) is not None:
+                sources.append(f"{name} = {text}")
+            elif home is not None and home_of(unwrapped(value)) == home:
+                waiting.append(value)
     return hashlib.sha256("\n".join(sorted(sources)).encode()).hexdigest()
+
+
+def unwrapped(thing: Any) -> Any:
+    """The function behind a partial, a method or a decorator; the class of another callable."""
+    while isinstance(thing, functools.partial):
+        thing = thing.func
+    thing = inspect.unwrap(thing) if callable(thing) else thing
+    thing = getattr(thing, "__func__", thing)
+    is_code = isinstance(thing, type | types.ModuleType) or inspect.isroutine(thing)
+    return type(thing) if callable(thing) and not is_code else thing
+
+
+def constant_text(value: Any) -> str | None:
+    """A constant as text, the same in every process; None of anything else."""
+    if isinstance(value, PLAIN):
+        return repr(value)
+    if not isinstance(value, tuple | list | set | frozenset | dict):
+        return None
+    parts = [x for pair in value.items() for x in pair] if isinstance(value, dict) else list(value)
+    texts = [constant_text(part) for part in parts]
+    known = [text for text in texts if text is not None]
+    if len(known) < len(texts):
+        return None
+    ordered = sorted(known) if isinstance(value, set | frozenset) else known
+    return f"{type(value).__name__}({', '.join(ordered)})"
 
 
 def home_of(thing: Any) -> Path | None:
@@ -68,7 +99,9 @@ def own_source(thing: Any) -> str:
     with suppress(OSError, TypeError):
         return inspect.getsource(thing)
     code = getattr(thing, "__code__", None)
-    return repr((code.co_code, code.co_names)) if code else repr(thing)
+    if code is not None:
+        return repr((code.co_code, code.co_names))
+    return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', '')}"
 
 
 def used_values(thing: Any) -> Iterator[tuple[str, Any]]:

@@ -56,7 +56,7 @@ def test_what_the_command_sets_stays_and_named_datasets_keep_the_profile(tmp_pat
     assert proposal.row == (
         "Sizes",
         "batch_size=64, queue_size=128",
-        "proposed for 900 images of some 240 px; --set changes them",
+        "proposed for 900 images of some 240 px",
     )
     assert propose_sizes(named_source("digits"), "shapes", {**FIXED, **QUICK}, {}) is None
     assert propose_sizes(mine, "", {**FIXED, **QUICK}, {}) is None

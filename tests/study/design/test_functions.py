@@ -2,6 +2,8 @@
 
 import importlib
 import linecache
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,12 +21,14 @@ from helper import second
 from json import dumps
 
 SCALE = 2.0
+NAMES = {"a", "b", "c"}
+FIELDS = {"sizes": [1, 2]}
 TITLE = "a space"
 
 
 class Model(helper.Base):
     def loss(self):
-        return halve(SCALE)
+        return halve(SCALE) + len(NAMES) + FIELDS["sizes"][0]
 
 
 def halve(x):
@@ -42,6 +46,7 @@ def train(config, folder):
     yield {"epoch": 1, "loss": inner(), "text": dumps(1)}
     return {}
 """
+ROOT = Path(__file__).parents[3]
 HELPER = """
 class Base:
     weight = 1
@@ -81,6 +86,8 @@ def hash_of(tmp_path, monkeypatch):
         ("loop", "SCALE = 2.0", "SCALE = 3.0", True),
         ("loop", "x / 2", "x / 3", True),
         ("loop", "return halve(SCALE)", "return halve(1)", True),
+        ("loop", '"b", "c"', '"b", "d"', True),
+        ("loop", "[1, 2]", "[1, 3]", True),
         ("helper", "weight = 1", "weight = 2", True),
         ("helper", "x + 1", "x + 2", True),
         ("loop", '"a space"', '"another"', False),
@@ -93,6 +100,42 @@ def test_what_a_function_uses_counts_and_what_stands_beside_it_does_not(
     before = hash_of()
     assert before == hash_of()
     assert (hash_of(file, old, new) != before) is counts
+
+
+PROCESS = """
+import sys
+from functools import partial
+
+sys.path.insert(0, {folder!r})
+import loop
+from study.design.functions.source import source_sha256
+
+
+class Loop:
+    def __call__(self, config, folder):
+        return loop.train(config, folder)
+
+
+print(source_sha256(loop.train), source_sha256(partial(loop.train, rate=[1])), source_sha256(Loop()))
+"""
+
+
+def test_the_hash_is_the_same_in_every_process_also_of_partials_and_callable_objects(tmp_path):
+    (tmp_path / "loop.py").write_text(LOOP)
+    (tmp_path / "helper.py").write_text(HELPER)
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", PROCESS.format(folder=str(tmp_path))],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+    assert len(set(outputs[0].split())) == 3
 
 
 def train(config, folder):
