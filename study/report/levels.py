@@ -65,10 +65,10 @@ def better_controls(results: Results, metric: Metric) -> list[str]:
         level, config = mean_level(results, control.name, "control", metric), plan.config(control)
         trains = any(plan.words.reads(field.name, config) for field in plan.words.fixed)
         if not trains and sign * level - best >= results.delta(metric):  # False of NaN
+            numbers = f"{format_level(level, metric)} against {format_level(sign * best, metric)}"
             sentences.append(
                 f" By {metric.title} the control “{control.title.lower()}” lies "
-                f"{metric.better_side} every {plan.space.scientific}: {format_level(level, metric)} against "
-                f"{format_level(sign * best, metric)} at best."
+                f"{metric.better_side} every {plan.space.scientific}: {numbers} at best."
             )
     return sentences
 
