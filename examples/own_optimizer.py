@@ -12,7 +12,7 @@ the optimizer of one run (both from the folder of this file):
 
 import torch
 
-from search_spaces._optimizers import optimizer_space
+from search_spaces import optimizer_space
 
 
 class Signum(torch.optim.Optimizer):

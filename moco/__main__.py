@@ -28,6 +28,7 @@ from moco.config import Config
 from moco.data import cache
 from moco.data.dataset import Dataset
 from moco.data.preprocessing import input_size
+from moco.data.sources import open_source
 from moco.data.splits import make_splits
 from moco.device import device_name, pick_device, pick_precision
 from moco.evaluation.evaluate import validation_knn
@@ -42,6 +43,7 @@ from moco.trainer.dataset_facts import (
     complete_config,
     dataset_facts,
 )
+from moco.trainer.proposal import fit_batch
 from moco.trainer.trial import load_trial_checkpoint, run_config
 from moco.training.optimizers import decayed_parameters, optimizer_spec
 from moco.training.supervised import with_plain_batch_norm
@@ -127,8 +129,10 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
         raise ValueError(f"--until must be 0 (the whole schedule) or an epoch; got {command.until}")
     values = parse_fields(command)
     wish = Config.of(values)
-    data_dir = Path(command.data_dir)
-    cached = cache.prepare(wish.dataset, wish.image_size, data_dir, wish.pretrain_split).resolve()
+    data_dir, source = Path(command.data_dir), open_source(wish.dataset)
+    proposal = fit_batch(source, wish, values)
+    values |= proposal.fields if proposal else {}
+    cached = cache.prepare(source, wish.image_size, data_dir, wish.pretrain_split).resolve()
     dataset = cache.load_dataset(cached)
     config = Config.of(complete_config({**values, "dataset": dataset.name}))
     availability = survey(config.to_dict(), {"run": {}}, cached, data_dir, download=WEIGHTS)
@@ -137,6 +141,7 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
     config = replace(config, **availability.fields.get("run", {}))
     check_place(config.to_dict(), distributed.world_size())
     facts = dataset_facts(cached, config.to_dict())
+    facts = facts._replace(about=(*facts.about, *([proposal.row] if proposal else ())))
     identity = run_identity(config, dataset.fingerprint)
     folder = run_folder(identity, command.out)
     locks.callback(lock_run(folder).release)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,6 +109,7 @@ def export_encoder(folder: Path, run: Exported) -> list[str]:
     facts = {"format": "pt", "channels": str(len(mean)), "mean": str(mean), "std": str(std)}
     draft = folder / f"{WEIGHTS_FILE}.draft"
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, draft, facts)
+    shutil.copymode(folder / "encoder.pt", draft)  # safetensors lets its owner alone read it
     draft.replace(folder / WEIGHTS_FILE)
     return [WEIGHTS_FILE, CARD_FILE]
 

@@ -2,7 +2,7 @@
 
 from moco.own_code import is_own
 from moco.trainer.trainer import MOCO
-from moco.training.optimizers import OPTIMIZERS, optimizer_spec
+from moco.training.optimizers import OPTIMIZERS, OptimizerSpec, optimizer_spec
 from search_spaces._sizes import (
     COLLAPSE,
     CONTROLS,
@@ -31,8 +31,8 @@ FIXED = {
 }
 
 THREATS = (
-    "Only the learning rate is tuned. Momentum {momentum:g} is fixed where the optimizer has one; Adagrad has none, Adam and AdamW have β₁ 0.9.",
-    "Weight decay is {weight_decay:g} for all, as L2 in the gradient but decoupled in AdamW; under an adaptive step the same number decays less.",
+    "Only the learning rate is tuned. Momentum {momentum:g} is fixed where an optimizer has one; what others have in its place, as Adam’s β₁, the fairness ledger says.",
+    "Weight decay is {weight_decay:g} where an optimizer takes it, as L2 in the gradient or decoupled; under an adaptive step the same number decays less. The ledger says which.",
 )
 
 
@@ -52,7 +52,7 @@ def arm(
     """An optimizer with the learning-rate range that is searched for it; `plain`: without momentum."""
     row = OPTIMIZERS[name]
     momentum = "0" if plain else "{momentum:g}" if row.momentum == "momentum" else row.momentum
-    ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
+    ledger = {"Momentum": momentum, "Weight decay": decay_words(row)}
     values = {"optimizer": name, **({"momentum": 0.0} if plain else {})}
     own = f"{name}-plain" if plain else name
     return Arm(
@@ -67,14 +67,31 @@ def arm(
     )
 
 
+def decay_words(row: OptimizerSpec) -> str:
+    """How an optimizer decays weights, for the fairness ledger."""
+    return "none" if row.decay == "none" else "{weight_decay:g}, " + row.decay
+
+
 def own_arm(name: str, optimizer: str, span: LogRange) -> OwnArm:
-    """An optimizer of one's own, `module:class`, with the claim that it beats SGD."""
+    """An optimizer of one's own, `module:class`, with the claim that it beats SGD.
+
+    Its default is that of its class, or the middle of its range where it has none there.
+    """
     row = optimizer_spec(optimizer)
     title = optimizer.rpartition(":")[2]
     momentum = "{momentum:g}" if row.momentum == "momentum" else row.momentum
-    ledger = {"Momentum": momentum, "Weight decay": "{weight_decay:g}, " + row.decay}
-    middle = (span.low * span.high) ** 0.5
-    arm = Arm(name, title, {"optimizer": optimizer}, {"lr": span}, {"lr": middle}, False, ledger)
+    ledger = {"Momentum": momentum, "Weight decay": decay_words(row)}
+    usual = row.default_lr if span.low <= row.default_lr <= span.high else span.middle
+    arm = Arm(
+        name,
+        title,
+        {"optimizer": optimizer},
+        {"lr": span},
+        {"lr": usual},
+        in_report=False,
+        ledger=ledger,
+        asked=optimizer,
+    )
     words = f"{title} reaches a higher probe accuracy than SGD"
     claim = Claim(name, name, "sgd", "probe_accuracy", "final", "family", words)
     return OwnArm(arm, (claim,))

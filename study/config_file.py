@@ -11,6 +11,7 @@ sgd = [0.01, 1.0]
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,11 +22,12 @@ from study.options import Options
 
 FILE_NAME = "study.toml"  # in a study's folder
 TABLES = ("set", "range")
+PATHS = ("space", "dataset", "out", "weights")  # options that may be paths
 # what repeats a study; the others say where its trials run, or what is done instead
 LASTING = ("space", "profile", "dataset", "out", "weights", "searches", "trials", "seeds",
            "until_decided", "workers")  # fmt: skip
 HEAD = """# Repeats the study: python run_study.py --config study.toml
-# Paths are as the command gave them; --out names another folder for it.
+# --out names another folder for it.
 """
 
 
@@ -112,7 +114,8 @@ def pair_key(word: str) -> str:
 
 def config_text(options: Options, profile: str) -> str:
     """The file that repeats a study of these options and that profile."""
-    values = {name: getattr(options, name) for name in LASTING} | {"profile": profile}
+    values = {name: whole_path(name, getattr(options, name)) for name in LASTING}
+    values |= {"profile": profile, "trials": options.search_trials}
     lines = [
         f"{name} = {toml_value(value)}"
         for name, value in values.items()
@@ -124,8 +127,20 @@ def config_text(options: Options, profile: str) -> str:
             lines += ["", f"[{name}]"]
         for field, text in pairs:
             value = set_value(text) if name == "set" else range_value(text)
-            lines.append(f"{json.dumps(field, ensure_ascii=False)} = {value}")
+            key = field if re.fullmatch(r"[A-Za-z0-9_-]+", field) else toml_value(field)
+            lines.append(f"{key} = {value}")
     return HEAD + "\n".join(lines) + "\n"
+
+
+def whole_path(name: str, value: Any) -> Any:
+    """A path as it can be given from everywhere; other values as they are."""
+    is_path = name in PATHS and value and "://" not in value
+    return str(Path(value).absolute()) if is_path and is_local(name, value) else value
+
+
+def is_local(name: str, value: str) -> bool:
+    """Whether an option's value is a path: a folder's or a file's that is there, or --out."""
+    return name == "out" or Path(value).exists()
 
 
 def set_value(text: str) -> str:

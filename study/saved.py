@@ -168,8 +168,8 @@ class Study:
 
     @property
     def figures(self) -> list[str]:
-        """The names that `figure` takes."""
-        return list(self._panels)
+        """The names of the figures; `figure` also takes those of sections, as "final"."""
+        return list(dict.fromkeys(panel.id for panel in self._panels.values()))
 
     def figure(self, name: str) -> Any:
         """A figure of the page as a `plotly.graph_objects.Figure`.

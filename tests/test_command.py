@@ -37,7 +37,6 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         "search",
         "beside",
         "added",
-        "confirm",
         "final",
         "SGD",
         "RMSprop",

@@ -82,7 +82,14 @@ def call_dataset(name: str) -> GivenArrays:
             f"dataset {name} must return images, labels and names of classes, or a dict of arrays "
             f"as train_images and train_labels; got {type(found).__name__}"
         )
-    return sort_arrays(name, {key: np.asarray(value) for key, value in found.items()})
+    try:
+        arrays = {str(key): np.asarray(value) for key, value in found.items()}
+    except ValueError:  # numpy's words on lists of arrays of several shapes
+        raise DataError(
+            f"dataset {name} must return images of one size, as an array (N, height, width, 3); "
+            "images of several sizes are read from a folder"
+        ) from None
+    return sort_arrays(name, arrays)
 
 
 def sort_arrays(place: str, arrays: Mapping[str, np.ndarray]) -> GivenArrays:

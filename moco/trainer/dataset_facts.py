@@ -200,7 +200,8 @@ def dataset_warnings(dataset: Dataset, config: Config, images: int) -> list[str]
     train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
     if config.method != "moco":
         return checks.data_warnings(train, test, 0, images, dataset.modes)
-    queue = config.queue_size // config.keys_per_image if config.own_keys == "keep" else 0
+    meets_old = config.own_keys == "keep" and config.epochs > 1  # keys of the epoch before
+    queue = config.queue_size // config.keys_per_image if meets_old else 0
     note = diagnostics.key_age_warning(config, images)
     return [
         *checks.data_warnings(train, test, queue, images, dataset.modes),

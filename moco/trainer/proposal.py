@@ -42,6 +42,24 @@ def propose_sizes(
         now = Config.of({**config.to_dict(), **proposed})
         own = propose(source, usual, now)
         proposed |= {k: v for k, v in own.items() if k not in set_fields}
+    return changes(source, config, proposed)
+
+
+def fit_batch(source: Source, config: Config, set_fields: Mapping[str, Any]) -> Proposal | None:
+    """Batch and queue for one run on a dataset of one's own; None: it is none, or those fit.
+
+    Args:
+        config: of the run.
+        set_fields: fields that the command sets: they stay.
+    """
+    if not source.is_own:
+        return None
+    own = batch_fields(source, "", config)
+    return changes(source, config, {k: v for k, v in own.items() if k not in set_fields})
+
+
+def changes(source: Source, config: Config, proposed: Mapping[str, Any]) -> Proposal | None:
+    """What of these fields differs from the config's, with the reason; None: nothing."""
     changed = {k: v for k, v in proposed.items() if v != getattr(config, k)}
     if not changed:
         return None
@@ -77,13 +95,17 @@ def training_images(images: int, config: Config) -> int:
 
 
 def batch_fields(source: Source, usual: str, config: Config) -> dict[str, Any]:
-    """Batch and queue that fit into an epoch."""
-    images = training_images(source.images, config)
+    """Batch, its groups of batch norm, and queue that fit into an epoch."""
+    images = training_images(source.images, config) if source.classes else source.images
     images = min(config.train_images or images, images)
-    batch = config.batch_size
+    batch, groups = config.batch_size, config.batch_norm_splits
     while images < LEAST_STEPS * batch and batch // 2 >= max(LEAST_BATCH, 8 * config.splits):
         batch //= 2
+    while images < batch and batch > 8:  # so few that an epoch has no step
+        batch //= 2
+    while batch < 4 * groups and groups > 2:
+        groups //= 2
     queue = config.queue_size
     while queue > images / QUEUE_SHARE and queue // 2 >= 2 * batch:
         queue //= 2
-    return {"batch_size": batch, "queue_size": queue}
+    return {"batch_size": batch, "batch_norm_splits": groups, "queue_size": queue}

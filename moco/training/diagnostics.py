@@ -84,6 +84,12 @@ def key_age_warning(config: Config, images: int) -> str:
             f"A key is {age:,.0f} steps old when it leaves the queue, but the key encoder changes "
             f"within {horizon:,.0f}: the oldest keys are stale."
         )
+    if epochs > max(8, config.epochs):
+        return (
+            f"With key_momentum {config.key_momentum:g} the key encoder follows the query encoder "
+            f"within {epochs:,.0f} epochs, and a run has {config.epochs}: it keeps much of its "
+            "random weights; on so few images a lower key_momentum serves."
+        )
     if epochs > 8:
         return (
             f"With key_momentum {config.key_momentum:g} the key encoder follows the query encoder "

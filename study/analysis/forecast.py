@@ -52,11 +52,12 @@ def describe_plan(results: Results, estimate: Estimate, on_demand: Sequence[str]
     lines += [
         stage_line(plan, name, n, done[name]) for name, n in expected_trials(plan).items() if n
     ]
+    confirm = "" if plan.repeats else f"{'confirm':>9}"  # no search that is repeated confirms
     wide = max(len(name) for name in (space.scientific, *(arm.title for arm in space.arms))) + 2
     lines += [
         "",
         f"{space.scientific:{wide}}{'range':30}"
-        f"{'searches':>9}{'trials':>8}{'confirm':>9}{'seeds':>7}{'runs':>7}",
+        f"{'searches':>9}{'trials':>8}{confirm}{'seeds':>7}{'runs':>7}",
         *(arm_line(plan, arm, wide) for arm in plan.running),
     ]
     for arm in space.arms:
@@ -86,8 +87,8 @@ def describe_plan(results: Results, estimate: Estimate, on_demand: Sequence[str]
 
 
 def join_names(arms: Sequence[Arm]) -> str:
-    """The arms' names."""
-    return ", ".join(arm.name for arm in arms)
+    """The arms' names, as a command gives them."""
+    return ", ".join(arm.asked or arm.name for arm in arms)
 
 
 def stage_line(plan: Plan, stage: str, count: int, done: int) -> str:
@@ -103,6 +104,7 @@ def arm_line(plan: Plan, arm: Arm, wide: int) -> str:
     sizes, is_tuned = plan.sizes, bool(plan.tuned(arm))
     confirms = is_tuned and not plan.repeats
     confirm = f"{sizes.confirm_points} x {sizes.confirm_seeds}" if confirms else "–"
+    confirm = "" if plan.repeats else f"{confirm:>9}"
     note = ""
     if arm.name == plan.space.reference:
         note = "  (reference)"
@@ -113,7 +115,7 @@ def arm_line(plan: Plan, arm: Arm, wide: int) -> str:
     confirmed = sizes.confirm_points * sizes.confirm_seeds if confirms else 0
     runs = (sizes.searches if is_tuned else 0) * trials + confirmed + len(plan.seeds("final"))
     seeds = f"{sizes.final_seeds:7d}{runs:7d}"
-    return f"{arm.title:{wide}}{ranges:30}{searches}{trials:8d}{confirm:>9}{seeds}{note}"
+    return f"{arm.title:{wide}}{ranges:30}{searches}{trials:8d}{confirm}{seeds}{note}"
 
 
 def forecast_lines(results: Results, estimate: Estimate) -> list[str]:

@@ -38,8 +38,8 @@ def select_arms(
     named = known if wish == "all" else named
     if unknown := [name for name in named if name not in known]:
         raise StudyError(
-            f"--set arms=NAME,NAME,... takes arms of {space.name}: {', '.join(known)}, or all; "
-            f"got {unknown[0]!r}"
+            f"--set arms=NAME,NAME,... takes arms of {space.name}: {', '.join(known)}, or all"
+            f"{', or module:object of your own' if space.own_arm else ''}; got {unknown[0]!r}"
         )
     on_demand = {arm.name for arm in space.arms if arm.optional} | set(sizes.leaves_out)
     arms = [a for a in space.arms if (a.name in named if named else a.name not in on_demand)]

@@ -21,6 +21,11 @@ class LogRange:
         """Width in powers of ten."""
         return math.log10(self.high / self.low)
 
+    @property
+    def middle(self) -> float:
+        """The geometric mean of the ends."""
+        return math.sqrt(self.low * self.high)
+
 
 @dataclass(frozen=True)
 class OneMinus:

@@ -62,6 +62,7 @@ class Arm:
     reads: dict[str, str] = field(default_factory=dict)
     curve: ResultCurve | None = None  # its epochs, where they are a list of a result
     caveat: str = ""  # what a result with this arm is not; {field} is filled in
+    asked: str = ""  # how a command names it, where that is not its name: module:object
 
 
 @dataclass(frozen=True)

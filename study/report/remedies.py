@@ -14,7 +14,7 @@ from study.text import plural
 
 CONTINUE = "Finished trials are saved; run the same command to continue."
 REMEDIES = {  # by gate
-    "Range": "A denser search, as by --trials, or in the space’s file a wider range.",
+    "Range": "A denser search, as by --trials, or a wider range, as by --range NAME=LOW..HIGH.",
     "Tuning": "More trials a search, as by --trials, or a range that holds the reported setting.",
     "Budget": "The same command: it runs what an arm still lacks.",
     "Search": "Run the same command: it continues the search.",

@@ -38,12 +38,19 @@ def loss_section(results: Results) -> Section | None:
         sub=subtitle(plan, groups),
         caption=(
             "A correlation of 1 would mean that a lower loss always goes with a higher "
-            f"{plan.space.primary.title}. Over all runs it is helped where a shared rate ruined "
-            "some of them; among tuned runs it says whether the loss could choose between them."
+            f"{plan.space.primary.title}.{over_all_words(groups)} Among tuned runs it says whether "
+            "the loss could choose between them."
         ),
         table=means_table(plan, groups),
     )
     return Section(figure, panels)
+
+
+def over_all_words(groups: list[LossAndScore]) -> str:
+    """What a correlation over all runs rests on, where there are others than tuned ones."""
+    if len(tuned_groups(groups)) == len(groups):
+        return ""
+    return " Over all runs it is helped where a shared rate ruined some of them."
 
 
 def tuned_groups(groups: list[LossAndScore]) -> list[LossAndScore]:
@@ -94,28 +101,24 @@ def subtitle(plan: Plan, groups: list[LossAndScore]) -> str:
 
 def means_table(plan: Plan, groups: list[LossAndScore]) -> Table:
     """Each arm's means, tuned and as reported."""
-    metric, shown = plan.space.primary.title, plan.space.replica.shown
-    head = [
-        capitalize(plan.space.scientific),
-        "Loss, tuned",
-        f"{metric}, tuned",
-        f"Loss, {shown}",
-        f"{metric}, {shown}",
-        "Rank correlation within",
-    ]
+    metric = plan.space.primary.title
+    shown = {"final": "tuned", "replica": plan.space.replica.shown}
+    stages = [stage for stage in shown if any(group.stage == stage for group in groups)]
+    columns = [f"{what}, {shown[stage]}" for stage in stages for what in ("Loss", metric)]
+    head = [capitalize(plan.space.scientific), *columns, "Rank correlation within"]
     return Table(
         caption="Means by arm; the single runs are in the table of all runs",
         head=head,
-        rows=[means_row(plan, arm, groups) for arm in plan.space.arms],
+        rows=[means_row(plan, arm, groups, stages) for arm in plan.space.arms],
     )
 
 
-def means_row(plan: Plan, arm: Arm, groups: list[LossAndScore]) -> list[str]:
+def means_row(plan: Plan, arm: Arm, groups: list[LossAndScore], stages: list[str]) -> list[str]:
     """An arm's row of that table."""
     by_stage = {group.stage: group for group in groups if group.arm.name == arm.name}
     loss, score = plan.space.metric("loss"), plan.space.primary
     cells = []
-    for stage in ("final", "replica"):
+    for stage in stages:
         if stage in by_stage:
             means = group_means(by_stage[stage])
             cells += [fmt(means.loss, loss.decimals), fmt(means.score, score.decimals)]
@@ -141,6 +144,12 @@ def loss_panels(plan: Plan, groups: list[LossAndScore]) -> tuple[Panel, ...]:
     return tuple(panels)
 
 
+def marks_words(plan: Plan, groups: list[LossAndScore]) -> list[str]:
+    """What solid and hollow marks are, where there are both."""
+    has_both = len(tuned_groups(groups)) < len(groups)
+    return ["solid: tuned", f"hollow: {plan.space.replica.shown}"] if has_both else []
+
+
 def all_runs_panel(plan: Plan, groups: list[LossAndScore]) -> Panel:
     """Every run, tuned or as reported."""
     return loss_panel(
@@ -148,7 +157,7 @@ def all_runs_panel(plan: Plan, groups: list[LossAndScore]) -> Panel:
         groups,
         id="loss-all",
         title=f"All {count_runs(groups)} runs",
-        note=f"solid: tuned; hollow: {plan.space.replica.shown}; {correlation_words(groups)}",
+        note="; ".join([*marks_words(plan, groups), correlation_words(groups)]),
         marks=[run_marks(group) for group in groups],
     )
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from moco.config import Config
 from moco.data.sources import Source, named_source
-from moco.trainer.proposal import propose_sizes
+from moco.trainer.proposal import fit_batch, propose_sizes
 from moco.trainer.trainer import MOCO
 from search_spaces._sizes import FIXED, FULL, QUICK, SMALL
 from study.design.trainer import Request
@@ -45,6 +45,24 @@ def test_sizes_suit_the_number_and_the_size_of_images(
     before, after = Config.of({**FIXED, **sizes}), Config.of({**FIXED, **sizes, **expected})
     assert after.batch_size >= 8 * after.splits
     assert (after.image_size == before.image_size) == (after.stem == before.stem)
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (60, {"batch_size": 32, "batch_norm_splits": 8, "queue_size": 64}),
+        (20, {"batch_size": 16, "batch_norm_splits": 4, "queue_size": 32}),
+        (400, {"batch_size": 64, "queue_size": 128}),
+    ],
+)
+def test_one_run_on_few_images_has_a_batch_that_fits(images, expected, tmp_path):
+    mine, config = source(tmp_path, images, 32), Config(batch_size=128, batch_norm_splits=8)
+    assert {**fit_batch(mine, config, {}).fields} == {
+        k: v for k, v in expected.items() if v != getattr(config, k)
+    }
+    fitting = Config(batch_size=8, batch_norm_splits=2, queue_size=16)
+    assert fit_batch(mine, fitting, {}) is None
+    assert fit_batch(named_source("digits"), config, {}) is None
 
 
 def test_what_the_command_sets_stays_and_named_datasets_keep_the_profile(tmp_path):
