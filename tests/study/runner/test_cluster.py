@@ -1,7 +1,9 @@
 """Where trials run: how many fit, and a cluster whose nodes come and go."""
 
+import gc
 import json
 import re
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -74,6 +76,9 @@ def cluster(monkeypatch):
     found.add_node(num_cpus=1)
     yield found
     found.shutdown()
+    for thing in gc.get_objects():  # Ray leaves sockets behind that it never bound
+        if type(thing) is socket.socket and thing.fileno() >= 0 and thing.getsockname()[1:] == (0,):
+            thing.close()
 
 
 @pytest.mark.slow
