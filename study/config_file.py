@@ -47,9 +47,8 @@ def read_config(path: Path, known: Iterable[str]) -> list[str]:
     words: list[str] = []
     for key, value in values.items():
         name = key.replace("-", "_")
-        if name not in known or name == "config":
-            names = ", ".join(name for name in known if name != "config")
-            raise StudyError(f"{path} must hold options, {names}; got {key!r}")
+        if name not in known:
+            raise StudyError(f"{path} must hold options, {', '.join(known)}; got {key!r}")
         words += (
             table_words(path, name, value) if name in TABLES else option_words(path, key, value)
         )

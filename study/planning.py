@@ -42,7 +42,7 @@ def plan_study(space: Space, options: Options) -> Planned:
     """
     from study.search.quasi_random import sobol_points  # Optuna, which a run of trials needs not
 
-    profile = options.profile or ("full" if space.trainer.gpus() else "quick")
+    profile = choose_profile(space, options)
     sizes, folder = sizes_and_folder(space, profile, options)
     how = "" if options.profile else " (chosen by what the machine has)"
     print(f"{space.question}\nProfile {profile}{how}: {sizes.note}.", flush=True)
@@ -84,6 +84,11 @@ def plan_study(space: Space, options: Options) -> Planned:
     chosen = {arm.name for arm in space.arms}
     on_demand = tuple(name for name in known if name not in chosen)
     return Planned(plan, prepared, folder, options, on_demand)
+
+
+def choose_profile(space: Space, options: Options) -> str:
+    """The profile that the command names, else the one for what the machine has."""
+    return options.profile or ("full" if space.trainer.gpus() else "quick")
 
 
 def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Profile, Path]:

@@ -18,12 +18,13 @@ from study.analysis.verdict import LABELS
 from study.design.space import Space
 from study.errors import StudyError
 from study.options import Options
+from study.planning import choose_profile
 from study.report.answer import answer
 from study.report.drawing import plotly_chart
 from study.report.levels import level_sentence
 from study.report.page import list_panels, make_sections
 from study.search.quasi_random import sobol_points
-from study.space_file import load_space_file
+from study.space_file import load_space_file, local_modules
 from study.store.directory import default_folder, local_folder
 from study.store.flat_files import epoch_rows, trial_rows
 from study.store.ledger import read_records
@@ -73,12 +74,12 @@ class Study:
         chosen = load_space_file(own) if own else space
         assert isinstance(chosen, Space)
         plain = make_options(options)
-        profile = plain.profile or ("full" if chosen.trainer.gpus() else "quick")
+        profile = choose_profile(chosen, plain)
         plain = replace(
             plain,
             profile=profile,
             words=("--space", str(own)) if own else (),
-            modules=(own.stem,) if own else (),
+            modules=local_modules(own.parent) if own else (),
         )
         code = api.run_study(chosen, plain)
         usual = chosen.profiles[profile].dataset
