@@ -6,6 +6,7 @@ Nothing is trained. The file is a search space of its own: run_study.py --space 
 import math
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from study.design.facts import DataFacts, Prepared
 from study.design.functions.trainer import FunctionTrainer
@@ -27,6 +28,7 @@ DEFAULTS = {
     "gain": 3.0,
     "mode": "low",
     "sleep": 0.0,
+    "hold": "",
     "best": 0.03,
     "limit": 0.95,
 }
@@ -46,7 +48,10 @@ DATA = DataFacts(
 
 
 def task(config, folder):
-    """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above `limit` diverge."""
+    """Yields made-up epochs; the best rate is `best`, blue is `gain` points better, rates above `limit` diverge.
+
+    While the file `hold` is there, the first epoch is the last.
+    """
     off = abs(math.log10(config["lr"] / config["best"]))
     noise = math.sin(7.0 * config["seed"] + 3.0 * len(config["colour"])) / 100
     gain = {"red": 0.0, "blue": config["gain"], "green": 0.2}[config["colour"]]
@@ -62,6 +67,8 @@ def task(config, folder):
             "lr": config["lr"],
             "progress": score,
         }
+        while config["hold"] and Path(config["hold"]).exists():
+            time.sleep(0.05)
     return {"loss": loss, "score": score, "rank": 9.0, "device": "none", "precision": "none"}
 
 
