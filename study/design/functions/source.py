@@ -1,61 +1,172 @@
 """The source of a training function: changed code is another trial."""
 
+import ast
 import functools
 import hashlib
 import inspect
+import os
+import sys
+import textwrap
 import types
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from study.design.functions.files import LocalFile, names_used
+
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
 def source_sha256(function: Callable[..., Any]) -> str:
-    """SHA-256 of a function's source and of what it uses of its own module and those beside it.
+    """SHA-256 of a function's source and of the local code that it uses.
 
-    What else the module holds, as the arms of a space, may change without changing it. Of other
-    packages nothing is read; their versions stand in the provenance.
+    Of the function's own file count the statements that it reaches by name, so that the arms of a
+    space may change beside it; of other local files, which lie beside it or in its package, all of
+    it. Of installed packages nothing is read; their versions stand in the provenance. Values that
+    it closes over, and constants that its file computes, count as they are when this is called.
     """
-    sources: list[str] = []
-    seen: set[int] = set()
-    waiting: list[Any] = [function]
-    home = home_of(unwrapped(function))
-    while waiting:
-        thing = waiting.pop()
-        if isinstance(thing, functools.partial):
-            sources.append(f"partial{constant_text((thing.args, thing.keywords))}")
-        thing = unwrapped(thing)
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        if isinstance(thing, types.ModuleType):
-            sources.append(module_source(thing))
-            continue
-        sources.append(own_source(thing))
-        for name, value in used_values(thing):
+    source = Source(function)
+    return hashlib.sha256("\n".join(sorted(source.texts)).encode()).hexdigest()
+
+
+class Source:
+    """The texts of a function's source, in no order."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.texts: set[str] = set()
+        self.seen: dict[int, Any] = {}  # the values too, so that no id is given twice
+        self.module = module_of(innermost(function))
+        file = getattr(self.module, "__file__", None)
+        self.home = LocalFile(Path(file), self.module.__name__) if self.module and file else None
+        self.add(function)
+
+    def add(self, value: Any) -> None:
+        """Add a value and what it is made of."""
+        if (text := constant_text(value)) is not None:
+            self.texts.add(text)
+            return
+        if id(value) in self.seen:
+            return
+        self.seen[id(value)] = value
+        for part in parts_of(value):
+            self.add(part)
+        if isinstance(value, types.ModuleType):
+            self.add_file(value)
+        elif isinstance(value, types.FunctionType | type):
+            self.add_code(value)
+        elif module_of(type(value)) is self.module:
+            self.add(type(value))
+            self.add(vars(value) if hasattr(value, "__dict__") else None)
+
+    def add_code(self, thing: types.FunctionType | type) -> None:
+        """Add a function or class: its own statements, its local file, or its name."""
+        module = module_of(thing)
+        if module is not self.module:
+            self.texts.add(f"{thing.__module__}.{thing.__qualname__}")
+            self.add_file(module)
+        elif self.home is not None:
+            self.add_reached(self.home, thing)
+        else:
+            self.add_live(thing)
+
+    def add_file(self, module: types.ModuleType | None) -> None:
+        """Add the whole file of a module, if it is local."""
+        file = getattr(module, "__file__", None)
+        if module is None or file is None:
+            return
+        found = LocalFile(Path(file), module.__name__)
+        root = self.home.root if self.home else Path.cwd()
+        if found.root == root and found.is_local(self.home.top if self.home else ""):
+            self.texts |= found.whole()
+
+    def add_reached(self, home: LocalFile, thing: types.FunctionType | type) -> None:
+        """Add the statements of the own file that a function or class reaches."""
+        code = getattr(thing, "__code__", None)
+        name = (code.co_qualname if code else thing.__qualname__).partition(".")[0]
+        texts, names = home.reached(name, code.co_firstlineno if code else 0)
+        self.texts |= texts
+        for name in names:
+            value = vars(self.module).get(name)
+            is_path = isinstance(value, str) and os.path.isabs(value)  # another one elsewhere
+            text = None if is_path else constant_text(value)
+            self.texts.add(f"{name} = {text}")
+
+    def add_live(self, thing: types.FunctionType | type) -> None:
+        """Add a function or class of a notebook, and what it uses of the notebook's variables."""
+        code = getattr(thing, "__code__", None)
+        with suppress(OSError, TypeError, SyntaxError):
+            tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+            self.texts.add(ast.unparse(tree))
+            names = set(names_used(tree))
+            self.add_globals(names)
+            return
+        if code is not None:
+            self.texts.add(code_text(code))
+            self.add_globals(set(names_in(code)))
+        else:
+            self.add(dict(vars(thing)))
+
+    def add_globals(self, names: set[str]) -> None:
+        """Add variables of the notebook by name."""
+        for name in sorted(names & vars(self.module).keys()):
+            value = vars(self.module)[name]
             if (text := constant_text(value)) is not None:
-                sources.append(f"{name} = {text}")
-            elif home is not None and home_of(unwrapped(value)) == home:
-                waiting.append(value)
-    return hashlib.sha256("\n".join(sorted(sources)).encode()).hexdigest()
+                self.texts.add(f"{name} = {text}")
+            else:
+                self.add(value)
 
 
-def unwrapped(thing: Any) -> Any:
-    """The function behind a partial, a method or a decorator; the class of another callable."""
-    while isinstance(thing, functools.partial):
-        thing = thing.func
-    thing = inspect.unwrap(thing) if callable(thing) else thing
-    thing = getattr(thing, "__func__", thing)
-    is_code = isinstance(thing, type | types.ModuleType) or inspect.isroutine(thing)
-    return type(thing) if callable(thing) and not is_code else thing
+def parts_of(value: Any) -> Iterator[Any]:
+    """What a value is made of: a function's closure and defaults, a container's elements."""
+    if isinstance(value, functools.partial):
+        yield from (value.func, value.args, value.keywords)
+    elif isinstance(value, types.MethodType):
+        yield from (value.__self__, value.__func__)
+    elif isinstance(value, property):
+        yield from (value.fget, value.fset)
+    elif isinstance(value, staticmethod | classmethod):
+        yield value.__func__
+    elif isinstance(value, types.FunctionType):
+        yield from (value.__defaults__, value.__kwdefaults__)
+        for cell in value.__closure__ or ():
+            with suppress(ValueError):  # not filled yet
+                yield cell.cell_contents
+    elif isinstance(value, dict | types.MappingProxyType):
+        for key, element in value.items():
+            if not (isinstance(key, str) and key.startswith("__") and isinstance(element, PLAIN)):
+                yield from (key, element)
+    elif isinstance(value, tuple | list | set | frozenset):
+        yield from value
+    if not isinstance(value, type) and hasattr(value, "__wrapped__"):
+        yield value.__wrapped__
+
+
+def innermost(function: Callable[..., Any]) -> Any:
+    """The function or class behind partials, methods, decorators and callable objects."""
+    while True:
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, types.MethodType):
+            function = function.__func__
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        else:
+            break
+    return function if inspect.isroutine(function) or isinstance(function, type) else type(function)
+
+
+def module_of(thing: Any) -> types.ModuleType | None:
+    """The module in which a function or class was written."""
+    return sys.modules.get(getattr(thing, "__module__", None) or "")
 
 
 def constant_text(value: Any) -> str | None:
     """A constant as text, the same in every process; None of anything else."""
     if isinstance(value, PLAIN):
         return repr(value)
+    if isinstance(getattr(value, "nbytes", None), int) and callable(getattr(value, "tobytes", 0)):
+        return f"array({value.dtype}, {value.shape}, {hashlib.sha256(value.tobytes()).hexdigest()})"
     if not isinstance(value, tuple | list | set | frozenset | dict):
         return None
     parts = [x for pair in value.items() for x in pair] if isinstance(value, dict) else list(value)
@@ -67,62 +178,13 @@ def constant_text(value: Any) -> str | None:
     return f"{type(value).__name__}({', '.join(ordered)})"
 
 
-def home_of(thing: Any) -> Path | None:
-    """The folder of the plain module in which a function, class or module was written.
-
-    Modules of one package have the package's folder as their home. None: it is none of these, or
-    was not written in a file.
-    """
-    name = thing.__name__ if isinstance(thing, types.ModuleType) else None
-    if name is None and (isinstance(thing, type) or inspect.isroutine(thing)):
-        name = getattr(thing, "__module__", None)
-    if name is None:
-        return None
-    module = thing if isinstance(thing, types.ModuleType) else inspect.getmodule(thing)
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return None
-    depth = name.count(".") + (Path(file).name == "__init__.py")
-    folder = Path(file).resolve().parent
-    return folder if depth == 0 else folder.parents[depth - 1] / name.partition(".")[0]
-
-
-def module_source(module: types.ModuleType) -> str:
-    """The whole source of a module; empty where it has none."""
-    with suppress(OSError, TypeError):
-        return inspect.getsource(module)
-    return ""
-
-
-def own_source(thing: Any) -> str:
-    """The source of a function or class, or its byte code where no file has it."""
-    with suppress(OSError, TypeError):
-        return inspect.getsource(thing)
-    code = getattr(thing, "__code__", None)
-    if code is not None:
-        return repr((code.co_code, code.co_names))
-    return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', '')}"
-
-
-def used_values(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Names and values of the global variables and closures that a function's or class's code uses.
-
-    Of a class also its bases.
-    """
-    if isinstance(thing, type):
-        yield from ((base.__name__, base) for base in thing.__bases__)
-        for member in vars(thing).values():
-            function = getattr(member, "__func__", getattr(member, "fget", member))
-            if isinstance(function, types.FunctionType):
-                yield from used_values(function)
-        return
-    if not isinstance(thing, types.FunctionType):
-        return
-    names = set(names_in(thing.__code__))
-    yield from ((name, thing.__globals__[name]) for name in names if name in thing.__globals__)
-    for name, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
-        with suppress(ValueError):  # not filled yet
-            yield name, cell.cell_contents
+def code_text(code: types.CodeType) -> str:
+    """Byte code, its names and its constants, where no file has the source."""
+    constants = [
+        code_text(value) if isinstance(value, types.CodeType) else constant_text(value)
+        for value in code.co_consts
+    ]
+    return repr((code.co_code, code.co_names, constants))
 
 
 def names_in(code: types.CodeType) -> Iterator[str]:

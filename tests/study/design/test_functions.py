@@ -5,8 +5,10 @@ import linecache
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from study import Trainer, from_function
@@ -46,6 +48,93 @@ def train(config, folder):
     yield {"epoch": 1, "loss": inner(), "text": dumps(1)}
     return {}
 """
+REACHES = """
+import functools
+import os
+
+import arrays
+import beside.parts
+from via import middle
+
+RATE = 1.5
+SIZES = (1, 2)
+TABLE = {}
+TABLE["x"] = lambda: 10
+TABLE.update(y=11)
+COLOURS = ["red"]
+SPEED = int(os.environ.get("SPEED_OF_TEST", "5"))
+
+
+def timed(function):
+    @functools.wraps(function)
+    def inner(*args):
+        return [31, *function(*args)]
+
+    return inner
+
+
+class Meta(type):
+    size = 12
+
+
+class Outer(metaclass=Meta):
+    depth = SIZES[0]
+
+    class Inner:
+        width = 13
+
+    @functools.cached_property
+    def cached(self):
+        return 14
+
+    @property
+    def rate(self):
+        return 15
+
+    @rate.setter
+    def rate(self, value):
+        self.value = value + 16
+
+
+MODEL = Outer()
+MODEL.extra = 17
+
+
+def make(scales):
+    def loop(config, folder):
+        yield {"epoch": 1, "scales": scales}
+
+    return loop
+
+
+@timed
+def train(config, folder, rate=RATE):
+    import within
+    from beside import late
+
+    yield {"epoch": 1, "loss": middle() + TABLE["x"]() + MODEL.rate + arrays.ONE + SPEED}
+    beside.parts.FOUR
+    return {}
+
+
+def colours():
+    return COLOURS
+
+
+if __name__ == "__main__":
+    print(COLOURS, train)
+"""
+BESIDE = {
+    "arrays.py": "ONE = 21",
+    "via.py": "from deeper import middle\n",
+    "deeper.py": "def middle():\n    return 22\n",
+    "within.py": "TWO = 23",
+    "beside/__init__.py": "from . import inner\n",
+    "beside/inner.py": "THREE = 24",
+    "beside/parts.py": "FOUR = 25",
+    "beside/late.py": "FIVE = 26",
+    "unused.py": "SIX = 27",
+}
 ROOT = Path(__file__).parents[3]
 HELPER = """
 class Base:
@@ -100,6 +189,102 @@ def test_what_a_function_uses_counts_and_what_stands_beside_it_does_not(
     before = hash_of()
     assert before == hash_of()
     assert (hash_of(file, old, new) != before) is counts
+
+
+@pytest.fixture
+def reached_hash(tmp_path, monkeypatch):
+    """The hash of a function of REACHES after a change of one of the files."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def build(old="", new="", find=lambda module: module.train):
+        texts = {"reaches.py": REACHES, **BESIDE}
+        assert not old or any(old in text for text in texts.values())
+        for name, text in texts.items():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(text.replace(old, new) if old else text)
+        forget()
+        importlib.invalidate_caches()
+        return source_sha256(find(importlib.import_module("reaches")))
+
+    def forget():
+        for name in list(sys.modules):
+            if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in (
+                sys.modules[name].__file__ or ""
+            ):
+                del sys.modules[name]
+
+    yield build
+    forget()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("RATE = 1.5", "RATE = 1.6"),
+        ("SIZES = (1, 2)", "SIZES = (2, 2)"),
+        ("lambda: 10", "lambda: 11"),
+        ("y=11", "y=12"),
+        ("[31, ", "[32, "),
+        ("size = 12", "size = 13"),
+        ("width = 13", "width = 14"),
+        ("return 14", "return 15"),
+        ("return 15", "return 16"),
+        ("value + 16", "value + 17"),
+        ("MODEL.extra = 17", "MODEL.extra = 18"),
+        ('"5"', '"6"'),
+        ("ONE = 21", "ONE = 22"),
+        ("return 22", "return 23"),
+        ("TWO = 23", "TWO = 24"),
+        ("THREE = 24", "THREE = 25"),
+        ("FOUR = 25", "FOUR = 26"),
+        ("FIVE = 26", "FIVE = 27"),
+    ],
+)
+def test_what_stands_behind_defaults_decorators_classes_tables_and_imports_counts(
+    reached_hash, change
+):
+    assert reached_hash(*change) != reached_hash()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [('["red"]', '["blue"]'), ("SIX = 27", "SIX = 28"), ("import os\n", "import os  # !\n")],
+)
+def test_what_the_function_does_not_reach_does_not_count(reached_hash, change):
+    assert reached_hash(*change) == reached_hash()
+
+
+def test_values_that_a_function_closes_over_and_that_its_file_computes_count(
+    reached_hash, monkeypatch
+):
+    def hashes():
+        return [
+            reached_hash(find=lambda module, scales=scales: module.make(scales))
+            for scales in ([1, {2}], [1, {3}], [np.ones(2)], [np.zeros(2)])
+        ]
+
+    assert len(set(hashes())) == 4
+    assert hashes() == hashes()
+    before = reached_hash()
+    monkeypatch.setenv("SPEED_OF_TEST", "7")
+    assert reached_hash() != before
+
+
+def test_functions_without_a_file_count_by_their_code_and_variables():
+    def hash_of_text(text, width=1):
+        module = types.ModuleType("notebook")
+        sys.modules["notebook"] = module
+        vars(module)["WIDTH"] = width
+        exec(text, vars(module))
+        found = source_sha256(module.train)
+        del sys.modules["notebook"]
+        return found
+
+    text = "def half(x):\n  return x / 2\n\ndef train(c, f):\n  yield {'epoch': half(WIDTH)}\n"
+    first = hash_of_text(text)
+    assert first == hash_of_text(text)
+    assert len({first, hash_of_text(text, 2), hash_of_text(text.replace("/ 2", "/ 3"))}) == 3
 
 
 PROCESS = """
