@@ -7,7 +7,6 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import search_spaces
 from study import api
@@ -15,7 +14,7 @@ from study.command import parse_command
 from study.design.space import Space
 from study.errors import StudyError
 from study.options import Options
-from study.space_file import load_space_file, load_space_object, local_modules
+from study.space_file import load_own_space, with_own_code
 from study.store.exchange import read_trials
 
 SOURCE = Path(__file__).resolve().parent
@@ -53,7 +52,8 @@ def run(options: Options) -> int:
     if options.records is not None:
         return run_trials_of_file(options)
     space = load_space(options.space)
-    return api.run_study(space, replace(options, **own_code(options)))
+    own = options.space if options.space not in space_names() else None
+    return api.run_study(space, with_own_code(options, own) if own else options)
 
 
 def run_trials_of_file(options: Options) -> int:
@@ -73,29 +73,14 @@ def space_names() -> list[str]:
     return sorted(module.name for module in modules if not module.name.startswith("_"))
 
 
-def own_code(options: Options) -> dict[str, Any]:
-    """The options by which other machines are sent the code of a space of one's own."""
-    name = options.space or ""
-    if name.endswith(".py"):
-        return {"modules": local_modules(Path(name).parent)}
-    top = sys.modules.get(name.partition(":")[0].partition(".")[0])
-    if ":" not in name or top is None or top.__file__ is None:
-        return {}
-    if hasattr(top, "__path__"):  # a package
-        return {"code": (*options.code, Path(top.__file__).parent)}
-    return {"modules": local_modules(Path(top.__file__).parent)}
-
-
 def load_space(name: str | None) -> Space:
     """The space of a name, of a Python file that holds a SPACE, or of an object in a module.
 
     Raises:
         StudyError: there is none.
     """
-    if name and name.endswith(".py"):
-        return load_space_file(Path(name))
-    if name and ":" in name:
-        return load_space_object(name)
+    if name and (name.endswith(".py") or ":" in name):
+        return load_own_space(name)
     if name not in space_names():
         names = ", ".join(space_names())
         raise StudyError(f"--space must be one of {names}, or a Python file; got {name!r}")

@@ -32,7 +32,7 @@ from moco.data.sources import open_source
 from moco.data.splits import make_splits
 from moco.device import device_name, pick_device, pick_precision
 from moco.evaluation.evaluate import validation_knn
-from moco.export import Exported, export_encoder
+from moco.export import CARD_FILE, UNKNOWN, Exported, export_encoder
 from moco.model.encoder import build_encoder
 from moco.model.published_weights import WEIGHTS, with_local_weights
 from moco.run_folder import claim_folder, lock_run, run_folder, run_identity
@@ -62,7 +62,7 @@ class Run(NamedTuple):
     finished_epochs: int
     complete: bool  # the result is there
     scored_images: int  # images that accuracies are measured on
-    licence: str  # of the data
+    licence: str | None  # of the data; None: not told
 
 
 def main(words: list[str] | None = None) -> int:
@@ -220,7 +220,9 @@ def train_run(run: Run, until: int) -> None:
 
 
 def export_run(run: Run, result: dict[str, Any]) -> None:
-    """Leave the encoder in the form that others take."""
+    """Leave the encoder in the form that others take; once, unless another licence is told."""
+    if run.complete and run.licence is None and (run.folder / CARD_FILE).exists():
+        return
     dataset = cache.load_dataset(run.cached)
     splits = make_splits(dataset, run.config)
     contrasts = run.config.method == "moco"
@@ -230,7 +232,7 @@ def export_run(run: Run, result: dict[str, Any]) -> None:
         result=result,
         trained=len(splits.pretrain) if contrasts else len(splits.train.labels),
         scored=run.scored_images,
-        licence=run.licence,
+        licence=run.licence or UNKNOWN,
     )
     if names := export_encoder(run.folder, exported):
         print_lines([f"For others: {' and '.join(names)}"])

@@ -79,7 +79,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--license",
-        default=UNKNOWN,
         metavar="NAME",
         help=f"licence of the data, for the model card (default: {UNKNOWN})",
     )

@@ -14,6 +14,7 @@ from moco.config import Config
 from moco.data.dataset import Dataset, normalisation_statistics
 from moco.data.preprocessing import input_size
 from moco.model.encoder import build_encoder
+from moco.own_code import use_own_code
 
 UNKNOWN = "unknown"  # the licence of data of which none was given
 WEIGHTS_FILE, CARD_FILE = "encoder.safetensors", "README.md"
@@ -41,7 +42,7 @@ mean {mean} and standard deviation {std} of pixels in [0, 1].
 ## Data
 
 {data}: {trained:,} images to train on, {classes}. Fingerprint {fingerprint}. Licence of the data:
-{licence}.
+{data_licence}.
 
 ## Accuracy
 
@@ -108,7 +109,8 @@ def export_encoder(folder: Path, run: Exported) -> list[str]:
     mean, std = run.statistics
     facts = {"format": "pt", "channels": str(len(mean)), "mean": str(mean), "std": str(std)}
     draft = folder / f"{WEIGHTS_FILE}.draft"
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, draft, facts)
+    apart = {name: tensor.clone().contiguous() for name, tensor in state.items()}  # shared weights
+    save_file(apart, draft, facts)
     shutil.copymode(folder / "encoder.pt", draft)  # safetensors lets its owner alone read it
     draft.replace(folder / WEIGHTS_FILE)
     return [WEIGHTS_FILE, CARD_FILE]
@@ -119,6 +121,7 @@ def load_encoder(folder: str | Path) -> nn.Module:
 
     Raises:
         OSError: the folder has no config.json or no encoder.safetensors.
+        ValueError: the encoder is one's own, and its code is not that of the run.
     """
     from safetensors import safe_open
     from safetensors.torch import load_file
@@ -126,6 +129,7 @@ def load_encoder(folder: str | Path) -> nn.Module:
     values = json.loads((Path(folder) / "config.json").read_text())
     known = Config().to_dict()
     config = Config.of({name: value for name, value in values.items() if name in known})
+    use_own_code(config, {})
     with safe_open(Path(folder) / WEIGHTS_FILE, framework="pt") as file:
         channels = int(file.metadata()["channels"])
     plain = replace(config, weights="", weights_sha256="", batch_norm="plain")
@@ -142,7 +146,8 @@ def model_card(run: Exported) -> str:
     name = f"{config.encoder}, {how}, {dataset.title}"
     fields = config.to_dict().items()
     return CARD.format(
-        licence=run.licence,
+        licence=quoted(run.licence),
+        data_licence=" ".join(run.licence.split()),
         index=index_lines(name, run),
         name=name,
         parameters=result["parameters"],

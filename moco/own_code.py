@@ -11,7 +11,7 @@ import re
 import sys
 import zipfile
 import zipimport
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +42,36 @@ def import_named(name: str) -> Any:
     module_name, _, path = name.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:  # whatever the module's own code raises
-        raise ValueError(
-            f"{name} must name an object in a module of Python, as my_package.my_module:Mine; the "
-            f"module cannot be imported ({type(error).__name__}: {error})"
-        ) from None
+    found = call_own(
+        f"{name} must name an object in a module of Python, as my_package.my_module:Mine; the "
+        "module cannot be imported",
+        importlib.import_module,
+        module_name,
+    )
     for part in path.split("."):
         if not hasattr(found, part):
             raise ValueError(f"{name} must name an object of {module_name}; it has no {part!r}")
         found = getattr(found, part)
     return found
+
+
+def call_own(problem: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What code of one's own returns.
+
+    Args:
+        problem: a sentence on what cannot be; what the code raised follows in brackets.
+
+    Raises:
+        ValueError: it raises anything but an interrupt, an exit too.
+    """
+    try:
+        return function(*arguments)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        lines = str(error).strip().splitlines() or [""]
+        reason = f"{type(error).__name__}: {lines[0]}".removesuffix(": ")
+        raise ValueError(f"{problem} ({reason})") from None
 
 
 def read_sources(names: Sequence[str]) -> dict[str, bytes]:

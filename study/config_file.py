@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.options import Options
+from study.options import Options, check_kind
 
 FILE_NAME = "study.toml"  # in a study's folder
 TABLES = ("set", "range")
@@ -41,7 +41,7 @@ def read_config(path: Path, known: Iterable[str]) -> list[str]:
         StudyError: there is no such file, or a name or a value cannot be meant.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise StudyError(f"--config must name a TOML file; {path} is none ({error})") from None
     words: list[str] = []
@@ -59,15 +59,16 @@ def option_words(path: Path, key: str, value: Any) -> list[str]:
     """An option as words.
 
     Raises:
-        StudyError: the value is no word, number or switch, or a list of words.
+        StudyError: the value is not of the option's kind.
     """
+    try:
+        check_kind(key.replace("-", "_"), value)
+    except StudyError as problem:
+        raise StudyError(f"{path}: {problem}") from None
     flag = f"--{key.replace('_', '-')}"
     if isinstance(value, bool):
         return [flag] if value else []
-    values = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in values):
-        raise StudyError(f"{key} of {path} must be a word, a number, true or false; got {value!r}")
-    return [f"{flag}={one}" for one in values]
+    return [f"{flag}={one}" for one in (value if isinstance(value, list) else [value])]
 
 
 def table_words(path: Path, name: str, table: Any) -> list[str]:
@@ -152,9 +153,9 @@ def set_value(text: str) -> str:
 
 
 def range_value(text: str) -> str:
-    """The value of --range as a list."""
+    """The value of --range as a list; TOML has no .5 and no 5."""
     low, _, high = text.partition("..")
-    return f"[{low}, {high}]"
+    return f"[{float(low)!r}, {float(high)!r}]"
 
 
 def toml_value(value: str | int | float) -> str:

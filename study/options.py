@@ -1,8 +1,10 @@
 """The options of a study, as the command or a program gives them."""
 
 import math
+import types
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
 
 from study.errors import StudyError
 
@@ -46,9 +48,13 @@ class Options:
     modules: tuple[str, ...] = ()  # modules that nodes are sent by value: a space's own file
 
     def __post_init__(self) -> None:
+        for name in ("space", "profile", "dataset", "out", "weights", "trials", "address"):
+            value = getattr(self, name)
+            if value is not None and ("\0" in value or (not value and name != "address")):
+                raise StudyError(f"--{name} must be a word without NUL bytes; got {value!r}")
         for name in ("workers", "cores", "at_once"):
-            if (value := getattr(self, name)) < 1:
-                raise StudyError(f"--{name.replace('_', '-')} must be 1 or more; got {value}")
+            if (count := getattr(self, name)) < 1:
+                raise StudyError(f"--{name.replace('_', '-')} must be 1 or more; got {count}")
         if self.gpus is not None and not 0 <= self.gpus <= 1:
             raise StudyError(
                 f"--gpus must lie in [0, 1], since a worker uses one GPU at most; got {self.gpus:g}"
@@ -95,3 +101,42 @@ class Options:
                 kept = (*kept, word)
             skip = word == "--adopt"
         return kept
+
+
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a word",
+    Path: "a path",
+}
+
+
+def check_kind(name: str, value: object) -> None:
+    """Check that a value can be meant by an option of that name, also where a word stands for it.
+
+    Raises:
+        StudyError: it is of another kind.
+    """
+    hint = get_type_hints(Options)[name]
+    if get_origin(hint) is tuple:
+        (kind, _), values, words = get_args(hint), value, "a list of words"
+        right = isinstance(values, list | tuple) and all(is_kind(one, kind) for one in values)
+    else:
+        kinds = [kind for kind in get_args(hint) or (hint,) if kind is not types.NoneType]
+        words = KINDS[kinds[0]]
+        right = any(is_kind(value, kind) for kind in kinds) or (
+            value is None and len(kinds) < len(get_args(hint))
+        )
+        right = right or (name == "trials" and is_kind(value, int))
+    if not right:
+        raise StudyError(f"{name} must be {words}; got {value!r}")
+
+
+def is_kind(value: object, kind: Any) -> bool:
+    """Whether a value is of a kind: whole numbers are numbers, words and paths are either."""
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(
+        value, {float: int | float, str: str | Path, Path: str | Path}.get(kind, kind)
+    )

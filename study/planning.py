@@ -56,6 +56,7 @@ def plan_study(space: Space, options: Options) -> Planned:
         arms={arm.name: arm.values for arm in space.arms if not arm.of},
         controls={control.name: control.values for control in space.controls},
         overrides=overrides,
+        varied=varied_fields(space),
         weights=options.weights,
         workers=options.workers,
         sized_for=sizes.dataset if options.dataset not in (None, sizes.dataset) else "",
@@ -86,9 +87,22 @@ def plan_study(space: Space, options: Options) -> Planned:
     return Planned(plan, prepared, folder, options, on_demand)
 
 
+def varied_fields(space: Space) -> frozenset[str]:
+    """The fields that arms set or search, in which trials differ."""
+    arms = [name for arm in space.arms for name in (*arm.values, *arm.search)]
+    return frozenset([*arms, *(space.explore.search if space.explore else ())])
+
+
 def choose_profile(space: Space, options: Options) -> str:
-    """The profile that the command names, else the one for what the machine has."""
-    return options.profile or ("full" if space.trainer.gpus() else "quick")
+    """The profile that the command names, else the one for what the machine has.
+
+    Raises:
+        StudyError: the space has none of that name.
+    """
+    profile = options.profile or ("full" if space.trainer.gpus() else "quick")
+    if profile not in space.profiles:
+        raise StudyError(f"profile must be one of {', '.join(space.profiles)}; got {profile!r}")
+    return profile
 
 
 def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Profile, Path]:

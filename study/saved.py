@@ -17,18 +17,33 @@ from study.analysis.results import Results
 from study.analysis.verdict import LABELS
 from study.design.space import Space
 from study.errors import StudyError
-from study.options import Options
+from study.options import Options, check_kind
 from study.planning import choose_profile
 from study.report.answer import answer
 from study.report.drawing import plotly_chart
 from study.report.levels import level_sentence
 from study.report.page import list_panels, make_sections
 from study.search.quasi_random import sobol_points
-from study.space_file import load_space_file, local_modules
+from study.space_file import checked_space, load_own_space, with_own_code
 from study.store.directory import default_folder, local_folder
 from study.store.flat_files import epoch_rows, trial_rows
 from study.store.ledger import read_records
 from study.store.study_file import StudyFile, read_study
+
+# options of the command that run nothing, or that are found: a program has other means
+NOT_TO_RUN = {
+    "space",
+    "plan",
+    "report",
+    "list",
+    "records",
+    "at_once",
+    "adopt",
+    "words",
+    "program",
+    "code",
+    "modules",
+}
 
 
 class Study:
@@ -45,6 +60,8 @@ class Study:
         Raises:
             StudyError: it holds none, or its records are damaged.
         """
+        if not isinstance(folder, str | Path):
+            raise StudyError(f"a study's folder must be a path; got {folder!r}")
         self.folder = Path(folder)
         self.file: StudyFile = read_study(self.folder, sobol_points)
         self.results = Results(self.file.plan, read_records(self.folder))
@@ -63,24 +80,20 @@ class Study:
         """Run or resume a study as the command does, and open it.
 
         Args:
-            space: a SPACE, as that of search_spaces.optimizers, or a Python file that holds one.
-            options: fields of `study.options.Options`: profile="quick", dataset="photos",
-                out="mine", searches=8, set={"epochs": 4} and so on.
+            space: a SPACE, as that of search_spaces.optimizers, a Python file that holds one, or
+                its name as "search_spaces.optimizers:SPACE".
+            options: fields of `study.options.Options` that run trials: profile="quick",
+                dataset="photos", out="mine", searches=8, set={"epochs": 4} and so on.
 
         Raises:
             StudyError: the options, the data or the folder are wrong.
         """
-        own = Path(space) if isinstance(space, str | Path) else None
-        chosen = load_space_file(own) if own else space
-        assert isinstance(chosen, Space)
+        own = str(space) if isinstance(space, str | Path) else ""
+        chosen = load_own_space(own) if own else checked_space("space", space)
         plain = make_options(options)
         profile = choose_profile(chosen, plain)
-        plain = replace(
-            plain,
-            profile=profile,
-            words=("--space", str(own)) if own else (),
-            modules=local_modules(own.parent) if own else (),
-        )
+        plain = replace(plain, profile=profile, words=("--space", own) if own else ())
+        plain = with_own_code(plain, own) if own else plain
         code = api.run_study(chosen, plain)
         usual = chosen.profiles[profile].dataset
         dataset = plain.dataset if plain.dataset != usual else None
@@ -182,7 +195,7 @@ class Study:
         Raises:
             StudyError: there is no such figure.
         """
-        if name not in self._panels:
+        if not isinstance(name, str) or name not in self._panels:
             raise StudyError(f"figure takes {', '.join(self._panels) or 'none yet'}; got {name!r}")
         return plotly_chart(self.results.plan, self._panels[name])
 
@@ -209,21 +222,35 @@ def make_options(given: dict[str, Any]) -> Options:
     Raises:
         StudyError: a name is none of an option, or an option cannot be meant.
     """
+    known = [field.name for field in fields(Options) if field.name not in NOT_TO_RUN]
     values = dict(given)
-    known = [field.name for field in fields(Options)]
     if unknown := [name for name in values if name not in known]:
         raise StudyError(f"options are {', '.join(known)}; got {unknown[0]!r}")
     for name in ("set", "range"):
-        if isinstance(values.get(name), dict):
-            pairs = values[name].items()
-            values[name] = tuple(f"{key}={pair_text(value)}" for key, value in pairs)
+        if isinstance(pairs := values.get(name), dict):
+            values[name] = tuple(pair_text(name, key, value) for key, value in pairs.items())
+    for name, value in values.items():
+        check_kind(name, value)
     for name in ("out", "trials", "dataset", "weights"):
         values |= {name: str(values[name])} if values.get(name) is not None else {}
+    for name in ("set", "range"):
+        values |= {name: tuple(values[name])} if name in values else {}
+    if "data_dir" in values:
+        values["data_dir"] = Path(values["data_dir"])
     return Options(**values)
 
 
-def pair_text(value: Any) -> str:
-    """A value of set or range as the command has it."""
-    if isinstance(value, tuple | list):
-        return "..".join(str(end) for end in value)
-    return value if isinstance(value, str) else json.dumps(value)
+def pair_text(name: str, key: object, value: object) -> str:
+    """A pair of set or range as the command has it.
+
+    Raises:
+        StudyError: the value is none of its kind.
+    """
+    if name == "range" and isinstance(value, tuple | list) and len(value) == 2:
+        return f"{key}={value[0]}..{value[1]}"
+    if isinstance(value, str):
+        return f"{key}={value}"
+    if name == "set" and isinstance(value, int | float):
+        return f"{key}={json.dumps(value)}"
+    kind = "a pair (low, high)" if name == "range" else "a word, a number, True or False"
+    raise StudyError(f"{key} in {name} must be {kind}; got {value!r}")

@@ -4,12 +4,37 @@ import importlib
 import importlib.util
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from study.design.functions.files import installed
 from study.design.space import Space
 from study.errors import StudyError
+from study.options import Options
+
+
+def load_own_space(name: str) -> Space:
+    """The space of `file.py`, its SPACE, or of `module:object`.
+
+    Raises:
+        StudyError: it is neither, cannot be imported, or holds no space.
+    """
+    if ":" in name and not name.endswith(".py"):
+        return load_space_object(name)
+    return load_space_file(Path(name))
+
+
+def with_own_code(options: Options, name: str) -> Options:
+    """The options with the code that other processes need for such a space, once it is loaded.
+
+    Args:
+        name: as `load_own_space` takes it.
+    """
+    top = Path(name).stem if name.endswith(".py") else name.partition(":")[0].partition(".")[0]
+    modules, packages = code_beside(top)
+    return replace(options, modules=modules, code=(*options.code, *packages))
 
 
 def load_space_file(path: Path) -> Space:
@@ -25,7 +50,7 @@ def load_space_file(path: Path) -> Space:
         raise StudyError(
             f"{path} must have a name that no other module has; {path.stem} is one. Rename the file"
         )
-    sys.path.insert(0, str(path.resolve().parent))
+    search_first(path.resolve().parent)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
@@ -60,19 +85,42 @@ def load_space_object(name: str) -> Space:
     return checked_space(name, found)
 
 
-def local_modules(folder: Path) -> tuple[str, ...]:
-    """The plain modules that were imported from a folder, which other machines cannot import."""
-    return tuple(
-        name
-        for name, module in sys.modules.items()
-        if is_beside(module, folder.resolve()) and "." not in name and name != "__main__"
+def code_beside(top: str) -> tuple[tuple[str, ...], tuple[Path, ...]]:
+    """A module, or package, and what was imported from the folder in which it lies.
+
+    An installed package stands alone; what it needs is installed too.
+
+    Returns:
+        The plain modules' names, for they are sent by value, and the packages' folders.
+    """
+    folder = place_of(sys.modules[top])
+    beside = {top: sys.modules[top]} if folder else {}
+    if folder and top not in installed():
+        beside |= {
+            name: module
+            for name, module in sys.modules.items()
+            if "." not in name and name != "__main__" and place_of(module) == folder
+        }
+    packages = [module.__path__ for module in beside.values() if hasattr(module, "__path__")]
+    return (
+        tuple(name for name, module in beside.items() if not hasattr(module, "__path__")),
+        tuple(Path(next(iter(places))).resolve() for places in packages),
     )
 
 
-def is_beside(module: ModuleType, folder: Path) -> bool:
-    """Whether a module is a file in that very folder."""
+def place_of(module: ModuleType) -> Path | None:
+    """The folder from which a top module was imported; None: from no folder."""
+    if hasattr(module, "__path__"):
+        return Path(next(iter(module.__path__))).resolve().parent
     file = getattr(module, "__file__", None)
-    return file is not None and Path(file).resolve().parent == folder
+    return Path(file).resolve().parent if file else None
+
+
+def search_first(folder: Path) -> None:
+    """Find modules in a folder before all others, here and in processes that are started."""
+    sys.path.insert(0, str(folder))
+    further = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), further)))
 
 
 def checked_space(place: str, space: object) -> Space:

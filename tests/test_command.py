@@ -13,6 +13,7 @@ from study.design.make_plan import make_plan
 from study.design.stages import due_trials, expected_trials
 from study.options import Options
 from study.search.quasi_random import sobol_points
+from study.space_file import with_own_code
 from study.store.directory import default_folder
 
 SPACE = select_arms(WHOLE, WHOLE.profiles["quick"], {})  # the arms that are not optional
@@ -250,12 +251,11 @@ def test_a_space_is_named_by_its_module_too_and_what_lies_beside_it_is_sent_alon
         words = ["--space", "my_questions:MINE", "--profile", "quick", "--plan"]
         assert run_study.main(words) == 0
         assert "of mine, profile quick" in capsys.readouterr().out
-        sent = run_study.own_code(Options(space="my_questions:MINE"))["modules"]
+        sent = with_own_code(Options(), "my_questions:MINE").modules
         assert set(sent) == {"my_helper", "my_questions"}
-        assert set(run_study.own_code(Options(space="./my_questions.py"))["modules"]) == set(sent)
-        assert run_study.own_code(Options(space="optimizers")) == {}
+        assert set(with_own_code(Options(), "./my_questions.py").modules) == set(sent)
         code = (tmp_path,)
-        package = run_study.own_code(Options(space="search_spaces.queue:SPACE", code=code))["code"]
+        package = with_own_code(Options(code=code), "search_spaces.queue:SPACE").code
         assert package == (*code, Path(run_study.__file__).parent / "search_spaces")
         assert run_study.main(["--space", "my_questions:NOTHING", "--plan"]) == 2
         assert "my_questions:NOTHING must name an object in a module" in capsys.readouterr().err

@@ -195,8 +195,15 @@ def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_c
 
 
 @pytest.mark.slow
-def test_a_loop_of_another_library_is_a_study(installed, tmp_path):
-    shutil.copy(ROOT / "examples" / "own_loop.py", tmp_path)
+def test_a_loop_of_another_library_is_a_study_with_a_package_beside_it(installed, tmp_path):
+    text = (ROOT / "examples" / "own_loop.py").read_text()
+    text = text.replace("from study import", "from my_parts.sizes import HIDDEN\nfrom study import")
+    text = text.replace("(256, 256, 64)", "(256, HIDDEN, 64)")
+    text = text.replace("    torch.manual_seed", "    import my_late\n\n    torch.manual_seed")
+    (tmp_path / "own_loop.py").write_text(text)
+    (tmp_path / "my_parts").mkdir()
+    (tmp_path / "my_parts" / "sizes.py").write_text("HIDDEN = 128")
+    (tmp_path / "my_late.py").write_text("LATE = 1")
     words = ["--space", "./own_loop.py", "--searches", "2", "--trials", "1"]
     words += ["--set", "train_images=300", "--set", "epochs=1"]
     process = start(installed, tmp_path, *words)

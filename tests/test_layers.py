@@ -23,7 +23,7 @@ NO_FIELDS = {
     ("study/design/functions/trainer.py", "epochs"),  # usual name among a function's fields
     *(  # options of the command
         (f"study/{file}.py", option)
-        for file in ("command", "config_file", "saved")
+        for file in ("command", "config_file", "options", "saved")
         for option in ("dataset", "weights")
     ),
     ("study/report/page.py", "labels"),  # of verdicts

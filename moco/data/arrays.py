@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moco.data.checks import DataError
+from moco.data.checks import DataError, check_classes
 from moco.data.decoding import Arrays, DecodedDataset, to_square_arrays
 from moco.data.folders.listing import class_order, seeded_split, seeded_words, split_roles
-from moco.own_code import import_named
+from moco.own_code import call_own, import_named
 
 SPLITS = {"train": "train", "val": "validation", "test": "test"}  # by the prefix of an array's name
 SUFFIX = ".npz"
@@ -68,13 +68,11 @@ def call_dataset(name: str) -> GivenArrays:
     Raises:
         DataError: there is no such function, it raises, or returns something else.
     """
+    problem = f"dataset {name} must be a function without arguments; it failed"
     try:
-        found = import_named(name)()
-    except DataError:
-        raise
-    except Exception as error:  # whatever the function's own code raises
-        problem = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise DataError(f"dataset {name} must be a function without arguments; {problem}") from None
+        found = call_own(problem, import_named(name))
+    except ValueError as error:
+        raise DataError(str(error)) from None
     if isinstance(found, tuple) and len(found) == 3:
         found = dict(zip(("train_images", "train_labels", NAMES), found, strict=True))
     if not isinstance(found, Mapping):
@@ -83,11 +81,14 @@ def call_dataset(name: str) -> GivenArrays:
             f"as train_images and train_labels; got {type(found).__name__}"
         )
     try:
-        arrays = {str(key): np.asarray(value) for key, value in found.items()}
-    except ValueError:  # numpy's words on lists of arrays of several shapes
+        arrays = {str(key): np.asarray(value) for key, value in found.items() if value is not None}
+    except (
+        TypeError,
+        ValueError,
+    ):  # numpy's words on lists of several shapes, torch's on its kinds
         raise DataError(
-            f"dataset {name} must return images of one size, as an array (N, height, width, 3); "
-            "images of several sizes are read from a folder"
+            f"dataset {name} must return arrays of numpy: images of one size as bytes (N, height, "
+            "width, 3), labels as whole numbers; images of several sizes are read from a folder"
         ) from None
     return sort_arrays(name, arrays)
 
@@ -138,13 +139,20 @@ def label_classes(
     """
     if names is None:
         classes = class_order([str(value) for value in values])
+        check_classes({"train_labels": classes}, place)
         return tuple(classes), {int(name): i for i, name in enumerate(classes)}
-    if names.ndim != 1 or (len(values) and not 0 <= values[0] <= values[-1] < len(names)):
+    words = [str(name) for name in names] if names.ndim == 1 and names.dtype.kind in "UOiu" else []
+    if len(words) < 2 or len(set(words)) < len(words):
         raise DataError(
-            f"labels of {place} must be places in its {len(np.atleast_1d(names))} names, from 0; "
+            f"names of {place} must be a list of two or more words, each once; got "
+            f"{words or names.dtype}"
+        )
+    if len(values) and not 0 <= values[0] <= values[-1] < len(names):
+        raise DataError(
+            f"labels of {place} must be places in its {len(words)} names, from 0; "
             f"got {', '.join(str(value) for value in values[:20])}"
         )
-    return tuple(str(name) for name in names), {i: i for i in range(len(names))}
+    return tuple(words), {i: i for i in range(len(words))}
 
 
 def image_arrays(place: str, prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
@@ -156,9 +164,8 @@ def image_arrays(place: str, prefix: str, arrays: Mapping[str, np.ndarray]) -> A
     images, labels = arrays[f"{prefix}_images"], arrays.get(f"{prefix}_labels")
     if labels is None:
         raise DataError(f"{place} must have labels beside its images; it has no {prefix}_labels")
-    if images.dtype != np.uint8 or not (
-        images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
-    ):
+    has_shape = images.ndim == 3 or (images.ndim == 4 and images.shape[3] in (1, 3))
+    if images.dtype != np.uint8 or not has_shape or 0 in images.shape[1:3]:
         raise DataError(
             f"{prefix}_images of {place} must be bytes (N, height, width) or (N, height, width, "
             f"3); got {images.dtype} {images.shape}"
@@ -168,7 +175,9 @@ def image_arrays(place: str, prefix: str, arrays: Mapping[str, np.ndarray]) -> A
             f"{prefix}_labels of {place} must be one whole number an image; got {labels.dtype} "
             f"{labels.shape} for {len(images):,} images"
         )
-    return images, labels.reshape(-1)
+    if labels.dtype == np.uint64 and len(labels) and labels.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{prefix}_labels of {place} must be below 2^63; got {labels.max()}")
+    return images, labels.reshape(-1).astype(np.int64)
 
 
 def decode_arrays(given: GivenArrays, size: int) -> DecodedDataset:

@@ -33,6 +33,7 @@ class Source(NamedTuple):
     views: str = OWN_VIEWS
     bundled: bool = False
     extra: str = ""  # name of a further split for pretraining
+    extra_images: int = 0  # of it, where that is known before they are read
     mark: str = ""  # tells its content from others of its name; empty: the name does
     facts: dict[str, Any] = {}  # further ones for the cache: how it was read  # noqa: RUF012
     files: tuple[Path, ...] = ()  # some image files of one's own
@@ -109,6 +110,9 @@ def folder_source(root: Path) -> Source:
         classes=len(listing.classes),
         decode=partial(decode_folder, listing),
         extra="unlabelled" if "unlabelled" in listing.splits else "",
+        extra_images=len(listing.splits["unlabelled"].paths)
+        if "unlabelled" in listing.splits
+        else 0,
         mark=listing_hash(root, listing),
         facts={"layout": listing.layout, "skipped": listing.skipped},
         files=tuple(files[:: max(1, len(files) // MOST_MEASURED)]),

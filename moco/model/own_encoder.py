@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from moco.model.convolution import SmallMapConv2d
-from moco.own_code import TIMM, import_named, is_own
+from moco.own_code import TIMM, call_own, import_named, is_own
 
 # attributes that say how many features an encoder has, the first that is there; timm's last two
 SIZES = ("feature_size", "head_hidden_size", "num_features")
@@ -48,14 +48,8 @@ def own_encoder(name: str, channels: int) -> nn.Module:
     Raises:
         ValueError: it raises, or returns no module.
     """
-    make = import_named(name)
-    try:
-        encoder = make(channels)
-    except Exception as error:  # whatever the function raises
-        raise ValueError(
-            f"encoder {name} must be a function of the number of channels; it failed "
-            f"({type(error).__name__}: {error})"
-        ) from None
+    problem = f"encoder {name} must be a function of the number of channels; it failed"
+    encoder = call_own(problem, import_named(name), channels)
     if not isinstance(encoder, nn.Module):
         raise ValueError(f"encoder {name} must return a torch.nn.Module; got {encoder!r}")
     return encoder

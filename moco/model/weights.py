@@ -59,10 +59,14 @@ def load_backbone(backbone: nn.Module, path: Path, sha256: str = "") -> str:
         layouts.items(), key=lambda layout: sum(name in layout[1] for name in wanted)
     )
     check_match(wanted, found, path)
-    for name in wanted:
-        if not (found[name].is_floating_point() and found[name].isfinite().all()):
-            raise ValueError(f"weights must be finite real numbers; {name} of {path} is not")
-    loaded = {name: found[name].to(tensor.dtype) for name, tensor in wanted.items()}
+    loaded = {}
+    for name, tensor in wanted.items():
+        if found[name].is_floating_point():
+            loaded[name] = found[name].to(tensor.dtype)
+        if name not in loaded or not loaded[name].isfinite().all():
+            raise ValueError(
+                f"weights must be finite real numbers; {name} of {path} is not, as {tensor.dtype}"
+            )
     backbone.load_state_dict({**state, **loaded})
     return prefix
 
@@ -97,7 +101,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ValueError: the file cannot be read in this way, or has no tensors.
     """
     stored = io.BytesIO(read_bytes(path))
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         return read_safetensors(path, stored.getvalue())
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's advice on old formats

@@ -17,6 +17,7 @@ from moco.data.splits import Splits, make_splits
 from moco.device import pick_device, pick_precision
 from moco.model.encoder import Encoder
 from moco.model.own_encoder import is_further
+from moco.own_code import call_own
 from moco.trainer import availability
 from moco.training import diagnostics
 from moco.training.optimizers import build_optimizer
@@ -137,14 +138,14 @@ def check_features(encoder: Encoder, config: Config, splits: Splits) -> None:
         return
     size = input_size(config, splits.train.images)
     images = torch.zeros(2, splits.train.images.shape[1], size, size)
-    try:
-        with torch.no_grad():
-            features = encoder.eval().features(images)
-    except Exception as error:  # whatever the encoder's own code raises
+    problem = f"encoder {config.encoder} must take images of {size} px; it failed"
+    with torch.no_grad():
+        features = call_own(problem, encoder.eval().features, images)
+    if not isinstance(features, torch.Tensor):
         raise ValueError(
-            f"encoder {config.encoder} must take images of {size} px; it failed "
-            f"({type(error).__name__}: {error})"
-        ) from None
+            f"encoder {config.encoder} must return features as one tensor; got "
+            f"{type(features).__name__}"
+        )
     if features.shape != (2, encoder.feature_size):
         raise ValueError(
             f"encoder {config.encoder} must give ({encoder.feature_size},) features an image; got "

@@ -3,7 +3,7 @@
 A run sees as many images as the profile's would, in steps of about the same cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from moco.config import Config
@@ -25,14 +25,14 @@ class Proposal(NamedTuple):
 
 
 def propose_sizes(
-    source: Source, usual: str, shared: Mapping[str, Any], set_fields: Mapping[str, Any]
+    source: Source, usual: str, shared: Mapping[str, Any], kept: Collection[str]
 ) -> Proposal | None:
     """Sizes for a dataset of one's own; None: it is none, or the profile's suit it.
 
     Args:
         usual: the name of the dataset that the profile's sizes are for.
         shared: the fields of all trials.
-        set_fields: of these, those that the command sets: they stay.
+        kept: fields that stay: the command or an arm sets them.
     """
     if not source.is_own or usual not in DATASETS:
         return None
@@ -41,21 +41,23 @@ def propose_sizes(
     for propose in (image_fields, length_fields, batch_fields):
         now = Config.of({**config.to_dict(), **proposed})
         own = propose(source, usual, now)
-        proposed |= {k: v for k, v in own.items() if k not in set_fields}
+        if propose is image_fields and any(name in kept for name in own):
+            continue  # either both or none
+        proposed |= {k: v for k, v in own.items() if k not in kept}
     return changes(source, config, proposed)
 
 
-def fit_batch(source: Source, config: Config, set_fields: Mapping[str, Any]) -> Proposal | None:
+def fit_batch(source: Source, config: Config, kept: Collection[str]) -> Proposal | None:
     """Batch and queue for one run on a dataset of one's own; None: it is none, or those fit.
 
     Args:
         config: of the run.
-        set_fields: fields that the command sets: they stay.
+        kept: fields that the command sets: they stay.
     """
     if not source.is_own:
         return None
     own = batch_fields(source, "", config)
-    return changes(source, config, {k: v for k, v in own.items() if k not in set_fields})
+    return changes(source, config, {k: v for k, v in own.items() if k not in kept})
 
 
 def changes(source: Source, config: Config, proposed: Mapping[str, Any]) -> Proposal | None:
@@ -80,10 +82,11 @@ def length_fields(source: Source, usual: str, config: Config) -> dict[str, Any]:
     """Epochs over all images, or over a subset, as many images seen as in the usual run."""
     usual_images = training_images(DATASETS[usual].images, config)
     usual_images = min(config.train_images or usual_images, usual_images)
-    images, budget = training_images(source.images, config), config.epochs * usual_images
-    least = min(config.epochs, LEAST_EPOCHS)
-    if images * least <= budget:
-        return {"train_images": 0, "epochs": min(MOST_EPOCHS, round(budget / images))}
+    images = pretraining_images(source, config, limit=0)
+    budget, least = config.epochs * usual_images, min(config.epochs, LEAST_EPOCHS)
+    if images * least <= budget or config.pretrain_split != "train":  # whose images have no limit
+        epochs = max(1, min(MOST_EPOCHS, round(budget / images)))
+        return {"train_images": 0, "epochs": epochs}
     if config.train_images:
         return {}
     return {"train_images": budget // least, "epochs": least}
@@ -94,10 +97,22 @@ def training_images(images: int, config: Config) -> int:
     return max(1, round(images * (1 - config.validation_share)))
 
 
+def pretraining_images(source: Source, config: Config, limit: int) -> int:
+    """How many images of a dataset a run sees: further ones too where it is told to.
+
+    Args:
+        limit: of the training images; 0: none.
+    """
+    images = training_images(source.images, config) if source.classes else source.images
+    images = min(limit or images, images)
+    if config.pretrain_split == "train":
+        return images
+    return source.extra_images + (images if config.pretrain_split.startswith("train+") else 0)
+
+
 def batch_fields(source: Source, usual: str, config: Config) -> dict[str, Any]:
     """Batch, its groups of batch norm, and queue that fit into an epoch."""
-    images = training_images(source.images, config) if source.classes else source.images
-    images = min(config.train_images or images, images)
+    images = pretraining_images(source, config, config.train_images)
     batch, groups = config.batch_size, config.batch_norm_splits
     while images < LEAST_STEPS * batch and batch // 2 >= max(LEAST_BATCH, 8 * config.splits):
         batch //= 2

@@ -56,6 +56,8 @@ class Request(Protocol):
     @property
     def trains_here(self) -> bool: ...
     @property
+    def varied(self) -> frozenset[str]: ...
+    @property
     def sized_for(self) -> str: ...
     @property
     def may_download(self) -> bool: ...
@@ -91,7 +93,8 @@ class MoCoTrainer:
             ValueError: a field or the data is wrong, or no arm can be run.
         """
         weights, source = start_of(request), open_source(request.dataset)
-        proposal = propose_sizes(source, request.sized_for, request.shared, request.overrides)
+        kept = {*request.overrides, *request.varied}
+        proposal = propose_sizes(source, request.sized_for, request.shared, kept)
         proposed = proposal.fields if proposal else {}
         shared = {**request.shared, **proposed, **weights.fields}
         every = {**request.arms, **request.controls}

@@ -25,6 +25,7 @@ class Request:
     overrides: Fields  # of `shared`, those that the command set
     weights: str | None = None  # what --weights names: where training begins
     workers: int = 1  # data-parallel workers of a trial
+    varied: frozenset[str] = frozenset()  # fields that arms set or search
     sized_for: str = ""  # dataset of the profile's sizes, where the command names another
     trains_here: bool = True  # this machine runs trials, and must have their device
     may_download: bool = False

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from dataclasses import replace
 
 import pytest
@@ -39,12 +40,13 @@ def front_matter(card):
 
 
 def test_the_card_has_the_results_numbers_with_n_and_the_encoder_loads(tmp_path, capsys):
-    folder = run(tmp_path, "--image-size=8", "--width=0.0625", "--license", "cc-by-4.0")
+    folder = run(tmp_path, "--image-size=8", "--width=0.0625", "--license", "CC: [by]")
     assert "For others: encoder.safetensors and README.md" in capsys.readouterr().out
     result = json.loads((folder / "result.json").read_text())
     card = (folder / "README.md").read_text()
     head = front_matter(card)
-    assert head["license"] == "cc-by-4.0"
+    assert head["license"] == "CC: [by]"
+    assert "Licence of the data:\nCC: [by]." in card
     metrics = head["model-index"][0]["results"][0]["metrics"]
     assert [m["value"] for m in metrics] == [
         pytest.approx(100 * result[key], abs=0.01) for key in ("probe_accuracy", "knn_accuracy")
@@ -56,6 +58,44 @@ def test_the_card_has_the_results_numbers_with_n_and_the_encoder_loads(tmp_path,
     encoder, state = load_encoder(folder), torch.load(folder / "encoder.pt")
     assert all(torch.equal(value, state[name]) for name, value in encoder.state_dict().items())
     assert encoder(torch.rand(2, 1, 8, 8)).shape == (2, 32)
+    run(tmp_path, "--image-size=8", "--width=0.0625")  # complete: the card stays
+    assert (folder / "README.md").read_text() == card
+    run(tmp_path, "--image-size=8", "--width=0.0625", "--license", "mit")
+    assert front_matter((folder / "README.md").read_text())["license"] == "mit"
+
+
+TIED = """
+import torch
+
+
+class Tied(torch.nn.Module):
+    feature_size = 8
+
+    def __init__(self, channels):
+        super().__init__()
+        self.first = torch.nn.Conv2d(channels, 8, 3, 2, 1)
+        self.inner = torch.nn.Conv2d(8, 8, 3, 1, 1)
+        self.again = self.inner
+
+    def forward(self, images):
+        return self.again(self.inner(self.first(images))).mean((2, 3))
+"""
+
+
+def test_an_encoder_of_ones_own_with_shared_weights_loads_while_its_code_is_the_runs(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "my_tied.py").write_text(TIED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    try:
+        folder = run(tmp_path, "--image-size=8", "--encoder", "my_tied:Tied")
+        assert load_encoder(folder)(torch.rand(2, 1, 8, 8)).shape == (2, 8)
+        (tmp_path / "my_tied.py").write_text(TIED.replace("mean", "sum"))
+        with pytest.raises(ValueError, match="my_tied:Tied must be the code with which the trial"):
+            load_encoder(folder)
+    finally:
+        sys.modules.pop("my_tied", None)
 
 
 def test_without_labels_it_says_so_and_torchvision_loads_the_weights(tmp_path, make_folder):
@@ -97,11 +137,18 @@ def test_safetensors_are_weights_to_begin_from(tmp_path, config):
     ).backbone
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in state.items())
     assert len(load_file(tmp_path / "w.safetensors")) == len(state)
-    (tmp_path / "bad.safetensors").write_bytes(b"no")
+    (tmp_path / "bad.SafeTensors").write_bytes(b"no")
     with pytest.raises(
-        ValueError, match=r"must be a file of safetensors; .*bad\.safetensors is not"
+        ValueError, match=r"must be a file of safetensors; .*bad\.SafeTensors is not"
     ):
-        build_encoder(replace(config, weights=str(tmp_path / "bad.safetensors")), 3)
+        build_encoder(replace(config, weights=str(tmp_path / "bad.SafeTensors")), 3)
+    eight = {
+        f"backbone.{name}": value.to(torch.float8_e4m3fn) if value.is_floating_point() else value
+        for name, value in state.items()
+    }
+    save_file(eight, tmp_path / "e.safetensors")
+    loaded = build_encoder(replace(config, weights=str(tmp_path / "e.safetensors")), 3).backbone
+    assert loaded.conv1.weight.allclose(state["conv1.weight"], rtol=0.1, atol=0.02)
 
 
 @pytest.mark.parametrize(("share", "n"), [(0.0, 10), (0.5, 7), (0.93, 10_000), (1.0, 300)])

@@ -65,6 +65,15 @@ def silent(channels):
     return torch.nn.Flatten()
 
 
+class Pair(Small):
+    def forward(self, images):
+        return super().forward(images), None
+
+
+def leaves(channels):
+    raise SystemExit
+
+
 def wrong(channels):
     encoder = Small(channels)
     encoder.feature_size = 9
@@ -128,6 +137,8 @@ def test_an_encoder_of_ones_own_has_our_batch_norm_and_its_own_state(own):
         ("{own}:plain", "must be a function of the number of channels; it failed .TypeError"),
         ("{own}:Signed", "must be a function of the number of channels; it failed"),
         ("timm:resnot18", "must name a model of timm; there is none .resn"),
+        ("{own}:Pair", "must return features as one tensor; got tuple"),
+        ("{own}:leaves", r"must be a function of the number of channels; it failed \(SystemExit\)"),
         ("{own}:wrong", "must give .9,. features an image; got .8,."),
     ],
 )

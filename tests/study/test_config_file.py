@@ -56,7 +56,7 @@ def test_a_file_gives_options_and_the_command_counts_before_it(tmp_path):
         Options(
             space="./mine.py", profile="small", dataset='a "folder" \\ of mine', out="there", weights="x.pt",
             searches=3, trials="4", seeds=2, until_decided=9, workers=2,
-            set=("epochs=8", "lr=1e-3", "schedule=cosine", "arms=a,b", "odd=[1]"), range=("my.code:Own=1e-4..0.5",),
+            set=("epochs=8", "lr=1e-3", "schedule=cosine", "arms=a,b", "odd=[1]"), range=("my.code:Own=1e-4...5",),
         ),
     ],
 )  # fmt: skip
@@ -98,7 +98,14 @@ def test_what_a_study_leaves_gives_its_options_again(options, tmp_path):
         ("spaec = 'x'", "must hold options, space, .*; got 'spaec'"),
         ("words = 'x'", "must hold options, .*; got 'words'"),
         ("config = 'x'", "must hold options, .*; got 'config'"),
-        ("seeds = {a = 1}", "seeds of .* must be a word, a number, true or false; got"),
+        ("seeds = {a = 1}", "bad.toml: seeds must be a whole number; got"),
+        ("seeds = true", "seeds must be a whole number; got True"),
+        ("seeds = 3.0", "seeds must be a whole number; got 3.0"),
+        ("profile = ['quick', 'small']", r"profile must be a word; got \['quick', 'small'\]"),
+        ("plan = 1", "plan must be true or false; got 1"),
+        ("max_hours = 'x'", "max_hours must be a number; got 'x'"),
+        ("dataset = ''", "--dataset must be a word without NUL bytes; got ''"),
+        ('out = "a\\u0000b"', "--out must be a word without NUL bytes; got"),
         ("set = 3", r"set of .* must be a table, \[set\]; got 3"),
         ("[set]\nepochs = [1]", r"epochs in \[set\] of .* must be a word, a number, true or false"),
         ("[range]\nsgd = 3", r"sgd in \[range\] of .* must be a list \[low, high\]; got 3"),
@@ -109,6 +116,11 @@ def test_what_cannot_be_meant_is_a_sentence(text, sentence, tmp_path):
     file.write_text(text)
     with pytest.raises(StudyError, match=sentence):
         parse("--config", str(file))
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "s.toml").write_text('space = "optimizers"', encoding="utf-8-sig")
+    assert parse("--config", str(tmp_path / "s.toml")).space == "optimizers"
 
 
 def test_the_command_takes_a_file_and_says_what_is_wrong(tmp_path, capsys, monkeypatch):

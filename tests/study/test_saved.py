@@ -7,6 +7,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
+import toy
 from report.test_page import write_study
 
 from study import Study, StudyError
@@ -73,8 +74,44 @@ def test_options_are_those_of_the_command_with_numbers_as_numbers():
     )
     assert options.set == ("epochs=2", "fast=true", "arms=a,b")
     assert (options.range, options.search_trials, options.out) == (("a=0.1..1",), 3, "x")
-    with pytest.raises(StudyError, match=r"options are space, .*; got 'epochs'"):
-        make_options({"epochs": 2})
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"epochs": 2}, "options are profile, .*; got 'epochs'"),
+        ({"plan": True}, "options are profile, .*; got 'plan'"),
+        ({"set": "epochs=2"}, "set must be a list of words; got 'epochs=2'"),
+        (
+            {"set": {"epochs": [1]}},
+            r"epochs in set must be a word, a number, True or False; got \[1\]",
+        ),
+        ({"range": {"sgd": 3}}, r"sgd in range must be a pair \(low, high\); got 3"),
+        ({"searches": "3"}, "searches must be a whole number; got '3'"),
+        ({"searches": True}, "searches must be a whole number; got True"),
+        ({"max_hours": None}, "max_hours must be a number; got None"),
+        ({"profile": 3}, "profile must be a word; got 3"),
+        ({"dataset": ""}, "--dataset must be a word without NUL bytes; got ''"),
+    ],
+)
+def test_options_of_another_kind_are_a_sentence(given, sentence):
+    with pytest.raises(StudyError, match=sentence):
+        make_options(given)
+
+
+def test_other_things_than_spaces_folders_and_names_of_figures_are_a_sentence(study):
+    with pytest.raises(StudyError, match=r"a study's folder must be a path; got None"):
+        Study.open(None)
+    with pytest.raises(StudyError, match=r"figure takes .*; got None"):
+        study.figure(None)
+    with pytest.raises(StudyError, match=r"space must hold a SPACE, .*; got 3"):
+        Study.run(3)
+    with pytest.raises(
+        StudyError, match=r"--space must name a Python file .*; optimizers is no file"
+    ):
+        Study.run("optimizers")
+    with pytest.raises(StudyError, match="profile must be one of quick; got 'huge'"):
+        Study.run(toy.SPACE, profile="huge")
 
 
 def test_reading_loads_neither_torch_nor_ray(study):

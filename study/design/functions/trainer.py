@@ -1,17 +1,22 @@
 """A trainer made of a plain generator function."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from study.design.facts import DataFacts
 from study.design.facts import Prepared as PlainPrepared
-from study.design.functions.source import source_sha256
+from study.design.functions.source import innermost, source_sha256
 from study.design.trainer import Epochs, Fields, Prepared, Request, Trainer
 from study.design.words import Words
 
 CODE = "function_sha256"  # the field that holds the hash of the function's source
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """A function's name, also of a partial's or of a callable object's class."""
+    return getattr(innermost(function), "__qualname__", repr(function))
 
 
 def no_gpus() -> int:
@@ -59,7 +64,7 @@ class FunctionTrainer:
         for fields in (*request.arms.values(), *request.controls.values()):
             if fields.get(CODE, code) != code:
                 raise ValueError(
-                    f"{self.function.__qualname__} must be the code with which the trials were "
+                    f"{name_of(self.function)} must be the code with which the trials were "
                     f"planned, SHA-256 {fields[CODE][:12]}…; that here has {code[:12]}…"
                 )
         name = request.dataset
@@ -75,8 +80,17 @@ class FunctionTrainer:
         )
 
     def train(self, config: Fields, folder: Path, **inputs: Any) -> Epochs:
-        """What the function yields and returns."""
-        return self.function(config, folder, **inputs)
+        """What the function yields and returns.
+
+        Raises:
+            TypeError: it returns something else than a generator does.
+        """
+        epochs = self.function(config, folder, **inputs)
+        if not isinstance(epochs, Iterator):
+            raise TypeError(
+                f"{name_of(self.function)} must yield a row an epoch; it returned {epochs!r}"
+            )
+        return epochs
 
     def estimate_seconds(
         self, configs: list[Fields], inputs: Mapping[str, Path], threads: int
@@ -112,7 +126,12 @@ def from_function(
         find_data: finds the data of a study (`Trainer.prepare`); its inputs become the function's
             keyword arguments. None: the function needs no data, and gets none.
         count_gpus: GPUs of this machine that the function can use.
+
+    Raises:
+        TypeError: it is no function.
     """
+    if not callable(function):
+        raise TypeError(f"from_function takes a generator function; got {function!r}")
     words = words or Words()
     known = replace(
         words,

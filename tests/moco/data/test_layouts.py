@@ -267,6 +267,44 @@ def broken():
 
 def nothing():
     return images
+
+
+def leaves():
+    raise SystemExit("two\\nlines")
+
+
+def one_class():
+    return images, labels * 0, None
+
+
+def flat():
+    return images[:, :0], labels, ["cat", "dog"]
+
+
+def word():
+    return images, labels, "abcd"
+
+
+def twice():
+    return images, labels, ["cat", "cat"]
+
+
+def bytes_names():
+    return images, labels, [b"cat", b"dog"]
+
+
+def huge():
+    return images, labels.astype(np.uint64) + np.uint64(2**63), None
+
+
+def brain_floats():
+    import torch
+
+    return torch.zeros(80, 8, 8, 3, dtype=torch.bfloat16), labels, None
+
+
+def mixed():
+    return {1: images, **splits(), "test_labels": labels[:20].astype(np.uint64)}
 """
 
 
@@ -312,13 +350,33 @@ def test_a_function_of_ones_own_gives_the_images(functions, tmp_path, capsys):
     [
         ("nowhere", "it has no 'nowhere'"),
         ("far", "labels of .*far must be places in its 2 names, from 0; got 1, 2"),
-        ("broken", "must be a function without arguments; OSError: the disk is gone"),
+        ("broken", r"must be a function without arguments; it failed \(OSError: the disk is gone\)$"),
+        ("leaves", r"must be a function without arguments; it failed \(SystemExit: two\)$"),
+        ("one_class", "a dataset needs at least two classes, .*; my_pictures:one_class has only '0'"),
+        ("flat", r"train_images of .* must be bytes \(N, height, width\) .*; got uint8 \(80, 0, 12, 3\)"),
+        ("word", "names of .*word must be a list of two or more words, each once; got <U4"),
+        ("twice", r"must be a list of two or more words, each once; got \['cat', 'cat'\]"),
+        ("bytes_names", r"must be a list of two or more words, each once; got \|S3"),
+        ("huge", r"train_labels of .*huge must be below 2\^63; got 9223372036854775809"),
+        ("brain_floats", "must return arrays of numpy: images of one size as bytes"),
         ("nothing", "must return images, labels and names of classes, or a dict of arrays .*; got ndarray"),
     ],
 )  # fmt: skip
 def test_a_function_that_gives_no_images_is_a_sentence(functions, name, sentence, tmp_path):
     with pytest.raises(DataError, match=sentence):
         cache.prepare(f"{functions}:{name}", 0, tmp_path)
+
+
+def test_labels_of_several_kinds_of_whole_numbers_and_further_arrays_are_taken(functions, tmp_path):
+    dataset = cache.load_dataset(cache.prepare(f"{functions}:mixed", 0, tmp_path))
+    assert dataset.test.labels.tolist() == [i % 2 for i in range(20)]
+
+
+def test_an_exit_as_a_dataset_is_a_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--space", "optimizers", "--profile", "quick", "--plan", "--dataset", "builtins:exit"]
+    assert run_study.main(words) == 2
+    assert "dataset builtins:exit must be a function without arguments" in capsys.readouterr().err
 
 
 def test_a_file_is_opened_as_an_image_alone_whatever_its_ending(tmp_path):

@@ -154,6 +154,11 @@ def test_the_query_encoder_is_taken_from_our_own_checkpoint(config, theirs, tmp_
             lambda s: {**s, "bn1.weight": s["bn1.weight"].to(torch.complex64)},
             "must be finite real numbers",
         ),
+        (
+            {},
+            lambda s: {**s, "bn1.weight": s["bn1.weight"].double() + 1e300},
+            r"must be finite real numbers; bn1\.weight of .* is not, as torch\.float32",
+        ),
         ({}, lambda s: {1: s["bn1.weight"]}, "must hold tensors by name"),
         ({}, lambda s: {"epoch": 3}, "must hold tensors by name"),
         ({}, lambda s: [1, 2], "must hold tensors by name"),

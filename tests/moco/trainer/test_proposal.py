@@ -1,9 +1,12 @@
 """Sizes for one's own images: as many images seen as a profile's run sees, at about its cost."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
+import run_study
 from moco.config import Config
 from moco.data.sources import Source, named_source
 from moco.trainer.proposal import fit_batch, propose_sizes
@@ -78,6 +81,33 @@ def test_what_the_command_sets_stays_and_named_datasets_keep_the_profile(tmp_pat
     )
     assert propose_sizes(named_source("digits"), "shapes", {**FIXED, **QUICK}, {}) is None
     assert propose_sizes(mine, "", {**FIXED, **QUICK}, {}) is None
+
+
+def test_image_size_and_stem_go_together_and_fields_of_arms_and_further_images_count(tmp_path):
+    shared = {**FIXED, **QUICK}
+    for name in ("image_size", "stem"):
+        fields = propose_sizes(source(tmp_path, 900, 240), "shapes", shared, {name}).fields
+        assert not {"image_size", "stem"} & set(fields)
+    fields = propose_sizes(source(tmp_path, 900, 240), "shapes", shared, {"queue_size"}).fields
+    assert "queue_size" not in fields
+    more = source(tmp_path, 900, 16)._replace(extra="unlabelled", extra_images=1680)
+    further = {**shared, "pretrain_split": "train+unlabelled"}
+    assert propose_sizes(more, "shapes", shared, set()).fields["epochs"] == 13
+    assert propose_sizes(more, "shapes", further, set()) is None  # 2,400 like the profile's
+
+
+def test_the_plan_of_a_space_that_varies_the_queue_proposes_none(tmp_path, capsys):
+    for i, name in [(i, name) for i in range(30) for name in "ab"]:
+        (tmp_path / "mine" / name).mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng([i, ord(name)]).integers(0, 255, (20, 20, 3))
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "mine" / name / f"{i}.png")
+    words = ["--profile", "quick", "--plan", "--dataset", str(tmp_path / "mine")]
+    for space in ("queue", "joint"):
+        run_study.main(["--space", space, *words, "--data-dir", str(tmp_path)])
+        sizes = re.search(r"^Sizes: (.*)$", capsys.readouterr().out, re.MULTILINE)
+        assert sizes
+        assert "batch_size=" in sizes.group(1)
+        assert "queue_size" not in sizes.group(1)
 
 
 def test_a_study_of_a_folder_is_planned_at_these_sizes(tmp_path):

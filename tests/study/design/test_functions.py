@@ -1,5 +1,6 @@
 """A plain function as a trainer: its source is a part of its trials, the rest of its file is not."""
 
+import functools
 import importlib
 import linecache
 import os
@@ -342,3 +343,17 @@ def test_trials_of_other_code_are_refused():
         trainer.prepare(request(a={field: "0" * 64}))
     assert (field in trainer.words.set_by_study, trainer.words.epochs) == (True, "epochs")
     assert list(trainer.words.inputs.values()) == ["Code"]
+
+
+def test_what_yields_no_rows_is_a_sentence_and_partials_have_a_name():
+    for wrong in (None, 3, "train"):
+        with pytest.raises(
+            TypeError, match=f"from_function takes a generator function; got {wrong!r}"
+        ):
+            from_function(wrong, {})
+    trainer = from_function(lambda config, folder: 3, {})
+    with pytest.raises(TypeError, match="must yield a row an epoch; it returned 3"):
+        trainer.train({}, Path())
+    partial_trainer = from_function(functools.partial(train), {})
+    with pytest.raises(ValueError, match="train must be the code with which"):
+        partial_trainer.prepare(request(a={"function_sha256": "0" * 64}))
