@@ -24,6 +24,7 @@ again to continue.
   python -m moco --method supervised --score-split test           the ceiling: trained on labels
   torchrun --nproc-per-node 2 -m moco --dataset data/photos       two data-parallel workers"""
 INSTALLED = "moco-pretrain"
+METAVARS = {int: "N", float: "X", str: "NAME"}
 TABLES: dict[str, Iterable[str]] = {  # names that a field takes from a table
     "dataset": [
         *DATASETS,
@@ -87,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         group.add_argument(
             flag(field.name),
             default=None,
-            metavar="VALUE",
+            metavar=METAVARS[type(field.default)],
             help=field_help(field).replace("%", "%%"),
             dest=field.name,
         )

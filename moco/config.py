@@ -85,7 +85,7 @@ class Config:
     )
     # data
     dataset: str = option(
-        "digits", "a name of moco.data.datasets.DATASETS, or the name of a folder of images"
+        "digits", "the images: a name, a folder, a file of arrays, or a function of one's own"
     )
     image_size: int = option(
         0,
@@ -137,7 +137,7 @@ class Config:
     )
     views: str = option(
         "auto",
-        "augmentation, a name of moco.data.recipes.RECIPES; auto: the dataset's own",
+        "augmentation, the name of a recipe; auto: the dataset's own",
     )
     views_blur: str = option(
         "auto",
@@ -174,7 +174,7 @@ class Config:
     )
     weights: str = option(
         "",
-        "initial weights of the backbone: a name of moco.model.published_weights.WEIGHTS, or a "
+        "initial weights of the backbone: the name of published ones, as fair-moco-v2, or a "
         "file; none: random",
     )
     weights_sha256: str = option("", "SHA-256 of the file of weights; other content is refused")
@@ -238,8 +238,7 @@ class Config:
     # optimization
     optimizer: str = option(
         "sgd",
-        "a name of moco.training.optimizers.OPTIMIZERS, or module:class of a "
-        "torch.optim.Optimizer of one's own",
+        "a name, or module:class of a torch.optim.Optimizer of one's own",
     )
     code_sha256: str = option(
         "", "SHA-256 of the source of what is named module:object; other code is refused"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from study.analysis.forecast import Estimate
 from study.design.arms import absent_sentences, parse_ranges, select_arms
 from study.design.make_plan import (
+    budget_warning,
     make_plan,
     parse_overrides,
     selected_profile,
@@ -69,7 +70,7 @@ def plan_study(space: Space, options: Options) -> Planned:
         raise StudyError(str(error)) from None
     for title, *rest in prepared.data.about:
         print(f"{title}: {', '.join(filter(None, rest))}", flush=True)
-    notes = [split_warning(space), *prepared.data.warnings]
+    notes = [split_warning(space), budget_warning(space, sizes), *prepared.data.warnings]
     for line in [*notes, *absent_sentences(space, dict(prepared.absent))]:
         if line:
             print(f"Note: {line}", flush=True)

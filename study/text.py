@@ -32,6 +32,11 @@ def format_short(value: float | str) -> str:
     return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
 
 
+def count_words(count: int, noun: str) -> str:
+    """How many of them: "1 trial", "1,200 trials"."""
+    return f"{count:,} {noun if count == 1 else plural(noun)}"
+
+
 def plural(noun: str) -> str:
     """More than one of them."""
     if noun.endswith("s"):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from moco.data.checks import DataError
+from moco.data.checks import DataError, quote_names
 from moco.data.folders.image_files import missing_plugin, readable_formats
 from moco.data.folders.listing import Files, Listing
 
@@ -59,7 +59,7 @@ def decode_listing(listing: Listing, size: int, extra: bool) -> DecodedDataset:
         extra: with its images without labels, which it must have.
 
     Raises:
-        DataError: an image cannot be read; the message names it.
+        DataError: images cannot be read; the message names some of them.
     """
     counts = Counts()
     wanted = ["train", "test", "validation", *(["unlabelled"] if extra else [])]
@@ -81,16 +81,33 @@ def decode_listing(listing: Listing, size: int, extra: bool) -> DecodedDataset:
 
 
 def decode_files(files: Files, size: int, counts: Counts) -> Arrays:
-    """Images and labels of one split; what the files are like is added to `counts`."""
+    """Images and labels of one split; what the files are like is added to `counts`.
 
-    def count_and_unwrap(decoded: DecodedImage) -> np.ndarray:
+    Raises:
+        DataError: images cannot be read; all are counted before.
+    """
+    formats, broken = readable_formats(), dict[str, DataError]()
+
+    def read_or_note(path: Path) -> DecodedImage | None:
+        try:
+            return read_image(path, size, formats)
+        except DataError as problem:
+            broken[str(path)] = problem
+            return None
+
+    def count_and_unwrap(decoded: DecodedImage | None) -> np.ndarray:
+        if decoded is None:
+            return np.zeros((size, size, 3), np.uint8)
         counts.add(decoded)
         return decoded.image
 
-    formats = readable_formats()
     with ThreadPoolExecutor() as pool:
-        decoded = pool.map(lambda path: read_image(path, size, formats), files.paths)
+        decoded = pool.map(read_or_note, files.paths)
         images = stack_images(map(count_and_unwrap, decoded), len(files.paths), size)
+    if broken:
+        first, *others = sorted(broken)
+        more = f". Nor are {len(others):,} more: {quote_names(others)}" if others else ""
+        raise DataError(f"{broken[first]}{more}")
     return images, np.array(files.labels, np.int64)
 
 

@@ -27,7 +27,7 @@ class MoCoWords(NamedTuple):
     )
     not_compared: tuple[str, ...] = ("pictures",)
     alike: dict[str, Any] = {"precision": "the precision of the encoders’ passes"}  # noqa: RUF012
-    inputs: dict[str, Any] = {"weights_sha256": "Weights", "code_sha256": "Code"}  # noqa: RUF012
+    inputs: dict[str, Any] = {"weights_sha256": "Weights", "code_sha256": "Own code"}  # noqa: RUF012
     begins_from: str = "weights_sha256"
     seed: str = "initialisation, data order, views, queue and probe"
     same: str = "data, encoder, epochs and evaluation"

@@ -10,6 +10,7 @@ from study.analysis.gates import is_collapsed
 from study.analysis.summaries import chosen_words
 from study.analysis.tuning_gates import edge_distances
 from study.design.plan import Plan
+from study.design.ranges import LogRange
 from study.design.record import Record
 from study.design.stages import EDGE
 from study.text import format_short, join_words
@@ -139,7 +140,8 @@ def tuning_rows(results: ArmRecords) -> list[LedgerRow]:
         ranges = (f"{format_short(s.low)} to {format_short(s.high)}" if s else DASH for s in spans)
         decades = (f"{span.decades:.1f}" if span else DASH for span in spans)
         chosen = (
-            chosen_words([point[name] for point in own if name in point]) or DASH for own in points
+            chosen_cell([point[name] for point in own if name in point], span)
+            for own, span in zip(points, spans, strict=True)
         )
         rows += [
             LedgerRow("Tuning", f"{name}, range", tuple(ranges), "its own"),
@@ -152,6 +154,12 @@ def tuning_rows(results: ArmRecords) -> list[LedgerRow]:
     cells = tuple(f"{min(edge.decades for edge in own):.1f}" if own else DASH for own in edges)
     words = f"{' to '.join(ends)} needed"
     return [*rows, LedgerRow("Tuning", "Decades to the nearest edge", cells, words)]
+
+
+def chosen_cell(values: list[float], span: LogRange | None) -> str:
+    """What an arm's searches chose, and whether trials added at an edge led beyond the range."""
+    outside = span and any(not span.low <= value <= span.high for value in values)
+    return (chosen_words(values) or DASH) + (" (beyond its range)" if outside else "")
 
 
 def fixed_rows(plan: Plan) -> list[LedgerRow]:

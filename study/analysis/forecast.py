@@ -137,7 +137,21 @@ def forecast_lines(results: Results, estimate: Estimate) -> list[str]:
         total = format_duration(left * each / estimate.slots)
         cost += f", about {each:.1f} s each ({basis}); {estimate.slots} at once: about {total}."
     reach = detectable_difference(plan, results.verdict("primary"))
-    return [cost, f"Detectable: {reach}", *look_lines(plan)]
+    return [cost, f"Matters: {delta_words(results)}", f"Detectable: {reach}", *look_lines(plan)]
+
+
+def delta_words(results: Results) -> str:
+    """The smallest difference that matters; before any final run the ends between which it lies."""
+    metric, items = results.plan.space.primary, results.plan.data.test_items
+    delta, most = results.delta(metric), metric.scale * 0.5 / math.sqrt(items or math.inf)
+    known = results.values(results.plan.space.reference, "final", metric) or most <= metric.delta
+    size = format_number(delta, metric.decimals)
+    if known or not metric.share_of_images:
+        return f"a difference of δ = {size} {metric.unit} or more."
+    return (
+        f"a difference of δ = {size} {metric.unit} or more, with {items:,} test images up to "
+        f"{format_number(most, metric.decimals)}: the sampling error of the accuracy reached."
+    )
 
 
 def look_lines(plan: Plan) -> list[str]:

@@ -156,6 +156,13 @@ def split_warning(space: Space) -> str:
     )
 
 
+def budget_warning(space: Space, sizes: Profile) -> str:
+    """A sentence if a search is too short to choose anything, or empty."""
+    if sizes.search_trials != 1 or not any(arm.search for arm in space.arms):
+        return ""
+    return "A search of one trial chooses nothing: each arm runs at a point that was drawn for it."
+
+
 def selected_profile(
     space: Space,
     name: str,

@@ -136,7 +136,7 @@ def from_function(
     known = replace(
         words,
         set_by_study=(*words.set_by_study, CODE),
-        inputs={CODE: "Code", **words.inputs},
+        inputs={CODE: "Trainer's source", **words.inputs},
         epochs=words.epochs or ("epochs" if "epochs" in defaults else ""),
     )
     return FunctionTrainer(

@@ -129,11 +129,14 @@ def result_note(plan: Plan, verdict: Verdict, metric: Metric) -> str:
 
 
 def share_words(verdict: Verdict) -> str:
-    """How much of the variance comes from the test images; empty where that is not known."""
+    """How much of the variance comes from the test images; empty where that is not known.
+
+    Two pairs tell next to nothing of a variance.
+    """
     share = verdict.result.item_share
     return (
         f" Of its variance {format_share(share)} is of the test images."
-        if verdict.result.items
+        if verdict.result.items and verdict.result.n > 2
         else ""
     )
 
@@ -162,7 +165,8 @@ def error_sentence(plan: Plan) -> str:
         return ""
     parts = [f"the primary claim in about {rate:.3g} %"]
     if family:
-        parts.append(f"its family of {len(plan.family)} together in as many")
+        together = f" of {len(plan.family)} together" if len(plan.family) > 1 else ""
+        parts.append(f"its family{together} in as many")
     if exploratory:
         rates = " to ".join(f"{one:.3g}" for one in sorted({*exploratory}))
         parts.append(f"each of the {len(exploratory)} exploratory ones in about {rates} %")

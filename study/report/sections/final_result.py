@@ -226,7 +226,7 @@ def table_head(results: Results) -> list[str]:
         *(["Chosen " + ", ".join(fields)] if fields else []),
         *("n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"),
         *(metric_head(metric) for metric in space.metrics[1:]),
-        *(["At default"] if has_defaults(results) else []),
+        *(["At default, validation"] if has_defaults(results) else []),
     ]
 
 

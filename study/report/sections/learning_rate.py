@@ -24,7 +24,7 @@ from study.figures.panel import (
     value_axis,
 )
 from study.report.section import Figure, Section, Table
-from study.text import capitalize, format_number, format_short, join_words
+from study.text import capitalize, count_words, format_number, format_short, join_words
 
 NEAR = 5  # δ within which an arm still does well at the reported value
 
@@ -66,7 +66,7 @@ def rate_section(results: Results) -> RateSection | None:
 
 def searches_words(plan: Plan) -> str:
     """How many trials each arm had."""
-    trials = f"{plan.sizes.search_trials} search trials"
+    trials = count_words(plan.sizes.search_trials, "search trial")
     return f"{plan.sizes.searches} searches of {trials} each" if plan.repeats else f"{trials} each"
 
 

@@ -84,6 +84,12 @@ def test_images_are_resized_by_the_shorter_side_and_cut_in_the_middle():
             r"test/dog/3\.png is not \(cannot identify",
         ),
         (
+            lambda root: [
+                (root / "train" / "dog" / f"{i}.png").write_bytes(b"no image") for i in range(8)
+            ],
+            r"train/dog/0\.png is not \(cannot .*Nor are 7 more: .*dog/1\.png'.* and 2 more",
+        ),
+        (
             lambda root: [path.unlink() for path in (root / "train" / "dog").iterdir()],
             "every class needs images in train; 'dog' has none",
         ),

@@ -342,7 +342,7 @@ def test_trials_of_other_code_are_refused():
     with pytest.raises(ValueError, match="must be the code with which the trials were planned"):
         trainer.prepare(request(a={field: "0" * 64}))
     assert (field in trainer.words.set_by_study, trainer.words.epochs) == (True, "epochs")
-    assert list(trainer.words.inputs.values()) == ["Code"]
+    assert list(trainer.words.inputs.values()) == ["Trainer's source"]
 
 
 def test_what_yields_no_rows_is_a_sentence_and_partials_have_a_name():
