@@ -3,6 +3,7 @@
 # make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
+TESTS_AT_ONCE ?= 2
 BIN := .venv/bin
 
 .PHONY: study test test-faults bench install clean
@@ -16,7 +17,7 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadgroup $(ARGS)
 
 test-faults: .venv/installed-test
 	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/runner/test_sockets.py tests/study/analysis/test_error_rates.py tests/test_spaces.py -s -m 'slow or faults' $(ARGS)

@@ -1,17 +1,15 @@
 """The wheel, installed into an environment without the clone: both commands do their main job."""
 
-import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
+from commands import finish, kill_and_resume, records_of
 
 ROOT = Path(__file__).parents[1]
 CONTENT = (
@@ -63,6 +61,7 @@ def run(installed, folder, *words):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_outside_the_clone_the_commands_plan_and_pretrain(installed, tmp_path):
     code, output, problems = run(
@@ -121,42 +120,7 @@ def digits():
 """
 
 
-def start(installed, folder, *words):
-    return subprocess.Popen(
-        [installed / "moco-study", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def records_of(file):
-    lines = file.read_text().splitlines() if file.exists() else []
-    return {record["trial"]: record for record in map(json.loads, lines)}
-
-
-def kill_and_resume(installed, folder, records, *words):
-    """Run a study, kill it with all its processes once some trials have ended, run it to its end."""
-    process = start(installed, folder, *words)
-    deadline = time.monotonic() + 150
-    while len(records_of(records)) < 3 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    killed = records_of(records)
-    assert len(killed) >= 3
-    process = start(installed, folder, *words)
-    output, _ = process.communicate(timeout=240)
-    assert process.returncode == 0, output
-    whole = records_of(records)
-    assert killed.items() <= whole.items()
-    assert len(whole) > len(killed)
-    assert not [record for record in whole.values() if record["status"] == "failed"]
-    return output, whole
-
-
+@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_changed_line_is_told(
     installed, tmp_path
@@ -164,8 +128,10 @@ def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_c
     shutil.copy(ROOT / "examples" / "own_optimizer.py", tmp_path)
     (tmp_path / "my_encoder.py").write_text(OWN_ENCODER)
     (tmp_path / "my_images.py").write_text(OWN_IMAGES)
-    words = ["--space", "./own_optimizer.py", "--profile", "quick", "--dataset", "my_images:digits"]
+    words = [installed / "moco-study", "--space", "./own_optimizer.py", "--profile", "quick"]
     words += [
+        "--dataset",
+        "my_images:digits",
         "--set",
         "encoder=my_encoder:Tiny",
         "--searches",
@@ -176,7 +142,7 @@ def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_c
         "epochs=2",
     ]
     records = tmp_path / "results" / "signum-quick-digits" / "records.jsonl"
-    output, whole = kill_and_resume(installed, tmp_path, records, *words)
+    output, whole = kill_and_resume(words, tmp_path, records)
     assert "On my_images:digits" in output
     page = (records.parent / "report.html").read_text()
     assert "moco-study --space ./own_optimizer.py" in page
@@ -188,12 +154,12 @@ def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_c
     assert len(hashes) == 2  # with the optimizer, and with the encoder alone
     changed = (tmp_path / "own_optimizer.py").read_text().replace("1 - group", "0.9 - group")
     (tmp_path / "own_optimizer.py").write_text(changed)
-    process = start(installed, tmp_path, *words)
-    output, _ = process.communicate(timeout=100)
-    assert process.returncode == 2
+    code, output = finish(words, tmp_path)
+    assert code == 2
     assert re.search(r"holds a study with another plan, and .*code_sha256 was", output)
 
 
+@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_a_loop_of_another_library_is_a_study_with_a_package_beside_it(installed, tmp_path):
     text = (ROOT / "examples" / "own_loop.py").read_text()
@@ -204,11 +170,18 @@ def test_a_loop_of_another_library_is_a_study_with_a_package_beside_it(installed
     (tmp_path / "my_parts").mkdir()
     (tmp_path / "my_parts" / "sizes.py").write_text("HIDDEN = 128")
     (tmp_path / "my_late.py").write_text("LATE = 1")
-    words = ["--space", "./own_loop.py", "--searches", "2", "--trials", "1"]
+    words = [
+        installed / "moco-study",
+        "--space",
+        "./own_loop.py",
+        "--searches",
+        "2",
+        "--trials",
+        "1",
+    ]
     words += ["--set", "train_images=300", "--set", "epochs=1"]
-    process = start(installed, tmp_path, *words)
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode == 0, output
+    code, output = finish(words, tmp_path)
+    assert code == 0, output
     assert "On scikit-learn's digits" in output
     whole = records_of(tmp_path / "results" / "temperature-quick" / "records.jsonl")
     assert not [record for record in whole.values() if record["status"] == "failed"]
