@@ -1,12 +1,13 @@
 # make study [ARGS="..."]   installs what is missing, then runs the study of the optimizers
 # make test                 installs what is missing, then lint, format, types, imports and tests
 # make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
+# make docs                 builds docs/ as pages, into build/site
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
 TESTS_AT_ONCE ?= 2
 BIN := .venv/bin
 
-.PHONY: study test test-faults bench install clean
+.PHONY: study test test-faults bench docs install clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed
@@ -25,6 +26,9 @@ test-faults: .venv/installed-test
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)
 
+docs: .venv/installed-docs
+	$(BIN)/python -m mkdocs build --quiet
+
 install: .venv/installed
 
 .venv/bin/python:
@@ -39,6 +43,10 @@ install: .venv/installed
 
 .venv/installed-test: .venv/installed
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 # the peers' environment has packages of its own and, by one line, the very torch of ours

@@ -94,7 +94,7 @@ def add_question(add: Add, spaces: list[str]) -> None:
         "--dataset",
         metavar="NAME|FOLDER",
         help="digits or shapes (bundled), cifar10, cifar100, stl10, svhn, a folder of images (as "
-        "train/<class>/* and test/<class>/*; the guide has more), an .npz file, or a function of "
+        "train/<class>/* and test/<class>/*; docs/own.md has more), an .npz file, or a function of "
         "your own, as my_module:photographs. Default: the profile's",
     )
     add(
