@@ -234,6 +234,22 @@ def write_page(folder: Path) -> None:
     print(f"{answer}\nReport: {page.resolve().as_uri()}", flush=True)
 
 
+def check_claim(options: Options) -> int:
+    """Print the verdict on a claim of a study that is there; its exit code.
+
+    Raises:
+        StudyError: there is no such study, or no such claim.
+    """
+    from study.report.verdict_file import exit_code, study_verdict, verdict_words
+    from study.search.quasi_random import sobol_points
+
+    folder = report_folder(options.out, options.space, options.profile, options.dataset)
+    results = Results(read_study(folder, sobol_points).plan, read_records(folder))
+    verdict = study_verdict(results).claim(options.check)
+    print(verdict_words(verdict), flush=True)
+    return exit_code(verdict)
+
+
 def run_offline(exported: list[ExportedTrial], space: Space, options: Options) -> int:
     """Run trials of a file on this machine without Ray; the exit code.
 

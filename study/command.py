@@ -175,6 +175,13 @@ def add_actions(add: Add) -> None:
         help="print trials, cost and detectable difference, with --out write trials.jsonl there",
     )
     add("--report", action="store_true", help="redraw the report from the records")
+    add(
+        "--check",
+        metavar="CLAIM",
+        default="",
+        help="print the verdict on a claim, as primary, of a study that is there; exit code 0 "
+        "supported, 3 contradicted, 4 undecided, 5 not testable, 6 no difference that matters",
+    )
     add("--list", action="store_true", help="list the spaces and their questions")
 
 

@@ -35,6 +35,7 @@ class Options:
     plan: bool = False
     adopt: tuple[Path, ...] = ()
     report: bool = False
+    check: str = ""  # claim whose verdict is the exit code
     list: bool = False
     address: str = ""  # of a Ray cluster
     workers: int = 1  # data-parallel workers of a trial
@@ -71,6 +72,8 @@ class Options:
                 "--plan with --out, and --adopt, are for trials of one worker: elsewhere each runs "
                 "in one process; leave out --workers"
             )
+        if self.check and (self.report or self.adopt or self.plan):
+            raise StudyError("--check goes with none of --report, --adopt and --plan: it only asks")
         if self.report and (self.adopt or self.plan):
             raise StudyError("--report goes with neither --adopt nor --plan: it only draws")
 

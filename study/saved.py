@@ -35,6 +35,7 @@ NOT_TO_RUN = {
     "space",
     "plan",
     "report",
+    "check",
     "list",
     "records",
     "at_once",

@@ -39,6 +39,7 @@ from study.report.sections.pictures import pictures_section
 from study.report.sections.published_numbers import published_numbers
 from study.report.sections.reproduction import reproduction_section
 from study.report.sections.tuning_budget import budget_section
+from study.report.verdict_file import write_verdict
 from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
 from study.store.flat_files import write_flat_files
@@ -90,7 +91,7 @@ class Report(NamedTuple):
 
 
 def write_report(folder: Path) -> Report:
-    """Write report.html, trials.csv and epochs.csv into the study's folder.
+    """Write report.html, verdict.json, trials.csv and epochs.csv into the study's folder.
 
     Raises:
         StudyError: the folder holds no study, its records are damaged, or the page cannot be
@@ -110,6 +111,7 @@ def write_report(folder: Path) -> Report:
         ) from error
     try:
         write_flat_files(folder, results.records)
+        write_verdict(folder, results)
         write_atomically(page, text)
     except OSError as error:
         raise StudyError(
