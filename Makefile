@@ -18,7 +18,7 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-faults: .venv/installed-test
 	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/runner/test_sockets.py tests/study/analysis/test_error_rates.py tests/test_spaces.py -s -m 'slow or faults' $(ARGS)

@@ -61,7 +61,6 @@ def run(installed, folder, *words):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_outside_the_clone_the_commands_plan_and_pretrain(installed, tmp_path):
     code, output, problems = run(
@@ -120,7 +119,6 @@ def digits():
 """
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_changed_line_is_told(
     installed, tmp_path
@@ -159,7 +157,6 @@ def test_optimizer_encoder_and_images_of_ones_own_are_killed_and_resumed_and_a_c
     assert re.search(r"holds a study with another plan, and .*code_sha256 was", output)
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_a_loop_of_another_library_is_a_study_with_a_package_beside_it(installed, tmp_path):
     text = (ROOT / "examples" / "own_loop.py").read_text()

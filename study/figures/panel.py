@@ -199,10 +199,17 @@ def readable_range(values: Sequence[float], higher_is_better: bool) -> tuple[flo
 
 
 def stack_dots(
-    values: Sequence[float], width: float, base: float, step: float
+    values: Sequence[float], width: float, base: float, step: float, room: float = math.inf
 ) -> tuple[float, ...]:
-    """Heights of dots in pixels from the top; one that would touch another stands above it."""
-    heights: dict[int, float] = {}
+    """Heights of dots in pixels from the top; one that would touch another stands above it.
+
+    Args:
+        width: of a dot in data units.
+        base: height of the lowest.
+        step: from one to the next above it; less where the highest would leave the room.
+        room: pixels from the lowest to the highest, at most.
+    """
+    level_of: dict[int, int] = {}
     levels: list[list[float]] = []  # the values at each level, from the lowest
     for i in sorted(range(len(values)), key=lambda i: values[i]):
         free = (k for k, row in enumerate(levels) if all(abs(values[i] - v) >= width for v in row))
@@ -210,8 +217,9 @@ def stack_dots(
         if level == len(levels):
             levels.append([])
         levels[level].append(values[i])
-        heights[i] = base - level * step
-    return tuple(heights[i] for i in range(len(values)))
+        level_of[i] = level
+    step = min(step, room / max(1, len(levels) - 1))
+    return tuple(base - level_of[i] * step for i in range(len(values)))
 
 
 def spread_labels(wanted: Sequence[float], gap: float = 15.0) -> list[float]:

@@ -22,7 +22,6 @@ def numbers_of(record):
     return record["config"], record["curve"], record["result"], record["status"]
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_it_is_killed_and_resumed_to_its_page_and_its_trials_run_elsewhere(elsewhere):
     file = elsewhere / "results" / "momentum-quick" / "records.jsonl"

@@ -20,7 +20,6 @@ nbformat.write(notebook, "executed.ipynb")
 """
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_the_notebook_runs_a_study_and_shows_it(tmp_path):
     shutil.copy(EXAMPLES / "study.ipynb", tmp_path)

@@ -21,7 +21,6 @@ def photograph(file, seed):
     Image.fromarray(pixels).save(file)
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_every_command_runs_in_its_order(tmp_path):
     for i in range(200):

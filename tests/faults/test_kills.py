@@ -64,7 +64,6 @@ def comparable(record):
     )
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_kills_at_random_moments_change_nothing(tmp_path):
@@ -101,7 +100,6 @@ def test_kills_at_random_moments_change_nothing(tmp_path):
     assert repeated <= 2 * kills, "of the two running trials at most one epoch each, a kill"
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.faults
 def test_a_worker_killed_in_a_trial_of_two_makes_it_go_on_from_its_checkpoint(tmp_path):
     """The reader of `ps` sees the workers by the trial's name."""

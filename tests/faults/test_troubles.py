@@ -76,7 +76,6 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.faults
 def test_a_disk_that_fills_and_then_turns_read_only_keeps_the_records_and_the_study_goes_on(
     small_disk, tmp_path
@@ -106,7 +105,6 @@ def test_a_disk_that_fills_and_then_turns_read_only_keeps_the_records_and_the_st
     assert {id: done[id] for id in kept} == kept
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.faults
 def test_a_dataset_that_is_deleted_in_the_middle_ends_trials_in_a_sentence_and_comes_back_with_the_same_command(
     tmp_path,
@@ -127,7 +125,6 @@ def test_a_dataset_that_is_deleted_in_the_middle_ends_trials_in_a_sentence_and_c
     assert code == 0, output
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.faults
 def test_a_trial_that_asks_for_more_memory_than_there_is_is_refused_in_a_sentence(tmp_path):
     words = ["--set", "queue_size=16777216", "--set", "projection_size=65536"]
@@ -137,7 +134,6 @@ def test_a_trial_that_asks_for_more_memory_than_there_is_is_refused_in_a_sentenc
     assert "Traceback" not in output
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.faults
 def test_processes_that_are_killed_for_want_of_memory_end_as_failed_trials_in_a_sentence(tmp_path):
     """Ray kills a process when this share of the machine's memory is used; almost none makes it kill all."""

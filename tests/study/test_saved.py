@@ -123,7 +123,6 @@ def test_reading_loads_neither_torch_nor_ray(study):
     assert done.stdout == "set()\n"
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_a_study_is_run_continued_and_refused_from_python(tmp_path):
     code = f"""

@@ -383,7 +383,7 @@ def spread_values(spreads: list[Spread]) -> list[float]:
 def spread_marks(row: Row, spread: Spread, *, width: float, unit: str) -> list[Mark]:
     """One row: dots above, interval and mean below. `width` is the axis's, in data units."""
     arm, values, below = row.arm, spread.values, row.y + 12
-    heights = stack_dots(values, width=width * 0.024, base=row.y - 5, step=7)
+    heights = stack_dots(values, width=width * 0.024, base=row.y - 5, step=7, room=ROW - 30)
     hover = tuple(f"{value:.4g} {unit}" for value in values)
     marks: list[Mark] = [Points(arm=arm, kind="dot", x=values, y=heights, hover=hover)]
     if not math.isnan(spread.low):

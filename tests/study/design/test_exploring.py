@@ -112,7 +112,6 @@ def test_the_page_has_the_search_and_no_part_of_a_fair_comparison(explored):
     assert "it needs 20 finished trials, and 12 finished" in page
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_the_engine_stops_what_lags_survives_a_kill_and_asks_for_nothing_twice(toy, tmp_path):
     folder, sizes, overrides = (

@@ -32,6 +32,7 @@ def test_labels_that_touch_are_spread_around_the_mean_of_where_they_would_be():
 
 def test_dots_that_would_touch_stand_above_each_other():
     assert stack_dots([1.0, 1.01, 5.0], width=0.5, base=30, step=10) == (30, 20, 30)
+    assert stack_dots([1.0] * 5, width=0.5, base=30, step=10, room=20) == (30, 25, 20, 15, 10)
 
 
 def test_ticks_are_round_and_a_signed_axis_marks_both_sides_of_zero():

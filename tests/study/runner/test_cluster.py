@@ -81,7 +81,6 @@ def cluster(monkeypatch):
             thing.close()
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_path, cluster):
     folder, hold = tmp_path / "results", tmp_path / "hold"

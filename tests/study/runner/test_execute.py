@@ -39,7 +39,6 @@ def check_complete(toy, folder, sizes, overrides):
     )
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_a_study_survives_kills_of_everything_and_a_gentle_interrupt(toy, tmp_path):
     sizes = {"search_trials": 3, "final_seeds": 2, "replica_seeds": 1, "confirm_seeds": 1}
@@ -59,7 +58,6 @@ def test_a_study_survives_kills_of_everything_and_a_gentle_interrupt(toy, tmp_pa
     check_complete(toy, folder, sizes, overrides)
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [pytest.param(signal.SIGINT, marks=pytest.mark.faults), signal.SIGTERM]
@@ -99,7 +97,6 @@ def test_the_first_signal_lets_running_epochs_end_and_the_second_does_not(tmp_pa
     assert process.returncode != 0
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_time_that_is_over_stops_a_study_after_the_running_epochs(tmp_path):
     code, output = run_to_end(
@@ -109,7 +106,6 @@ def test_time_that_is_over_stops_a_study_after_the_running_epochs(tmp_path):
     assert len(read_records(tmp_path / "results")) < 28
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_a_trial_that_diverges_ends_as_diverged_and_the_study_completes(toy, tmp_path):
     sizes = {
@@ -132,7 +128,6 @@ def test_a_trial_that_diverges_ends_as_diverged_and_the_study_completes(toy, tmp
     assert "diverged" in output
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_a_study_whose_trials_all_fail_tries_each_twice_stops_and_says_why(tmp_path):
     sizes = {
@@ -154,7 +149,6 @@ def test_a_study_whose_trials_all_fail_tries_each_twice_stops_and_says_why(tmp_p
     assert "Traceback" not in output
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 def test_two_workers_run_a_trial_under_ray_train_and_the_first_ones_numbers_are_recorded(tmp_path):
     folder = tmp_path / "results"

@@ -50,7 +50,6 @@ def listening(mark):
                 yield address, int(port, 16), name
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.faults)])
 def test_a_study_listens_on_loopback_alone(tmp_path, workers):
@@ -82,7 +81,6 @@ def test_a_study_listens_on_loopback_alone(tmp_path, workers):
     assert [(port, name) for address, port, name in seen if address not in LOOPBACK] == []
 
 
-@pytest.mark.xdist_group("ray")
 def test_rays_token_is_private(tmp_path, monkeypatch):
     from study.runner.cluster import restrict_token
 
