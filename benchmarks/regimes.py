@@ -37,8 +37,10 @@ OLD_SMALL: dict[str, Any] = {
     "batch_norm_splits": 4,
     "queue_size": 512,
     "lr": 0.1,
+    "schedule": "cosine",
     "epochs": 12,
 }
+ALL_IMAGES: dict[str, Any] = {"train_images": 0, "epochs": 8, "lr": 0.1, "schedule": "cosine"}
 # what differs from the profile's sizes
 RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("quick until 0.1", "quick", "digits", OLD_QUICK),
@@ -52,13 +54,15 @@ RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("strided stem, twice the width", "quick", "shapes", {"stem": "strided", "width": 0.25}),
     ("small until 0.1", "small", "cifar", OLD_SMALL),
     ("small", "small", "cifar", {}),
-    ("a quarter of the epochs", "small", "cifar", {"epochs": 2}),
-    ("batches of 64, six epochs", "small", "cifar",
-     {"batch_size": 64, "batch_norm_splits": 2, "lr": 0.06, "epochs": 6}),
-    ("10,000 images, three times the epochs", "small", "cifar",
-     {"train_images": 10_000, "epochs": 24}),
-    ("16 px, small stem", "small", "cifar", {"image_size": 16, "stem": "small"}),
-    ("twice the width, half the epochs", "small", "cifar", {"width": 0.5, "epochs": 4}),
+    ("24 epochs", "small", "cifar", {"epochs": 24}),
+    ("all images", "small", "cifar", ALL_IMAGES),
+    ("all images, two epochs", "small", "cifar", {**ALL_IMAGES, "epochs": 2}),
+    ("all images, batches of 64, six epochs", "small", "cifar",
+     {**ALL_IMAGES, "batch_size": 64, "batch_norm_splits": 2, "lr": 0.06, "epochs": 6}),
+    ("all images, 16 px, small stem", "small", "cifar",
+     {**ALL_IMAGES, "image_size": 16, "stem": "small"}),
+    ("all images, twice the width, four epochs", "small", "cifar",
+     {**ALL_IMAGES, "width": 0.5, "epochs": 4}),
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ STARTS_RAY = (
     "tests/study/runner/test_sockets.py",
     "tests/study/design/test_exploring.py",
     "tests/study/test_saved.py",
+    "tests/test_spaces.py::test_official",
 )
 
 

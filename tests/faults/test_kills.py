@@ -21,7 +21,7 @@ from study.store.ledger import read_records
 
 ROOT = Path(__file__).parents[2]
 WHOLE = os.environ.get("FAULT_STUDY") == "whole"
-KILLS = int(os.environ.get("FAULT_KILLS", "2"))
+KILLS = int(os.environ.get("FAULT_KILLS", "1"))
 SEED = int(os.environ.get("FAULT_SEED", "1"))
 TIMES = ("seconds", "images_per_second")  # what differs between two runs of an epoch
 SMALL = [str(Path(__file__).with_name("run_small.py"))]

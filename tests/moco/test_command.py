@@ -39,7 +39,7 @@ def test_help_names_every_field_with_its_meaning_unit_choices_and_default(monkey
     text = command.build_parser().format_help()
     for field in fields(Config):
         option = option_of(field)
-        shown = re.search(rf"{command.flag(field.name)} VALUE\s+(.*)", text).group(1)
+        shown = re.search(rf"{command.flag(field.name)} (?:N|X|NAME)\s+(.*)", text).group(1)
         for part in (option.help, option.unit and f"[{option.unit}]", ", ".join(option.choices)):
             assert part in shown
         assert shown.endswith(f"(default: {'none' if field.default == '' else field.default})")

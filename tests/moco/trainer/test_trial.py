@@ -104,7 +104,7 @@ def test_a_real_kill_loses_at_most_an_epoch(tmp_path):
         "--width",
         "0.125",
         "--epochs",
-        "12",
+        "6",
         "--device",
         "cpu",
         "--queue-size",

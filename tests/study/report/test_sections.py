@@ -42,7 +42,7 @@ def test_before_a_run_has_finished_no_section_shows_a_result(results):
 
 def test_a_study_with_one_metric_has_every_section_but_that_on_the_loss(one_metric):
     final = final_section(one_metric)
-    assert final.head[-3:] == ["Min", "Max", "At default"]
+    assert final.head[-3:] == ["Min", "Max", "At default, validation"]
     assert "further metrics" not in final.figure.caption
     assert rate_section(one_metric).panels
     assert budget_section(one_metric).panels

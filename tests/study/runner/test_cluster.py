@@ -69,7 +69,16 @@ def test_a_trial_that_never_fits_is_refused_in_a_sentence(has, asked, workers, s
 
 
 @pytest.fixture
-def cluster(monkeypatch):
+def hold(tmp_path, monkeypatch):
+    """While this file is there, trials stay in their first epoch."""
+    file = tmp_path / "hold"
+    file.touch()
+    monkeypatch.setenv("TOY_HOLD", str(file))
+    return file
+
+
+@pytest.fixture
+def cluster(monkeypatch, hold):
     """A head without cores for trials and one node with one, all on this machine."""
     monkeypatch.delenv("PYTHONPATH", raising=False)  # nodes get the program and the toy's module
     found = Nodes(initialize_head=True, head_node_args={"num_cpus": 0})
@@ -82,16 +91,12 @@ def cluster(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_path, cluster):
-    folder, hold = tmp_path / "results", tmp_path / "hold"
+def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_path, cluster, hold):
+    folder = tmp_path / "results"
     sizes = {"search_trials": 3, "final_seeds": 2, "replica_seeds": 1, "confirm_seeds": 1}
-    overrides = {"hold": str(hold)}
-    hold.touch()  # trials stay in their first epoch until the node is gone
     with open(tmp_path / "output", "w+") as output:
         options = {"address": cluster.address, "cpus": 0, "modules": ["toy"]}
-        process = toy_run.start(
-            folder, sizes, overrides, options, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = toy_run.start(folder, sizes, {}, options, stdout=output, stderr=subprocess.STDOUT)
         told = (tmp_path / "output").read_text
         try:
             wait_for(lambda: len(first_epochs(folder)) == 1, process, told)
@@ -106,7 +111,7 @@ def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_p
         finally:
             process.kill()
             process.wait()
-    plan, records = toy.plan(overrides=overrides, **sizes), read_records(folder)
+    plan, records = toy.plan(**sizes), read_records(folder)
     assert is_finished(plan, final_records(records))
     assert max(Counter(record.trial for record in records).values()) == 1
     assert {record.status for record in records} == {"finished"}
