@@ -1,6 +1,11 @@
 """How tests run side by side (pytest -n 2): those that start Ray in one process, one by one."""
 
+import os
+
 import pytest
+
+# Ray's dashboard takes seconds of every start; the test of sockets has it
+os.environ.setdefault("STUDY_DASHBOARD", "off")
 
 # each of these starts Ray and takes all cores: two at once would be slow, and time out
 STARTS_RAY = (

@@ -55,6 +55,11 @@ def start_ray(cluster: Cluster) -> str:
     return f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
 
+def wants_dashboard() -> bool:
+    """Whether Ray's dashboard is started with a Ray of this machine; STUDY_DASHBOARD=off: not."""
+    return os.environ.get("STUDY_DASHBOARD", "on") != "off"
+
+
 def start_local_ray(cpus: int) -> Any:
     """Start Ray on this machine with so many cores, 0: all; its context.
 
@@ -65,7 +70,7 @@ def start_local_ray(cpus: int) -> Any:
         context = ray.init(
             address="local",
             num_cpus=cpus or cores(),
-            include_dashboard=True,
+            include_dashboard=wants_dashboard(),
             **OUTPUT,
         )
     except Exception as error:  # under load its parts time out, with exceptions of their own

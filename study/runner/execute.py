@@ -22,7 +22,7 @@ from study.design.trial import Trial, trial_title
 from study.errors import StudyError
 from study.execution.stop import Stop
 from study.runner.callbacks import PageRedraw, make_callbacks
-from study.runner.cluster import Cluster, TrialSlots, first_line, start_ray
+from study.runner.cluster import Cluster, TrialSlots, first_line, start_ray, wants_dashboard
 from study.runner.files.inputs import with_inputs
 from study.runner.files.trials import TrialFiles, open_trial_files, remove_marker
 from study.runner.progress import Progress
@@ -83,7 +83,7 @@ def scratch_folder(folder: Path) -> Path:
 def describe_dashboard(address: str) -> str:
     """A line for the user."""
     if not address:
-        return "Ray without a dashboard"
+        return f"Ray without a dashboard{'' if wants_dashboard() else ' (STUDY_DASHBOARD=off)'}"
     return f"Ray dashboard: {address} (its token: ray get-auth-token)"
 
 

@@ -60,7 +60,7 @@ def test_a_study_listens_on_loopback_alone(tmp_path, workers):
         {"workers": workers},
         {"sleep": 0.5},
         {},
-        environment={name: value},
+        environment={name: value, "STUDY_DASHBOARD": "on"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
