@@ -46,43 +46,26 @@ class LocalFile:
             name: one that the file binds.
             line: of the statement, where the file binds no such name, as of a lambda.
         """
+        binding: dict[str, list[ast.stmt]] = {}  # the statements that bind a name
         statements = statements_of(self.path)
-        waiting, texts, values = [name], set(), set()
-        done: set[ast.stmt] = set()
-        if not any(name in names_bound(statement) for statement in statements):
-            waiting = [x for at in statements if spans(at, line) for x in names_bound(at)]
-        waiting += [STAR]
-        seen = set(waiting)
+        for statement in statements:
+            for bound in names_bound(statement):
+                binding.setdefault(bound, []).append(statement)
+        binding.setdefault(name, [one for one in statements if spans(one, line)])
+        waiting, values = [name, STAR], set()
+        seen, done = set(waiting), set[ast.stmt]()
         while waiting:
-            name = waiting.pop()
-            for statement in statements:
-                if name not in names_bound(statement) or statement in done:
+            for statement in binding.get(waiting.pop(), ()):
+                if statement in done:
                     continue
                 done.add(statement)
-                texts |= {ast.unparse(statement)} | self.imported(statement)
                 if not isinstance(statement, (*SCOPES, ast.Import, ast.ImportFrom)):
                     values |= names_bound(statement)
                 new = set(names_used(statement)) - seen
                 seen |= new
                 waiting += new
-        return texts, values
-
-    def whole(self) -> set[str]:
-        """The file as text, and every local file that it imports, wherever in it."""
-        texts, waiting, seen = set(), [self], {self.path.resolve()}
-        while waiting:
-            file = waiting.pop()
-            tree = ast.Module(statements_of(file.path), [])
-            texts.add(ast.unparse(tree))
-            for found in file.imports(tree):
-                if found.path not in seen:
-                    seen.add(found.path)
-                    waiting.append(found)
-        return texts
-
-    def imported(self, statement: ast.stmt) -> set[str]:
-        """The texts of the local files that a statement imports."""
-        return {text for file in self.imports(statement) for text in file.whole()}
+        imported = [file for statement in done for file in self.imports(statement)]
+        return {ast.unparse(statement) for statement in done} | whole_texts(imported), values
 
     def imports(self, tree: ast.AST) -> Iterator["LocalFile"]:
         """The local files that the imports in a piece of code name."""
@@ -108,6 +91,20 @@ class LocalFile:
                     file = LocalFile(path, module)
                     if file.is_local(self.top):
                         yield file
+
+
+def whole_texts(files: list[LocalFile]) -> set[str]:
+    """The files as texts, and every local file that they import, wherever in them."""
+    texts, waiting, seen = set(), list(files), {file.path.resolve() for file in files}
+    while waiting:
+        file = waiting.pop()
+        tree = ast.Module(statements_of(file.path), [])
+        texts.add(ast.unparse(tree))
+        for found in file.imports(tree):
+            if found.path not in seen:
+                seen.add(found.path)
+                waiting.append(found)
+    return texts
 
 
 STAR = "*"  # what `from module import *` binds

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from study.design.functions.files import LocalFile, names_used
+from study.design.functions.files import LocalFile, names_used, whole_texts
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
@@ -78,7 +78,7 @@ class Source:
         found = LocalFile(Path(file), module.__name__)
         root = self.home.root if self.home else Path.cwd()
         if found.root == root and found.is_local(self.home.top if self.home else ""):
-            self.texts |= found.whole()
+            self.texts |= whole_texts([found])
 
     def add_reached(self, home: LocalFile, thing: types.FunctionType | type) -> None:
         """Add the statements of the own file that a function or class reaches."""
