@@ -45,10 +45,10 @@ def main(words: list[str] | None = None) -> int:
 
 def run(options: Options) -> int:
     """Do what the options ask for; the exit code."""
-    if options.list:
-        return list_spaces()
     if options.report:
         return api.redraw(options)
+    if options.list:
+        return list_spaces()
     if options.check:
         return api.check_claim(options)
     if options.records is not None:

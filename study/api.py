@@ -245,7 +245,7 @@ def check_claim(options: Options) -> int:
 
     folder = report_folder(options.out, options.space, options.profile, options.dataset)
     results = Results(read_study(folder, sobol_points).plan, read_records(folder))
-    verdict = study_verdict(results).claim(options.check)
+    verdict = study_verdict(results).claim(options.check or "")
     print(verdict_words(verdict), flush=True)
     return exit_code(verdict)
 

@@ -178,7 +178,6 @@ def add_actions(add: Add) -> None:
     add(
         "--check",
         metavar="CLAIM",
-        default="",
         help="print the verdict on a claim, as primary, of a study that is there; exit code 0 "
         "supported, 3 contradicted, 4 undecided, 5 not testable, 6 no difference that matters",
     )

@@ -35,7 +35,7 @@ class Options:
     plan: bool = False
     adopt: tuple[Path, ...] = ()
     report: bool = False
-    check: str = ""  # claim whose verdict is the exit code
+    check: str | None = None  # claim whose verdict is the exit code
     list: bool = False
     address: str = ""  # of a Ray cluster
     workers: int = 1  # data-parallel workers of a trial
@@ -49,7 +49,7 @@ class Options:
     modules: tuple[str, ...] = ()  # modules that nodes are sent by value: a space's own file
 
     def __post_init__(self) -> None:
-        for name in ("space", "profile", "dataset", "out", "weights", "trials", "address"):
+        for name in ("space", "profile", "dataset", "out", "weights", "trials", "check", "address"):
             value = getattr(self, name)
             if value is not None and ("\0" in value or (not value and name != "address")):
                 raise StudyError(f"--{name} must be a word without NUL bytes; got {value!r}")
@@ -72,8 +72,11 @@ class Options:
                 "--plan with --out, and --adopt, are for trials of one worker: elsewhere each runs "
                 "in one process; leave out --workers"
             )
-        if self.check and (self.report or self.adopt or self.plan):
-            raise StudyError("--check goes with none of --report, --adopt and --plan: it only asks")
+        if self.check and (self.report or self.adopt or self.plan or self.list or self.records):
+            raise StudyError(
+                "--check goes with none of --report, --adopt, --plan, --list and --records: it "
+                "only asks"
+            )
         if self.report and (self.adopt or self.plan):
             raise StudyError("--report goes with neither --adopt nor --plan: it only draws")
 

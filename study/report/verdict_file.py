@@ -123,7 +123,9 @@ class StudyVerdict(Part):
         for one in self.claims:
             if name in (one.claim, one.role):
                 return one
-        known = ", ".join(dict.fromkeys([*(c.claim for c in self.claims), "primary"]))
+        known = ", ".join(
+            dict.fromkeys([*(c.claim for c in self.claims), *(c.role for c in self.claims)])
+        )
         raise StudyError(f"--check must name a claim, one of {known}; got {name!r}")
 
 

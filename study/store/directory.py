@@ -76,7 +76,7 @@ def report_folder(
     if out:
         return local_folder(out)
     if not space:
-        raise StudyError("--report needs --out, or --space and --profile: which study?")
+        raise StudyError("which study? Name its folder with --out, or give --space and --profile")
     profiles = [profile] if profile else PROFILES
     folders = [default_folder(space, name, dataset) for name in profiles]
     return next((one for one in folders if (one / "study.json").exists()), folders[0])

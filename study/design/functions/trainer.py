@@ -7,7 +7,7 @@ from typing import Any
 
 from study.design.facts import DataFacts
 from study.design.facts import Prepared as PlainPrepared
-from study.design.functions.source import innermost, source_sha256
+from study.design.functions.source import own_function, source_sha256
 from study.design.trainer import Epochs, Fields, Prepared, Request, Trainer
 from study.design.words import Words
 
@@ -16,7 +16,7 @@ CODE = "function_sha256"  # the field that holds the hash of the function's sour
 
 def name_of(function: Callable[..., Any]) -> str:
     """A function's name, also of a partial's or of a callable object's class."""
-    return getattr(innermost(function), "__qualname__", repr(function))
+    return getattr(own_function(function), "__qualname__", repr(function))
 
 
 def no_gpus() -> int:

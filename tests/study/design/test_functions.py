@@ -357,3 +357,138 @@ def test_what_yields_no_rows_is_a_sentence_and_partials_have_a_name():
     partial_trainer = from_function(functools.partial(train), {})
     with pytest.raises(ValueError, match="train must be the code with which"):
         partial_trainer.prepare(request(a={"function_sha256": "0" * 64}))
+
+
+VALUES = """
+import functools
+import json
+from dataclasses import dataclass
+
+import beside_settings
+
+REGISTRY = {}
+
+
+def register(function):
+    REGISTRY[function.__name__] = function
+    return function
+
+
+@register
+def helper():
+    return 1
+
+
+def registered(config, folder):
+    yield REGISTRY["helper"]()
+
+
+def hook(pairs):
+    return 2
+
+
+parsed = functools.partial(json.loads, object_hook=hook)
+
+
+def difference(a, b):
+    def loop(config, folder):
+        yield a - b
+
+    return loop
+
+
+def plain(config, folder, setting=None, other=None):
+    yield setting
+
+
+class Slotted:
+    __slots__ = ("lr",)
+
+    def __init__(self, lr):
+        self.lr = lr
+
+    def __call__(self, config, folder):
+        yield self.lr
+
+
+CYCLE = []
+CYCLE.append(CYCLE)
+VIEW, BIG = memoryview(b"abc"), 10**5000
+
+
+def odd(config, folder):
+    yield CYCLE, VIEW, BIG
+"""
+SETTINGS = """
+from dataclasses import dataclass
+
+
+@dataclass
+class Settings:
+    lr: float
+"""
+
+
+@pytest.fixture
+def values(tmp_path, monkeypatch):
+    """A function that imports VALUES, perhaps with a changed line."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "beside_settings.py").write_text(SETTINGS)
+
+    def load(old="", new=""):
+        assert old in VALUES
+        (tmp_path / "values_of.py").write_text(VALUES.replace(old, new) if old else VALUES)
+        sys.modules.pop("values_of", None)
+        importlib.invalidate_caches()
+        return importlib.import_module("values_of")
+
+    yield load
+    for name in ("values_of", "beside_settings"):
+        sys.modules.pop(name, None)
+
+
+def test_a_changed_function_in_a_registry_or_behind_a_librarys_counts(values):
+    for name, old, new in (
+        ("registered", "return 1", "return 3"),
+        ("parsed", "return 2", "return 3"),
+    ):
+        before = source_sha256(getattr(values(), name))
+        assert before == source_sha256(getattr(values(), name))
+        assert before != source_sha256(getattr(values(old, new), name))
+
+
+def test_closed_over_and_bound_values_count_by_their_names(values):
+    module = values()
+    settings = module.beside_settings.Settings
+    functions = [
+        module.difference(0.1, 0.2),
+        module.difference(0.2, 0.1),
+        module.Slotted(0.1),
+        module.Slotted(0.2),
+        *(
+            functools.partial(module.plain, setting=one, other=module.helper)
+            for one in (
+                settings(0.1), settings(0.2), types.SimpleNamespace(lr=0.1), Path("a"), Path("b"), range(3), range(4),
+                np.array(["a", "b"], object), np.array(["a", "c"], object),
+            )
+        ),
+    ]  # fmt: skip
+    hashes = [source_sha256(function) for function in functions]
+    assert len(set(hashes)) == len(functions)
+    assert hashes == [source_sha256(function) for function in functions]
+
+
+def test_odd_values_and_functions_of_no_module_have_a_hash_too(values):
+    assert source_sha256(values().odd) == source_sha256(values().odd)
+    loose = {}
+    exec("RATE = 0.1\ndef loop(config, folder):\n  yield RATE", loose)
+    other = {}
+    exec("RATE = 0.2\ndef loop(config, folder):\n  yield RATE", other)
+    assert source_sha256(loose["loop"]) != source_sha256(other["loop"])
+    module = values()
+    for k in (1, 2):
+        exec(f"def made{k}(config, folder):\n  yield {k}", vars(module))
+    assert source_sha256(module.made1) != source_sha256(module.made2)
+    vectorized = np.vectorize(module.plain)
+    assert source_sha256(vectorized) == source_sha256(vectorized)
