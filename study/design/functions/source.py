@@ -109,10 +109,8 @@ class Source:
         for name in sorted(names):
             value = self.globals.get(name)
             is_path = isinstance(value, str) and os.path.isabs(value)  # another one elsewhere
-            if isinstance(value, (*PLAIN, *CONTAINERS)) and not is_path:
+            if not is_path and (isinstance(value, CONTAINERS) or constant_text(value) is not None):
                 self.add(value, name)
-            elif (text := constant_text(value)) is not None and not is_path:
-                self.texts.add(f"{name} = {text}")
 
     def add_live(self, thing: types.FunctionType | type) -> None:
         """Add a function or class without a file, and what it uses of the variables beside it."""
