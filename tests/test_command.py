@@ -170,7 +170,7 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
             "probe_each=on needs probe_optimizer=sgd",
         ),
         (["--report", "--out", "nowhere"], "nowhere holds no study"),
-        (["--report"], "which study. Name its folder with --out, or give --space and --profile"),
+        (["--report"], "which study? Name its folder with --out, or give --space and --profile"),
     ],
 )
 def test_bad_input_ends_with_code_2_and_one_sentence(capsys, words, sentence):
