@@ -51,6 +51,8 @@ def run(options: Options) -> int:
         return list_spaces()
     if options.check:
         return api.check_claim(options)
+    if options.verify:
+        return api.verify(options)
     if options.records is not None:
         return run_trials_of_file(options)
     space = load_space(options.space)

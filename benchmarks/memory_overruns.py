@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from benchmarks.rounds import ROOT
@@ -54,7 +55,7 @@ class Outcome(NamedTuple):
     threads: int  # with which it ran last
 
 
-def sweep(*, use_torch: bool, quick: bool) -> list[Outcome]:
+def sweep(*, use_torch: bool, quick: bool) -> Iterator[Outcome]:
     """Every number of threads and every shape, in both layouts and precisions.
 
     Args:
@@ -70,7 +71,6 @@ def sweep(*, use_torch: bool, quick: bool) -> list[Outcome]:
             [(1, 3, 5, 6)],
             ("channels_last",),
         )
-    outcomes = []
     for layout, bfloat16, threads in itertools.product(layouts, (False, True), counts):
         case = {
             "layout": layout,
@@ -80,13 +80,17 @@ def sweep(*, use_torch: bool, quick: bool) -> list[Outcome]:
             "channels": 1,
             "torch": use_torch,
         }
-        outcomes.append(run_case(case))
-    return outcomes
+        yield run_case(case)
 
 
 def run_case(case: dict[str, Any]) -> Outcome:
     """Train in a child process whose allocator checks its heap."""
-    environment = {**os.environ, "MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
+    environment = {
+        **os.environ,
+        "MALLOC_CHECK_": "3",
+        "MALLOC_PERTURB_": "165",
+        "OMP_WAIT_POLICY": "passive",  # 16 threads that spin on two cores take hours
+    }
     child = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps(case)],
         cwd=ROOT,
@@ -100,18 +104,19 @@ def run_case(case: dict[str, Any]) -> Outcome:
 
 
 def main() -> int:
-    """Print the outcomes; 1 where a signal ended a child."""
+    """Print each outcome as it comes; 1 where a signal ended a child."""
     parser = argparse.ArgumentParser("python -m benchmarks.memory_overruns")
     parser.add_argument("--torch", action="store_true", help="torchvision's own layers")
     parser.add_argument("--quick", action="store_true", help="the shapes that crash first")
     command = parser.parse_args()
-    outcomes = sweep(use_torch=command.torch, quick=command.quick)
-    for outcome in outcomes:
+    crashed = False
+    for outcome in sweep(use_torch=command.torch, quick=command.quick):
         case, precision = outcome.case, "bfloat16" if outcome.case["bfloat16"] else "float32"
         ended = f"signal {-outcome.code} at {outcome.threads}" if outcome.code else "ran"
         threads = ", ".join(map(str, case["threads"]))
-        print(f"{case['layout']:14} {precision:9} {threads} threads: {ended}")
-    return int(any(outcome.code for outcome in outcomes))
+        print(f"{case['layout']:14} {precision:9} {threads} threads: {ended}", flush=True)
+        crashed |= outcome.code != 0
+    return int(crashed)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ def open_planned(planned: Planned) -> tuple[Plan, Ledger]:
         for file in options.adopt:
             print(adopt_records(plan, ledger, file).summary(file), flush=True)
         plan = count_early_finals(planned.folder, plan, ledger.records, about.created)
+        ledger.plan = read_study(planned.folder, plan.propose).hash
     except BaseException:
         ledger.close()
         raise
@@ -248,6 +249,20 @@ def check_claim(options: Options) -> int:
     verdict = study_verdict(results).claim(options.check or "")
     print(verdict_words(verdict), flush=True)
     return exit_code(verdict)
+
+
+def verify(options: Options) -> int:
+    """Say whether a study's folder is whole; the exit code, 1 where it is not.
+
+    Raises:
+        StudyError: there is no such study, or a record is damaged.
+    """
+    from study.report.verification import verify_study
+
+    folder = report_folder(options.out, options.space, options.profile, options.dataset)
+    state = verify_study(folder)
+    print("\n".join([*state.findings, *state.notes, state.summary]), flush=True)
+    return 1 if state.findings else 0
 
 
 def run_offline(exported: list[ExportedTrial], space: Space, options: Options) -> int:

@@ -181,6 +181,12 @@ def add_actions(add: Add) -> None:
         help="print the verdict on a claim, as primary, of a study that is there; exit code 0 "
         "supported, 3 contradicted, 4 undecided, 5 not testable, 6 no difference that matters",
     )
+    add(
+        "--verify",
+        action="store_true",
+        help="say whether a study's folder is as it was written: plan, records, their order, page; "
+        "exit code 0 whole, 1 not",
+    )
     add("--list", action="store_true", help="list the spaces and their questions")
 
 

@@ -36,6 +36,7 @@ class Options:
     adopt: tuple[Path, ...] = ()
     report: bool = False
     check: str | None = None  # claim whose verdict is the exit code
+    verify: bool = False
     list: bool = False
     address: str = ""  # of a Ray cluster
     workers: int = 1  # data-parallel workers of a trial
@@ -72,13 +73,21 @@ class Options:
                 "--plan with --out, and --adopt, are for trials of one worker: elsewhere each runs "
                 "in one process; leave out --workers"
             )
-        if self.check and (self.report or self.adopt or self.plan or self.list or self.records):
-            raise StudyError(
-                "--check goes with none of --report, --adopt, --plan, --list and --records: it "
-                "only asks"
-            )
-        if self.report and (self.adopt or self.plan):
-            raise StudyError("--report goes with neither --adopt nor --plan: it only draws")
+        self._check_actions()
+
+    def _check_actions(self) -> None:
+        """Check that at most one thing is asked for instead of running.
+
+        Raises:
+            StudyError: there are two.
+        """
+        given = {
+            f"--{name}": getattr(self, name)
+            for name in ("check", "verify", "report", "list", "plan", "adopt", "records")
+        }
+        asked = [name for name, value in given.items() if value]
+        if len(asked) > 1 and asked[0] in ("--check", "--verify", "--report", "--list"):
+            raise StudyError(f"{asked[0]} goes with none of {', '.join(asked[1:])}: it only reads")
 
     @property
     def search_trials(self) -> int | None:

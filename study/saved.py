@@ -36,6 +36,7 @@ NOT_TO_RUN = {
     "plan",
     "report",
     "check",
+    "verify",
     "list",
     "records",
     "at_once",

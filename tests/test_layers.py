@@ -133,17 +133,16 @@ import sys
 sys.path.insert(0, "tests/study")
 import pathlib
 import toy
-from study.store.ledger import Ledger
-from study.store.study_file import fix_plan
+from study.store.directory import open_study
 folder = pathlib.Path({str(tmp_path)!r})
 plan = toy.plan()
-fix_plan(folder, plan, toy.about())
-ledger = Ledger(folder)
+_, ledger = open_study(folder, plan, toy.about())
 for record in toy.run_all(plan, toy.task, folder):
     ledger.append(record)
 ledger.close()
 import run_study
 assert run_study.main(["--report", "--out", {str(tmp_path)!r}]) == 0
+assert run_study.main(["--verify", "--out", {str(tmp_path)!r}]) == 0
 """
     modules = loaded(code)
     assert (tmp_path / "report.html").exists()

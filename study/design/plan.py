@@ -212,8 +212,13 @@ class Plan:
     @property
     def hash(self) -> str:
         """Twelve hexadecimal digits of everything above."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hash_values(self.to_dict())
+
+
+def hash_values(values: dict[str, Any]) -> str:
+    """Twelve hexadecimal digits of a plan's values, as JSON keeps them or keeps them again."""
+    text = json.dumps(values, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def planned_looks(first: int, most: int) -> tuple[int, ...]:

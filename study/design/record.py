@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from study.design.space import Metric
 from study.errors import StudyError
@@ -18,7 +18,16 @@ TYPES: dict[str, Any] = {
     "curve": list,
     "seconds": int | float,
 }
+SCHEMA = 2  # of a line of records.jsonl; lines of 1 name none and have no chain
 STATUSES = ("finished", "diverged", "stopped", "failed")
+
+
+class Link(NamedTuple):
+    """A record's place in the chain of its file; see `study.store.chain`."""
+
+    plan: str  # hash of the plan under which it was written
+    previous: str  # hash of the record before; of the first, the plan's
+    own: str  # of this record
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Record:
     started: str  # ISO 8601, UTC
     ended: str
     extra: dict[str, Any] = field(default_factory=dict)  # fields of a later version, as they came
+    link: Link | None = field(default=None, compare=False)  # None: it was not written yet
 
     @property
     def is_final(self) -> bool:
@@ -59,11 +69,12 @@ class Record:
     def to_dict(self) -> dict[str, Any]:
         """The fields as a line of records.jsonl has them."""
         values = asdict(self)
-        extra = values.pop("extra")
-        return {**values, **extra}
+        extra, _ = values.pop("extra"), values.pop("link")
+        link = {"chain": self.link._asdict()} if self.link else {}
+        return {**values, **extra, "schema": SCHEMA, **link}
 
 
-FIELDS = tuple(name for name in Record.__dataclass_fields__ if name != "extra")
+FIELDS = tuple(name for name in Record.__dataclass_fields__ if name not in ("extra", "link"))
 
 
 def parse_record(line: str | bytes, place: str) -> Record:
@@ -81,12 +92,19 @@ def parse_record(line: str | bytes, place: str) -> Record:
             raise ValueError(f"status {known['status']!r}, seconds {known['seconds']!r}")
         if not all(is_epoch(row) for row in known["curve"]):
             raise TypeError("an epoch of the curve")
+        link = Link(**chain) if (chain := values.get("chain")) else None
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(
             f"{place} must be a trial's record; it is not ({error!r}). Delete that line, and its "
             "trial runs again"
         ) from None
-    return Record(**known, extra={k: v for k, v in values.items() if k not in FIELDS})
+    if (schema := values.get("schema", 1)) not in range(1, SCHEMA + 1):
+        raise StudyError(
+            f"{place} must be a record of schema {SCHEMA} or lower; it has {schema!r}, of a later "
+            "version of this program"
+        )
+    extra = {k: v for k, v in values.items() if k not in (*FIELDS, "schema", "chain")}
+    return Record(**known, extra=extra, link=link)
 
 
 def is_epoch(row: Any) -> bool:

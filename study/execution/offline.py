@@ -55,6 +55,7 @@ def run_offline(exported: list[ExportedTrial], space: Space, options: Offline) -
             f"{options.records} is being written by another run; name another file with --records"
         ) from None
     with closing(ledger):
+        ledger.plan = exported[0].plan
         done = final_records(ledger.records)
         left = [one for one in exported if one.trial.id not in done]
         prepared = prepare_trials(left, space, options) if left else NOTHING

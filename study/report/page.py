@@ -42,11 +42,13 @@ from study.report.sections.tuning_budget import budget_section
 from study.report.verdict_file import write_verdict
 from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
+from study.store.chain import tamper_lines
 from study.store.flat_files import write_flat_files
 from study.store.ledger import read_records
 from study.store.study_file import StudyFile, read_study
 
 HERE = Path(__file__).parent
+PAGE = "report.html"
 TITLES = {  # of the sections, by the id of each
     "verdict": "Verdicts",
     "four": "One claim, four analyses",
@@ -99,11 +101,11 @@ def write_report(folder: Path) -> Report:
     """
     study = read_study(folder, sobol_points)
     results = Results(study.plan, read_records(folder))
-    page = folder / "report.html"
+    page = folder / PAGE
     try:
         text = render_page(results, study, folder)
     except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        if study.plan.hash == study.hash:
+        if study.found == study.hash and study.plan.hash == study.hash:
             raise  # our own mistake
         raise StudyError(
             f"{folder / 'study.json'} must be the plan of a study of this version; it was edited, "
@@ -137,6 +139,7 @@ def render_page(results: Results, study: StudyFile, folder: Path) -> str:
         **sections,
         **head_values(results),
         **foot_values(results, study),
+        changed=tamper_lines(study, results.records),
     )
 
 

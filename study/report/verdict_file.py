@@ -107,6 +107,7 @@ class StudyVerdict(Part):
     plan_hash: str
     analyses: int = Field(description="of the final results, that share the error rate")
     records: int
+    head: str = Field("", description="hash of the last record, as --verify gives it")
     data: DataFactsOf
     metric: str = Field(description="the primary metric, in whose unit the levels are")
     unit: str
@@ -132,6 +133,7 @@ class StudyVerdict(Part):
 def study_verdict(results: Results) -> StudyVerdict:
     """A study's verdicts as data."""
     plan, data = results.plan, results.plan.data
+    links = [record.link.own for record in results.records if record.link]
     return StudyVerdict(
         space=plan.space.name,
         question=plan.space.question,
@@ -141,6 +143,7 @@ def study_verdict(results: Results) -> StudyVerdict:
         plan_hash=plan.hash,
         analyses=plan.analyses,
         records=len(results.records),
+        head=links[-1] if links else "",
         data=DataFactsOf(
             name=data.name,
             title=data.title,

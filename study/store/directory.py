@@ -29,7 +29,9 @@ def open_study(folder: Path, plan: Plan, about: About) -> tuple[Plan, Ledger]:
     ledger = open_ledger(folder)
     try:
         seen = is_seen(ledger.records)
-        return fix_plan(folder, plan, about, seen=seen, begun=is_begun(folder)), ledger
+        plan = fix_plan(folder, plan, about, seen=seen, begun=is_begun(folder))
+        ledger.plan = read_study(folder, plan.propose).hash
+        return plan, ledger
     except BaseException:
         ledger.close()
         raise

@@ -5,7 +5,7 @@ import math
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from study.design.plan import Plan
 from study.design.record import Record, final_records, parse_record
@@ -27,6 +27,7 @@ class ExportedTrial(NamedTuple):
     space: str  # whose trainer runs it
     dataset: str  # name of the data
     fingerprint: str  # of the data's content
+    plan: str = ""  # hash of the plan that asks for it
 
 
 def export_trials(plan: Plan, records: Records, folder: Path) -> tuple[Path, int]:
@@ -43,6 +44,7 @@ def export_trials(plan: Plan, records: Records, folder: Path) -> tuple[Path, int
         "fingerprint": plan.data.fingerprint,
         "space": plan.space.name,
         "dataset": plan.data.name,
+        "plan": plan.hash,
     }
     lines = []
     for trial in due_trials(plan, records):
@@ -94,8 +96,8 @@ def parse_trial(line: str) -> ExportedTrial:
     if not re.fullmatch(r"\w{1,64}", values["trial"]):  # it names a folder
         raise ValueError(f"trial {values['trial']!r}")
     trial = Trial(id=values["trial"], **{name: values[name] for name in TYPES})
-    about = (str(values[name]) for name in ("space", "dataset", "fingerprint"))
-    return ExportedTrial(trial, *about)
+    about = [str(values[name]) for name in ("space", "dataset", "fingerprint")]
+    return ExportedTrial(trial, *about, str(values.get("plan", "")))
 
 
 class Adoption(NamedTuple):
@@ -158,16 +160,13 @@ def adopt_records(plan: Plan, ledger: Ledger, path: Path) -> Adoption:
 
 
 def as_trial(record: Record, trial: Trial, source: str) -> Record:
-    """A foreign record under the names that this plan gives its trial."""
-    return replace(
-        record,
-        stage=trial.stage,
-        arm=trial.arm,
-        seed=trial.seed,
-        point=trial.point,
-        why=trial.why,
-        extra={"adopted": source},
-    )
+    """A foreign record under the names that this plan gives its trial, with its own chain."""
+    names = {name: getattr(trial, name) for name in ("stage", "arm", "seed", "point", "why")}
+    extra: dict[str, Any] = {**record.extra, "adopted": source}
+    if record.link and "origin" not in extra:
+        was = {name: getattr(record, name) for name in names}
+        extra["origin"] = {"chain": record.link._asdict(), "was": was}
+    return replace(record, **names, extra=extra, link=None)
 
 
 def copy_pictures(source: Path, trials: Path, ids: list[str]) -> int:

@@ -15,6 +15,7 @@ COLUMNS = (
     "ended", "error",
 )  # fmt: skip
 OF_EPOCH = ("trial", "stage", "arm", "seed")
+FLAT_FILES = ("trials.csv", "epochs.csv")
 AT_ONCE = 50  # records, so that memory does not grow with their number
 
 
@@ -33,7 +34,7 @@ def epoch_rows(record: Record) -> list[dict[str, Any]]:
 
 def write_flat_files(folder: Path, records: list[Record]) -> None:
     """Write both files, each in one step."""
-    for name, rows_of in (("trials.csv", trial_rows), ("epochs.csv", epoch_rows)):
+    for name, rows_of in zip(FLAT_FILES, (trial_rows, epoch_rows), strict=True):
         columns = dict.fromkeys(key for record in records for row in rows_of(record) for key in row)
         with atomic_writer(folder / name) as file:
             pd.DataFrame(columns=list(columns)).to_csv(file, index=False)

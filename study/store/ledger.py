@@ -6,6 +6,7 @@ from pathlib import Path
 
 from study.design.record import Record, final_records, parse_record
 from study.errors import StudyError
+from study.store.chain import append_link, head_hash
 from study.store.locks import lock_folder
 
 FILE = "records.jsonl"
@@ -18,12 +19,16 @@ class Ledger:
     Args:
         name: of the file; that of a study locks the whole folder.
 
+    Attributes:
+        plan: hash of the plan under which records are written.
+
     Raises:
         BlockingIOError: on opening, while another process writes to the same file.
         StudyError: on opening, where the file holds something else.
     """
 
     def __init__(self, folder: Path, name: str = FILE) -> None:
+        self.plan = ""
         self._lock = lock_folder(folder, name=".lock" if name == FILE else f".{name}.lock")
         self.path = folder / name
         try:
@@ -56,6 +61,7 @@ class Ledger:
         """Add a line, on the disk when this returns, unless the trial has its final record."""
         if record.trial in self._final:
             return
+        record = append_link(record, self.plan, head_hash(self.records, self.plan))
         line = (json.dumps(record.to_dict()) + "\n").encode()
         with open(self.path, "ab", buffering=0) as file:
             size = file.tell()

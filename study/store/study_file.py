@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.design.plan import Plan, PointSource, with_pairs
+from study.design.plan import Plan, PointSource, hash_values, with_pairs
 from study.design.record import Record
 from study.errors import StudyError
 from study.store.atomic import write_atomically
@@ -18,6 +18,7 @@ from study.store.plan_json import plan_from_dict
 from study.text import join_words
 
 # sizes that may be raised
+SCHEMA = 2  # of study.json; files of 1 name none
 BUDGETS = {"searches": "--searches", "search_trials": "--trials", "final_seeds": "--seeds"}
 DESCRIBING = ("words", "interim_analyses")  # of a plan; they decide nothing
 
@@ -30,6 +31,7 @@ class Change(NamedTuple):
     arrived: list[str]  # arms that were absent before
     seen: bool  # final results had been seen
     early: int = 0  # final records that began before the plan was fixed
+    plan: str = ""  # hash of the plan before the change
 
 
 class About(NamedTuple):
@@ -49,7 +51,14 @@ class StudyFile(NamedTuple):
 
     plan: Plan
     about: About
-    hash: str  # of the plan when it was written; differs where the file was edited
+    hash: str  # of the plan when it was written
+    found: str  # of the plan as the file holds it; differs where it was edited
+
+    @property
+    def plans(self) -> list[str]:
+        """The hashes of the plans that the study had, in their order."""
+        before = [change.plan for change in self.about.changes if change.plan]
+        return [*dict.fromkeys([*before, self.hash])]
 
 
 class Kind(Enum):
@@ -81,6 +90,11 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
     path = folder / "study.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        if values.get("schema", 1) not in range(1, SCHEMA + 1):
+            raise StudyError(
+                f"{path} must be a study of schema {SCHEMA} or lower; it has "
+                f"{values['schema']!r}, of a later version of this program"
+            )
         changes = [
             Change(
                 when=change.get("when", ""),
@@ -88,6 +102,7 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
                 arrived=list(change.get("arrived", ())),
                 seen=bool(change.get("seen")),
                 early=int(change.get("early", 0)),
+                plan=str(change.get("plan", "")),
             )
             for change in values.get("changes", ())
         ]
@@ -100,7 +115,11 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
             changes=changes,
             program=values.get("program", About._field_defaults["program"]),
         )
-        return StudyFile(plan_from_dict(values["plan"], propose), about, values.get("hash", ""))
+        found = hash_values(values["plan"])
+        plan = plan_from_dict(values["plan"], propose)
+        return StudyFile(plan, about, values.get("hash", ""), found)
+    except StudyError:
+        raise
     except (FileNotFoundError, NotADirectoryError):
         raise StudyError(
             f"{folder} holds no study (no study.json); run the study first, or name its folder "
@@ -120,6 +139,7 @@ def write_study(folder: Path, plan: Plan, about: About) -> None:
     """
     changes = [change._asdict() for change in about.changes]
     values = {**about._asdict(), "changes": changes, "plan": plan.to_dict(), "hash": plan.hash}
+    values["schema"] = SCHEMA
     if not changes:
         del values["changes"]
     try:
@@ -166,6 +186,7 @@ def fix_plan(
         what=[] if is_planned(old, plan) else raised,
         arrived=[one.name for one in differences if one.kind is Kind.ARRIVED and one.name],
         seen=seen,
+        plan=study.hash,
     )
     changes = [*study.about.changes, change]
     write_study(folder, plan, study.about._replace(command=about.command, changes=changes))
@@ -199,14 +220,15 @@ def count_early_finals(folder: Path, plan: Plan, records: Iterable[Record], when
     They may have been seen when it was made, or when its budget was raised: records of another
     study that were adopted, or those of a folder whose plan was lost. It is counted once.
     """
-    about = read_study(folder, plan.propose).about
+    study = read_study(folder, plan.propose)
+    about = study.about
     unseen = [change.when for change in about.changes if change.what and not change.seen]
     fixed = max([about.created, *unseen])
     early = sum(one.stage == "final" and begins_before(one, fixed) for one in records)
     if not early or any(change.early and change.when >= fixed for change in about.changes):
         return plan
     plan = replace(plan, interim_analyses=plan.interim_analyses + 1)
-    change = Change(when=when, what=[], arrived=[], seen=True, early=early)
+    change = Change(when=when, what=[], arrived=[], seen=True, early=early, plan=study.hash)
     write_study(folder, plan, about._replace(changes=[*about.changes, change]))
     return plan
 

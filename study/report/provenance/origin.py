@@ -9,6 +9,7 @@ from study.design.record import Record
 from study.design.stages import is_finished
 from study.report.section import DASH
 from study.report.wording import epochs_words
+from study.store.chain import check_chain, tamper_lines
 from study.store.study_file import StudyFile, begins_before
 from study.text import capitalize, join_words, plural
 
@@ -102,7 +103,22 @@ def provenance_rows(results: Results, study: StudyFile) -> list[Origin]:
         Origin("Device", run_words(results)),
         Origin("Time", time_words(records)),
         Origin("Records", RECORDS.format(count=len(records))),
+        Origin("Chain", chain_words(study, records)),
     ]
+
+
+def chain_words(study: StudyFile, records: list[Record]) -> str:
+    """Whether plan and records are as they were written, and the last record's hash."""
+    chain = check_chain(records, study.plans)
+    if tamper_lines(study, records):
+        return "broken; the note at the top says where"
+    if chain.total == chain.unlinked:
+        return "none: the records were written by an earlier version" if records else "not begun"
+    old = f", the first {chain.unlinked} of them by an earlier version" if chain.unlinked else ""
+    return (
+        f"whole: each of {chain.total} records carries the hash of the one before{old}; the last "
+        f"has {chain.head}. --verify checks it again"
+    )
 
 
 def plan_words(study: StudyFile, records: list[Record]) -> str:

@@ -17,8 +17,8 @@ from study.report.provenance.deviations import deviation_lines
 from study.report.provenance.origin import provenance_rows
 from study.report.provenance.threats import remark_lines
 from study.report.sections.reproduction import loss_words
-from study.store.ledger import Ledger
-from study.store.study_file import StudyFile, fix_plan
+from study.store.directory import open_study
+from study.store.study_file import StudyFile
 from study.text import format_number, format_short
 
 
@@ -28,7 +28,7 @@ def folder(finished, tmp_path):
 
 
 def write_study(folder, plan, records):
-    fix_plan(
+    _, ledger = open_study(
         folder,
         plan,
         about(
@@ -38,7 +38,6 @@ def write_study(folder, plan, records):
             created="2026-01-01T00:00:00Z",
         ),
     )
-    ledger = Ledger(folder)
     for record in records:
         ledger.append(record)
     ledger.close()
@@ -266,7 +265,7 @@ def test_the_provenance_holds_what_the_trainer_names(finished):
         data=replace(plan.data, provenance=(("Views", "none"), ("Duplicates", "2 images"))),
         found={"red": {"checksum": "ab" * 32}, "blue": {"checksum": "cd" * 32}},
     )
-    study = StudyFile(plan, about(), plan.hash)
+    study = StudyFile(plan, about(), plan.hash, plan.hash)
     rows = {row.term: row.words for row in provenance_rows(Results(plan, records), study)}
     assert (
         rows["Weights"] == "Red from sha256:abababababababab…; Blue from sha256:cdcdcdcdcdcdcdcd…"

@@ -68,10 +68,11 @@ def test_an_arm_that_was_absent_may_come_and_one_that_was_there_may_not_go(toy, 
     fix_plan(tmp_path, sweep(absent={"blue": "no network"}), about)
     still = fix_plan(tmp_path, sweep(absent={"blue": "still no network"}), about)
     assert still.absent == {"blue": "no network"}
+    was = read_study(tmp_path, sobol_points).hash
     now = fix_plan(tmp_path, sweep(found={"blue": {"best": 0.02}}), about, seen=True)
     assert now.absent == {}
     study = read_study(tmp_path, sobol_points)
-    assert study.about.changes == [Change("now", [], ["blue"], True)]
+    assert study.about.changes == [Change("now", [], ["blue"], True, plan=was)]
     assert now.interim_analyses == 1  # nothing that was tested is tested again
     assert study.plan.to_dict() == now.to_dict()
     with pytest.raises(
@@ -133,6 +134,7 @@ def test_another_plan_is_refused_as_ever(toy, even):
 def test_its_page_is_drawn(toy, even):
     plan = read_study(even, sobol_points).plan
     ledger = Ledger(even)
+    ledger.plan = read_study(even, sobol_points).hash
     for record in toy.run_all(plan, toy.task, even):
         ledger.append(record)
     ledger.close()

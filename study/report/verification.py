@@ -1,0 +1,113 @@
+"""Whether a study's folder is whole: its plan, its records and their order, its page and tables."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from study.analysis.results import Results
+from study.report.page import PAGE, render_page
+from study.report.verdict_file import FILE_NAME as VERDICT_FILE
+from study.report.verdict_file import write_verdict
+from study.search.quasi_random import sobol_points
+from study.store.chain import check_chain, tamper_lines
+from study.store.flat_files import FLAT_FILES, write_flat_files
+from study.store.ledger import read_records
+from study.store.study_file import StudyFile, read_study
+
+DRAWN = (PAGE, VERDICT_FILE, *FLAT_FILES)  # files that are made of the records
+
+
+class Verification(NamedTuple):
+    """What was found in a study's folder."""
+
+    findings: list[str]  # sentences on what was changed
+    notes: list[str]  # sentences on what cannot be said, or is out of date
+    summary: str
+
+
+def verify_study(folder: Path) -> Verification:
+    """Check plan, records and what is drawn of them against the hashes, and each other.
+
+    Raises:
+        StudyError: the folder holds no study, or a line of its records is damaged.
+    """
+    study, records = read_study(folder, sobol_points), read_records(folder)
+    findings = [f"{line}." for line in tamper_lines(study, records)]
+    chain = check_chain(records, study.plans)
+    notes = []
+    if chain.unlinked:
+        notes.append(
+            f"The first {chain.unlinked} of {chain.total} records were written by a version "
+            "without hashes: a change of one shows only where a later record follows it."
+            if chain.unlinked < chain.total
+            else f"The {chain.total} records were written by a version without hashes: nothing "
+            "can be said of them."
+        )
+    if not findings:
+        wrong, stale = drawn_files(folder, study)
+        findings += wrong
+        notes += stale
+    whole = f"{chain.total} records follow the plan {study.hash} in the order of writing"
+    head = (
+        f"; the last has the hash {chain.head}" if records and chain.unlinked < chain.total else ""
+    )
+    return Verification(
+        findings, notes, f"{folder} is not whole." if findings else f"Whole: {whole}{head}."
+    )
+
+
+def drawn_files(folder: Path, study: StudyFile) -> tuple[list[str], list[str]]:
+    """Sentences on page and tables that are not those of the records, and on what is older."""
+    records = read_records(folder)
+    found = {name: read_bytes(folder / name) for name in DRAWN}
+    absent = [name for name, text in found.items() if text is None]
+    if len(absent) == len(found):
+        return [], ["There is no page yet; --report draws it."]
+    if different := differing_files(folder, study, len(records), found):
+        earlier = drawn_count(found[VERDICT_FILE])
+        if earlier < len(records) and not differing_files(folder, study, earlier, found):
+            return [], [
+                f"The page shows the first {earlier} of {len(records)} records; --report draws "
+                "it again."
+            ]
+        return [
+            f"{name} is not what this version of the program makes of the records: it was edited "
+            "or replaced, or another version wrote it; --report writes it again."
+            for name in different
+        ], []
+    return [], [f"{name} is not there; --report writes it." for name in absent]
+
+
+def differing_files(
+    folder: Path, study: StudyFile, count: int, found: dict[str, bytes | None]
+) -> list[str]:
+    """Of the files that are there, those that the first so many records do not give."""
+    results = Results(study.plan, read_records(folder)[:count])
+    with tempfile.TemporaryDirectory() as draft:
+        made = Path(draft)
+        write_flat_files(made, results.records)
+        write_verdict(made, results)
+        page = render_page(results, study, folder)
+        (made / PAGE).write_text(page, encoding="utf-8", newline="")
+        return [
+            name
+            for name, text in found.items()
+            if text is not None and text != (made / name).read_bytes()
+        ]
+
+
+def drawn_count(verdict: bytes | None) -> int:
+    """Of how many records verdict.json says that it was made; 0 where it cannot be read."""
+    try:
+        return int(json.loads(verdict or b"{}")["records"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """A file's content; None where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
