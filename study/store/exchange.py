@@ -96,8 +96,8 @@ def parse_trial(line: str) -> ExportedTrial:
     if not re.fullmatch(r"\w{1,64}", values["trial"]):  # it names a folder
         raise ValueError(f"trial {values['trial']!r}")
     trial = Trial(id=values["trial"], **{name: values[name] for name in TYPES})
-    about = [str(values[name]) for name in ("space", "dataset", "fingerprint")]
-    return ExportedTrial(trial, *about, str(values.get("plan", "")))
+    space, dataset, fingerprint = (str(values[k]) for k in ("space", "dataset", "fingerprint"))
+    return ExportedTrial(trial, space, dataset, fingerprint, str(values.get("plan", "")))
 
 
 class Adoption(NamedTuple):
