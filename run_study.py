@@ -49,6 +49,8 @@ def run(options: Options) -> int:
         return api.redraw(options)
     if options.list:
         return list_spaces()
+    if options.judge:
+        return judge(options)
     if options.check:
         return api.check_claim(options)
     if options.verify:
@@ -58,6 +60,20 @@ def run(options: Options) -> int:
     space = load_space(options.space)
     own = options.space if options.space not in space_names() else None
     return api.run_study(space, with_own_code(options, own) if own else options)
+
+
+def judge(options: Options) -> int:
+    """Judge runs that were made elsewhere; the exit code."""
+    from study.judging.judge import judge_runs
+
+    page, answer = judge_runs(options)
+    print(f"{answer}\nReport: {page.resolve().as_uri()}", flush=True)
+    return 0
+
+
+def judge_main() -> int:
+    """The command moco-judge: moco-judge RUNS is moco-study --judge RUNS."""
+    return main(["--judge", *sys.argv[1:]])
 
 
 def run_trials_of_file(options: Options) -> int:

@@ -43,7 +43,7 @@ def parse_command(words: list[str], spaces: list[str], program: str) -> Options:
     if config := values["config"]:
         values = vars(parser.parse_args(merge_words(read_config(config, FIELDS), words)))
     values = {name: values[name] for name in FIELDS}
-    values |= {name: tuple(values[name]) for name in ("set", "range", "adopt")}
+    values |= {name: tuple(values[name]) for name in ("set", "range", "adopt", "compare")}
     return Options(**values, words=tuple(words), program=program)
 
 
@@ -58,6 +58,7 @@ def build_parser(spaces: list[str], program: str) -> argparse.ArgumentParser:
     add_question(parser.add_argument_group("the question").add_argument, spaces)
     add_budget(parser.add_argument_group("the budget").add_argument)
     add_actions(parser.add_argument_group("instead of running").add_argument)
+    add_judging(parser.add_argument_group("runs that were made elsewhere").add_argument)
     add_places(parser.add_argument_group("where trials run").add_argument)
     add_exchange(parser.add_argument_group("trials on machines without Ray").add_argument)
     shell = parser.add_argument_group("the shell")
@@ -188,6 +189,40 @@ def add_actions(add: Add) -> None:
         "exit code 0 whole, 1 not",
     )
     add("--list", action="store_true", help="list the spaces and their questions")
+
+
+def add_judging(add: Add) -> None:
+    """Runs of any program, judged as a study's are."""
+    add(
+        "--judge",
+        metavar="RUNS",
+        help="judge runs: a CSV, Parquet or JSON-lines file, a W&B export, an MLflow or Optuna "
+        "database as sqlite:///runs.db, or a folder of TensorBoard's event files",
+    )
+    add(
+        "--compare",
+        metavar="COLUMN",
+        nargs="+",
+        default=[],
+        help="the column whose values are compared, as optimizer",
+    )
+    add("--reference", metavar="VALUE", help="the value that others are compared with")
+    add(
+        "--by",
+        metavar="COLUMN",
+        help="the column that pairs runs, as seed; none: compare them without pairs",
+    )
+    add("--metric", metavar="COLUMN", help="the column that is compared, as accuracy")
+    add("--stage", metavar="STAGE", help="only rows with this in a column stage, split or phase")
+    better = "%s values of the metric are better (default: by its name)"
+    add("--higher", action="store_const", const=True, help=better % "higher")
+    add("--lower", dest="higher", action="store_const", const=False, help=better % "lower")
+    add(
+        "--delta",
+        metavar="X",
+        type=float,
+        help="smallest difference that matters (default: 0.5 points of a share, else 0)",
+    )
 
 
 def add_places(add: Add) -> None:

@@ -8,6 +8,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from study.errors import StudyError
 
+WORDS = (  # options that take a word
+    "space", "profile", "dataset", "out", "weights", "trials", "check", "address", "judge",
+    "reference", "by", "metric", "stage",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Options:
@@ -38,6 +43,14 @@ class Options:
     check: str | None = None  # claim whose verdict is the exit code
     verify: bool = False
     list: bool = False
+    judge: str | None = None  # runs that were made elsewhere: file, folder or database
+    compare: tuple[str, ...] = ()  # of those the column of arms; else studies' folders
+    reference: str | None = None  # the arm that others are compared with
+    by: str | None = None  # column that pairs runs; "none": they are not paired
+    metric: str | None = None
+    stage: str | None = None
+    higher: bool | None = None  # whether a higher metric is better; None: by its name
+    delta: float | None = None  # smallest difference that matters, in the metric's unit
     address: str = ""  # of a Ray cluster
     workers: int = 1  # data-parallel workers of a trial
     cores: int = 1  # CPU cores of a worker
@@ -50,7 +63,7 @@ class Options:
     modules: tuple[str, ...] = ()  # modules that nodes are sent by value: a space's own file
 
     def __post_init__(self) -> None:
-        for name in ("space", "profile", "dataset", "out", "weights", "trials", "check", "address"):
+        for name in WORDS:
             value = getattr(self, name)
             if value is not None and ("\0" in value or (not value and name != "address")):
                 raise StudyError(f"--{name} must be a word without NUL bytes; got {value!r}")
@@ -73,6 +86,8 @@ class Options:
                 "--plan with --out, and --adopt, are for trials of one worker: elsewhere each runs "
                 "in one process; leave out --workers"
             )
+        if self.delta is not None and not 0 <= self.delta < math.inf:
+            raise StudyError(f"--delta must be 0 or more; got {self.delta}")
         self._check_actions()
 
     def _check_actions(self) -> None:
@@ -81,12 +96,18 @@ class Options:
         Raises:
             StudyError: there are two.
         """
+        of_judge = ("reference", "by", "metric", "stage", "higher", "delta")
+        if not self.judge and any(getattr(self, name) is not None for name in of_judge):
+            raise StudyError(
+                "--reference, --by, --metric, --stage, --higher, --lower and --delta are for runs "
+                "that --judge names"
+            )
         given = {
             f"--{name}": getattr(self, name)
-            for name in ("check", "verify", "report", "list", "plan", "adopt", "records")
+            for name in ("check", "verify", "report", "list", "judge", "plan", "adopt", "records")
         }
         asked = [name for name, value in given.items() if value]
-        if len(asked) > 1 and asked[0] in ("--check", "--verify", "--report", "--list"):
+        if len(asked) > 1 and asked[0] in ("--check", "--verify", "--report", "--list", "--judge"):
             raise StudyError(f"{asked[0]} goes with none of {', '.join(asked[1:])}: it only reads")
 
     @property

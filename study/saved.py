@@ -14,7 +14,6 @@ import pandas as pd
 
 from study import api
 from study.analysis.results import Results
-from study.analysis.verdict import LABELS
 from study.design.space import Space
 from study.errors import StudyError
 from study.options import Options, check_kind
@@ -37,6 +36,14 @@ NOT_TO_RUN = {
     "report",
     "check",
     "verify",
+    "judge",
+    "compare",
+    "reference",
+    "by",
+    "metric",
+    "stage",
+    "higher",
+    "delta",
     "list",
     "records",
     "at_once",
@@ -205,7 +212,7 @@ class Study:
         """The answer and the verdicts, for a notebook."""
         head, *rest = answer(self.results)
         table = self.verdicts[["words", "label", "mean", "low", "high", "unit", "n", "p"]].copy()
-        table["label"] = [LABELS[label][0] for label in table["label"]]
+        table["label"] = [one.title for one in self.results.verdicts]
         shown = table.to_html(index=False, float_format=lambda value: f"{value:.3g}", border=0)
         levels = level_sentence(self.results)
         return (

@@ -6,7 +6,7 @@ import numpy as np
 
 from study.analysis.arm_records import ArmRecords
 from study.analysis.correct_items import crossed_interval
-from study.analysis.statistics import Paired, paired
+from study.analysis.statistics import ArmDifference, paired, unpaired
 from study.design.space import Metric
 
 SAME = 1e-4  # up to which a share of right items and a result's metric are the same
@@ -28,8 +28,8 @@ def compare(
     level: float = 0.95,
     seeds: int = 0,
     advantage: bool = True,
-) -> Paired:
-    """The paired differences first − second in the metric's unit.
+) -> ArmDifference:
+    """The paired differences first − second in the metric's unit; of given runs also unpaired.
 
     The interval covers seeds or searches, and the test items too where every run says which of
     them were right, and the shares of those are the metric.
@@ -44,6 +44,8 @@ def compare(
         {unit: sign * value for unit, value in results.values(*side, metric, seeds).items()}
         for side in (first, second)
     )
+    if results.plan.given and not results.plan.given.is_paired:
+        return unpaired([*ours.values()], [*theirs.values()], level)
     result = paired(ours, theirs, level)
     if result.n < 2:
         return result

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.gates import is_collapsed
+from study.analysis.gates.claim_gates import is_collapsed
+from study.analysis.gates.tuning import edge_distances
 from study.analysis.summaries import chosen_words
-from study.analysis.tuning_gates import edge_distances
 from study.design.plan import Plan
 from study.design.ranges import LogRange
 from study.design.record import Record

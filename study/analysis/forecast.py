@@ -5,16 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from study.analysis.gates import min_seeds
+from study.analysis.gates.claim_gates import min_seeds
+from study.analysis.power import MOST_PAIRS, detectable_by_rule, hidden_by_items, pairs_to_detect
 from study.analysis.results import Results
-from study.analysis.statistics import (
-    MOST_PAIRS,
-    detectable_by_rule,
-    hidden_by_items,
-    least_pairs,
-    pairs_to_detect,
-    sign_flip_p,
-)
+from study.analysis.statistics import least_pairs, sign_flip_p
 from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
 from study.design.ranges import By, Choice, OneMinus, Span

@@ -1,4 +1,4 @@
-"""Paired statistics for few seeds: what an interval covers and what a p-value means at n = 6 to 20.
+"""Statistics for few seeds: what an interval covers and what a p-value means at n = 6 to 20.
 
 The paired t interval covers 95 % at every n for normal differences; bootstrap intervals cover 83 to
 87 % below n = 9, so none decides here.
@@ -6,7 +6,7 @@ The paired t interval covers 95 % at every n for normal differences; bootstrap i
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -15,33 +15,40 @@ from numpy.typing import NDArray
 from scipy import stats
 
 EXACT = 16  # pairs up to which all sign flips are counted
-MOST_SIMULATED = 12  # pairs up to which the power of the rule is simulated
-MOST_ITEMS_SIMULATED = 200  # the same where test items are drawn as well, without sign flips above
-MOST_PAIRS = 2**20  # beyond which no number of pairs is looked for
-SIMULATIONS = 2000
 
 
-class Paired(NamedTuple):
-    """Differences of two arms on the same seeds; positive favours the first."""
+class ArmDifference(NamedTuple):
+    """Two arms' difference, of pairs on the same seeds or unpaired; positive favours the first."""
 
-    seeds: tuple[int, ...]
-    differences: tuple[float, ...]
+    seeds: tuple[int, ...]  # of the pairs; empty where unpaired
+    differences: tuple[float, ...]  # of the pairs
     mean: float
     low: float  # of the interval; NaN for one pair
     high: float
     level: float  # of the interval, in (0, 1)
-    p: float  # exact two-sided sign-flip p over the pairs; NaN for one pair
+    # two-sided: the exact sign-flip p over the pairs, of unpaired runs that of Welch's test; NaN
+    # for one pair
+    p: float
     items: int = 0  # test items that the interval covers as well; 0: it is of these items alone
     item_sd: float = 0.0  # of the mean, that comes from them
+    counts: tuple[int, int] = (0, 0)  # runs of either arm where unpaired
+    unpaired_sd: float = math.nan  # of the difference of two runs, where unpaired
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether it is of pairs."""
+        return not any(self.counts)
 
     @property
     def n(self) -> int:
-        """Pairs."""
-        return len(self.differences)
+        """Pairs; of unpaired arms the runs of the one that has fewer."""
+        return len(self.differences) if self.is_paired else min(self.counts)
 
     @property
     def sd(self) -> float:
-        """Standard deviation of the differences; NaN for one pair."""
+        """Standard deviation of the difference of two runs; NaN for one pair."""
+        if not self.is_paired:
+            return self.unpaired_sd
         return float(np.std(self.differences, ddof=1)) if self.n > 1 else math.nan
 
     @property
@@ -58,7 +65,7 @@ class Paired(NamedTuple):
         return self.item_sd * float(stats.t.ppf(0.5 + self.level / 2, self.items - 1))
 
 
-def paired(first: dict[int, float], second: dict[int, float], level: float = 0.95) -> Paired:
+def paired(first: dict[int, float], second: dict[int, float], level: float = 0.95) -> ArmDifference:
     """Differences first − second over the seeds that both have.
 
     With the paired t interval (Student 1908) and the sign-flip test (Fisher 1935).
@@ -68,9 +75,28 @@ def paired(first: dict[int, float], second: dict[int, float], level: float = 0.9
     mean = float(np.mean(differences)) if differences else math.nan
     low, high = t_interval(differences, level)
     p = sign_flip_p(differences)
-    return Paired(
+    return ArmDifference(
         seeds=seeds, differences=differences, mean=mean, low=low, high=high, level=level, p=p
     )
+
+
+def unpaired(first: Sequence[float], second: Sequence[float], level: float = 0.95) -> ArmDifference:
+    """The difference mean(first) − mean(second) of runs without common seeds (Welch 1947).
+
+    Of two runs or more each; else it has neither an interval nor a p.
+    """
+    counts = (len(first), len(second))
+    mean = float(np.mean(first) - np.mean(second)) if min(counts) else math.nan
+    low = high = p = sd = math.nan
+    if min(counts) > 1:
+        low, high = welch_interval(first, second, level)
+        sd = math.sqrt(sum(float(np.var(values, ddof=1)) for values in (first, second)))
+        equal = 1.0 if mean == 0 else 0.0  # no noise at all
+        p = float(stats.ttest_ind(first, second, equal_var=False).pvalue) if sd else equal
+    return ArmDifference(
+        seeds=(), differences=(), mean=mean, low=low, high=high, level=level, p=p,
+        counts=counts, unpaired_sd=sd,
+    )  # fmt: skip
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
@@ -130,6 +156,14 @@ def least_pairs(alpha: float) -> int:
     return math.ceil(1 - math.log2(alpha) - 1e-9)
 
 
+def least_runs(alpha: float) -> int:
+    """The least runs of either arm, unpaired, whose exact permutation p can reach an error rate.
+
+    It is 2 / C(2n, n) at least.
+    """
+    return next(n for n in itertools.count(2) if 2 / math.comb(2 * n, n) <= alpha)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjusted p-values of a family (Holm 1979), in the order given; NaN is a member, stays NaN."""
     order = sorted(range(len(p_values)), key=lambda i: (math.isnan(p_values[i]), p_values[i]))
@@ -160,121 +194,3 @@ def expected_best(values: Sequence[float]) -> list[float]:
         # the weights of k + 1 from those of k: binomials themselves would overflow
         weight = weight * np.maximum(rank - k, 0) / max(n - k, 1) * ((k + 1) / k)
     return found
-
-
-def detectable(n: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The true mean difference that a two-sided paired t test of n pairs finds with this power.
-
-    In standard deviations of the differences.
-    """
-    if n < 2:
-        return math.inf
-    critical = stats.t.ppf(1 - alpha / 2, n - 1)
-    return least_effect(lambda effect: stats.nct.sf(critical, n - 1, effect * math.sqrt(n)), power)
-
-
-@cache
-def detectable_by_rule(
-    n: int, alpha: float = 0.05, family: int = 1, power: float = 0.8, item_sd: float = 0.0
-) -> float:
-    """The same for the whole rule: interval above zero at 1 − alpha / family, and p likewise.
-
-    Found by simulation of normal differences; the p of a member counts by Bonferroni, which Holm
-    exceeds a little. Infinite where no p of n pairs is small enough. Above 12 pairs the sign-flip
-    test of normal differences agrees with the t test, which then stands for both.
-
-    Args:
-        item_sd: of the mean, that comes from the test items, in standard deviations of the
-            differences. The items move all pairs together, and the interval covers them.
-    """
-    if n < 2 or 2 / 2**n * family > alpha:
-        return math.inf
-    if n > MOST_SIMULATED and not item_sd:
-        return detectable(n, alpha / family, power)
-    if n > MOST_ITEMS_SIMULATED:  # quantiles of t and of the normal distribution agree
-        quantiles = float(stats.norm.ppf(1 - alpha / family / 2) + stats.norm.ppf(power))
-        return quantiles * math.hypot(1 / math.sqrt(n), item_sd)
-    draws = np.random.default_rng(0)
-    noise = draws.standard_normal((SIMULATIONS, n))
-    noise += item_sd * draws.standard_normal((SIMULATIONS, 1)) if item_sd else 0.0
-    signs = sign_assignments(n) if n <= MOST_SIMULATED else None
-    over_pairs = stats.t.ppf(1 - alpha / family / 2, n - 1) / math.sqrt(n) * noise.std(1, ddof=1)
-    half = np.hypot(over_pairs, stats.norm.ppf(1 - alpha / family / 2) * item_sd)
-
-    def find_power(effect: float) -> float:
-        d = noise[noise.mean(1) + effect > half] + effect
-        if signs is None:
-            return len(d) / SIMULATIONS
-        as_far = np.abs(d @ signs.T) >= np.abs(d.sum(1))[:, None] * (1 - 1e-9)
-        return float((as_far.mean(1) <= alpha / family).sum() / SIMULATIONS)
-
-    most = 8.0 * math.sqrt(1 + n * item_sd**2)
-    return least_effect(find_power, power, steps=10, most=most)
-
-
-def hidden_by_items(item_sd: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The difference that no number of pairs finds with this power, since the items were drawn."""
-    return float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) * item_sd
-
-
-def pairs_to_detect(
-    effect: float, alpha: float = 0.05, power: float = 0.8, item_sd: float = 0.0
-) -> float:
-    """The least number of pairs with which the whole rule finds a true difference.
-
-    Infinite where no number up to about 1,000,000 does.
-
-    Args:
-        effect: the difference in standard deviations of the differences, above 0.
-        item_sd: as `detectable_by_rule` takes it.
-    """
-
-    def is_enough(n: int) -> bool:
-        return detectable_by_rule(n, alpha, power=power, item_sd=item_sd) <= effect
-
-    low, high = 1, 2  # too few, enough
-    while not is_enough(high):
-        low, high = high, 2 * high
-        if high > MOST_PAIRS:
-            return math.inf
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
-
-
-def least_effect(
-    find_power: Callable[[float], float], power: float, *, steps: int = 60, most: float = 50.0
-) -> float:
-    """The smallest effect, up to `most`, with that power, which grows with the effect."""
-    low, high = 0.0, most
-    for _ in range(steps):
-        middle = (low + high) / 2
-        low, high = (low, middle) if find_power(middle) > power else (middle, high)
-    return high
-
-
-def pairs_needed(sd: float, delta: float, level: float) -> float:
-    """The least number of pairs, at least two, whose t interval is no wider than ± delta.
-
-    Infinite where no number up to about 1,000,000 is enough.
-
-    Args:
-        sd: of the differences; more pairs are expected to have the same.
-        delta: above 0, in the same unit.
-        level: of the interval, in (0, 1).
-    """
-    ratio = sd / delta
-
-    def is_enough(n: int) -> bool:
-        return bool(stats.t.ppf(0.5 + level / 2, n - 1) * ratio <= math.sqrt(n))
-
-    low, high = 1, 2  # too few, enough
-    while not is_enough(high):
-        low, high = high, 2 * high
-        if high > MOST_PAIRS:
-            return math.inf
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
 from study.analysis.comparison import ArmStage, compare
-from study.analysis.gate import Gate
-from study.analysis.gates import claim_gates
-from study.analysis.statistics import Paired, holm
+from study.analysis.gates.claim_gates import claim_gates
+from study.analysis.gates.gate import Gate
+from study.analysis.statistics import ArmDifference, holm
 from study.design.plan import ALPHA
 from study.design.space import Claim
 
@@ -30,7 +30,7 @@ class Verdict(NamedTuple):
 
     claim: Claim
     label: str  # a key of LABELS
-    result: Paired  # in the metric's unit; positive favours the claim
+    result: ArmDifference  # in the metric's unit; positive favours the claim
     p: float  # after Holm in a family; NaN for one pair
     alpha: float  # the error rate of this test: ALPHA, less after interim analyses
     family: int  # claims that share the error rate
@@ -38,12 +38,22 @@ class Verdict(NamedTuple):
     gates: tuple[Gate, ...]
 
     @property
+    def is_verified(self) -> bool:
+        """Whether it is known of every gate that it holds; what cannot be tested claims nothing."""
+        return self.label == "untestable" or all(gate.state == "passed" for gate in self.gates)
+
+    @property
+    def title(self) -> str:
+        """The label for people, with what it lacks."""
+        return LABELS[self.label][0] + ("" if self.is_verified else ", unverified")
+
+    @property
     def failed_gates(self) -> list[Gate]:
         """Those that keep the claim from being tested."""
         return [gate for gate in self.gates if gate.state == "failed"]
 
 
-def paired_difference(results: ArmRecords, claim: Claim, level: float) -> Paired:
+def paired_difference(results: ArmRecords, claim: Claim, level: float) -> ArmDifference:
     """The claim's paired differences, turned so that positive favours it."""
     return compare(
         results,
@@ -80,7 +90,7 @@ def judge_claims(results: ArmRecords) -> list[Verdict]:
 
 
 def choose_label(
-    result: Paired, p: float, *, delta: float, gates: tuple[Gate, ...], alpha: float = ALPHA
+    result: ArmDifference, p: float, *, delta: float, gates: tuple[Gate, ...], alpha: float = ALPHA
 ) -> str:
     """The first rule that fits, in the order of LABELS."""
     if any(gate.state == "failed" for gate in gates) or result.n < 2:

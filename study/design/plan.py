@@ -4,12 +4,13 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from study.design.facts import DataFacts
+from study.design.given_runs import GivenRuns
 from study.design.ranges import LogRange
 from study.design.space import Arm, Claim, Profile, Space
 from study.design.words import Words
@@ -50,6 +51,7 @@ class Plan:
     # of the final results: one more whenever the budget was raised after some had been seen
     interim_analyses: int = 1
     words: Words = field(default_factory=Words)  # the trainer's
+    given: GivenRuns | None = None  # runs that were made elsewhere and are judged here
     propose: PointSource = field(default=no_points, compare=False, repr=False)
 
     @property
@@ -127,7 +129,9 @@ class Plan:
         return self.sizes.pairs
 
     def unit(self, stage: str) -> str:
-        """What a comparison's pairs are in a stage: "search" or "seed"."""
+        """What a comparison's pairs are in a stage: "search", "seed", or what given runs have."""
+        if self.given:
+            return self.given.noun
         return "search" if stage == "final" and self.repeats else "seed"
 
     def seeds(self, stage: str) -> list[int]:
@@ -143,8 +147,10 @@ class Plan:
             return SEARCH_SEED
         return FIRST_REPEATED_SEED + SEEDS_A_SEARCH * search
 
-    def final_seeds(self, search: int) -> range:
+    def final_seeds(self, search: int) -> Sequence[int]:
         """The fresh seeds on which the choice of a search is scored, the same for all arms."""
+        if self.given:
+            return self.given.seeds
         first = FIRST_SEED["final"] if search == SINGLE else self.search_seed(search) + 1
         return range(first, first + self.sizes.final_seeds)
 

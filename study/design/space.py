@@ -78,6 +78,7 @@ class Metric:
     share_of_images: bool = False  # a share of test images: delta is at least their binomial sd
     # key of a result that says which of them were right (`study.analysis.correct_items`)
     correct: str = ""
+    places: int | None = None  # decimals; None: those of the unit
 
     @property
     def level_unit(self) -> str:
@@ -96,8 +97,8 @@ class Metric:
 
     @property
     def decimals(self) -> int:
-        """Decimals that the unit is read with."""
-        return DECIMALS.get(self.unit, 2)
+        """Decimals that it is read with."""
+        return self.places if self.places is not None else DECIMALS.get(self.unit, 2)
 
 
 @dataclass(frozen=True)

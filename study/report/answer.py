@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from study.analysis.gate import Cause
+from study.analysis.gates.gate import Cause
+from study.analysis.ranking import Worse, rank_arms
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan
@@ -16,6 +17,7 @@ from study.report.wording import (
     format_delta,
     format_difference,
     format_interval,
+    format_level,
     format_p,
     format_percent,
     format_size,
@@ -25,8 +27,10 @@ from study.report.wording import (
     pairs_words,
     rank_words,
 )
-from study.text import capitalize
+from study.text import capitalize, format_number, join_words, plural
 
+DECIDED = ("supported", "small", "contradicted", "equivalent", "nogain")
+UNVERIFIED = " Unverified: the gates below say what the file does not."
 Answer = tuple[str, str]  # its bold part, and what follows
 
 
@@ -59,8 +63,8 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
         effect=format_difference(verdict, metric),
         sides=(metric.better_side, metric.worse_side),
         pairs=(
-            f"{format_percent(result.level)} % interval, n = {pairs_words(plan, verdict)} on the "
-            f"same seeds{items_words(plan, verdict)}"
+            f"{format_percent(result.level)} % interval, n = {pairs_words(plan, verdict)}"
+            f"{same_seeds(plan, verdict)}{items_words(plan, verdict)}"
             if result.n > 1
             else f"n = {pairs_words(plan, verdict)}, no interval"
         ),
@@ -69,6 +73,13 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
         even=even,
         reasons=failed_reasons(verdict),
     )
+
+
+def same_seeds(plan: Plan, verdict: Verdict) -> str:
+    """What pairs share; empty where runs are not paired."""
+    if not verdict.result.is_paired:
+        return ""
+    return f" by {plan.given.noun}" if plan.given else " on the same seeds"
 
 
 def size_interval(verdict: Verdict, metric: Metric) -> str:
@@ -82,6 +93,8 @@ def size_interval(verdict: Verdict, metric: Metric) -> str:
 
 def tuning_words(plan: Plan, verdict: Verdict) -> tuple[str, str]:
     """What was done for both arms before they met: as a part of yes, and of no."""
+    if plan.given:
+        return "as the runs have it", "as the runs have it"
     if plan.space.explore is not None:
         return "at the setting that the search found", "though it was searched for"
     if is_tuned(plan, verdict):
@@ -96,9 +109,48 @@ def tuning_words(plan: Plan, verdict: Verdict) -> tuple[str, str]:
 
 def answer(results: Results) -> Answer:
     """The page's answer: on which data and sizes, the primary claim's verdict, n and interval."""
+    if results.plan.given:
+        return given_answer(results)
     first, rest = answer_itself(results)
     setting = setting_words(results.plan)
     return f"On {setting}: {first}" if setting else first, rest
+
+
+def given_answer(results: Results) -> Answer:
+    """What given runs say: of two arms the verdict, of more the ranking."""
+    verdict = results.verdict("primary")
+    if verdict is None:
+        first, rest = ranking_answer(results)
+    else:
+        first, rest = answer_itself(results)
+    decided = verdict is None or verdict.label in DECIDED
+    return first, rest + (UNVERIFIED if decided else "")
+
+
+def ranking_answer(results: Results) -> Answer:
+    """Which arm is best, and which cannot be told apart from it."""
+    ranking, metric = rank_arms(results), results.plan.space.primary
+    if ranking is None:
+        return "Not answered.", "Fewer than two arms have results in all of their runs."
+    best, what = ranking.best, plural(results.plan.space.scientific)
+    level = f"{metric.title} {format_level(best.mean, metric)}"
+    beaten = [f"{one.one.arm.title} ({worse_words(one, metric)})" for one in ranking.worse]
+    worse = f" {join_words(beaten)} {'is' if len(beaten) == 1 else 'are'} worse." if beaten else ""
+    names = join_words(list(ranking.left_out)) if ranking.left_out else ""
+    left = f" Left out, since some of the runs have no result: {names}." if names else ""
+    if not ranking.level:
+        return f"{best.arm.title}, {level}.", f"{worse.strip()}{left}"
+    same = join_words([one.arm.title for one in ranking.level])
+    apart = f"{same} cannot be told apart from it"
+    if not ranking.can_tell:
+        apart += f": so few runs cannot tell {len(results.arms)} {what} apart"
+    return f"{best.arm.title} ends best, {level};", f"{apart}.{worse}{left}"
+
+
+def worse_words(worse: Worse, metric: Metric) -> str:
+    """By how much an arm is worse, with the interval."""
+    low, high = (format_number(x, metric.decimals) for x in worse.difference[3:5])
+    return f"by {format_size(worse.difference.mean, metric)} [{low}, {high}]"
 
 
 def setting_words(plan: Plan) -> str:

@@ -2,8 +2,8 @@
 
 import math
 
+from study.analysis.gates.tuning import tuned_levels
 from study.analysis.results import Results
-from study.analysis.tuning_gates import tuned_levels
 from study.analysis.verdict import Verdict
 from study.design.space import Metric
 from study.report.wording import format_level
@@ -13,7 +13,7 @@ from study.text import capitalize
 def level_sentence(results: Results) -> str:
     """Where the two arms of the primary claim end, and the controls; empty without controls."""
     plan, verdict = results.plan, results.verdict("primary")
-    if verdict is None or not plan.space.controls:
+    if verdict is None or not (plan.space.controls or plan.given):
         return ""
     metric = plan.space.metric(verdict.claim.metric)
 

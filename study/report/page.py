@@ -167,6 +167,8 @@ def unused_sections(plan: Plan, sections: dict[str, Any]) -> set[str]:
     """
     unused = {id for id in ("four", "along", "maps") if sections[id] is None}
     unused |= {"search"} if plan.space.explore is None else {"rate", "fair", "loss", "budget"}
+    if plan.given:
+        unused |= {"fair", "loss", "then"}
     if not plan.tunes:
         unused |= {"rate", "budget"}
     if all(metric.name != "loss" for metric in plan.space.metrics[1:]):

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable
 
-from study.analysis.gate import Cause
-from study.analysis.gates import min_seeds
-from study.analysis.statistics import MOST_PAIRS, Paired, pairs_needed
+from study.analysis.gates.claim_gates import min_seeds
+from study.analysis.gates.gate import Cause
+from study.analysis.power import MOST_PAIRS, pairs_needed
+from study.analysis.statistics import ArmDifference
 from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
 from study.design.space import Metric
@@ -13,6 +14,7 @@ from study.report.wording import failed_reasons, find_gate, format_signed, forma
 from study.text import plural
 
 CONTINUE = "Finished trials are saved; run the same command to continue."
+UNKNOWN_ABOVE = "To verify it, what the gates call unknown has to be shown."
 REMEDIES = {  # by gate
     "Range": "A denser search, as by --trials, or a wider range, as by --range NAME=LOW..HIGH.",
     "Tuning": "More trials a search, as by --trials, or a range that holds the reported setting.",
@@ -37,12 +39,14 @@ def what_would_change(plan: Plan, verdict: Verdict) -> str:
     metric = plan.space.metric(verdict.claim.metric)
     find_change, unit = CHANGES.get(verdict.label), plan.unit(verdict.claim.stage)
     sentences = [find_change(verdict, metric, unit)] if find_change else []
-    if verdict.result.n > 2:
+    if plan.given:
+        sentences.append(UNKNOWN_ABOVE)
+    if len(verdict.result.differences) > 2:
         sentences.append(leave_one_out(verdict.result, metric, unit))
     return " ".join(sentences)
 
 
-def leave_one_out(result: Paired, metric: Metric, unit: str) -> str:
+def leave_one_out(result: ArmDifference, metric: Metric, unit: str) -> str:
     """How far the mean moves without any one seed or search."""
     means = [(sum(result.differences) - d) / (result.n - 1) for d in result.differences]
     low, high = (format_signed(mean, metric) for mean in (min(means), max(means)))
@@ -73,6 +77,8 @@ def change_nogain(verdict: Verdict, metric: Metric, unit: str) -> str:
 
 def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
     """How many pairs would decide, at the error rate of one more interim analysis."""
+    if not verdict.result.is_paired:
+        return "More runs, or runs that share seeds between the arms, so that they can be paired."
     n, lowest_p = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
     more = plural(unit)
     alpha = ALPHA if verdict.claim.stage != "final" else ALPHA / (ALPHA / verdict.alpha + 1)
@@ -119,6 +125,8 @@ CHANGES: dict[str, Callable[[Verdict, Metric, str], str]] = {  # by label; str: 
 
 def gate_remedies(plan: Plan, verdict: Verdict) -> str:
     """What each failed gate asks for."""
+    if plan.given:
+        return f"Runs that mend it: {failed_reasons(verdict)}."
     if find_gate(verdict, Cause.UNFINISHED):
         return CONTINUE
     remedies = {**REMEDIES, "Seeds": seeds_remedy(plan, verdict)}

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from study.analysis.gate import Gate
+from study.analysis.gates.gate import Gate
 from study.analysis.results import Results
 from study.analysis.summaries import ArmResult, summarize_controls
-from study.analysis.verdict import LABELS, Verdict
+from study.analysis.verdict import Verdict
 from study.design.stages import is_finished
 from study.errors import StudyError
 from study.report.answer import answer
@@ -60,6 +60,9 @@ class ClaimVerdict(Part):
         "supported", "small", "contradicted", "equivalent", "nogain", "undecided", "untestable"
     ]
     title: str = Field(description="the label for people")
+    verified: bool = Field(
+        True, description="false: of some gate it is not known whether it holds, as of given runs"
+    )
     mean: Number = Field(description="difference better - than, turned so that positive is better")
     low: Number = Field(description="of the interval")
     high: Number
@@ -171,7 +174,8 @@ def claim_verdict(results: Results, verdict: Verdict) -> ClaimVerdict:
         than=claim.than,
         metric=claim.metric,
         unit=results.plan.space.metric(claim.metric).unit,
-        title=LABELS[verdict.label][0],
+        title=verdict.title,
+        verified=verdict.is_verified,
         mean=result.mean,
         low=result.low,
         high=result.high,

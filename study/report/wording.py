@@ -1,8 +1,8 @@
 """Numbers and verdicts as words, shared by the sections of the page."""
 
-from study.analysis.gate import Cause, Gate
+from study.analysis.gates.gate import Cause, Gate
 from study.analysis.results import Results
-from study.analysis.statistics import Paired
+from study.analysis.statistics import ArmDifference
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
@@ -52,7 +52,7 @@ def format_difference(verdict: Verdict, metric: Metric) -> str:
     low, high = sorted((sign * result.low, sign * result.high))
     mean = format_signed(sign * result.mean, metric)
     if result.n < 2:
-        return f"{mean} {metric.unit}, one pair"
+        return f"{mean} {metric.unit}, one {'pair' if result.is_paired else 'run of an arm'}"
     interval = f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
     return f"{mean} {metric.unit} of {metric.title} {interval}"
 
@@ -85,7 +85,9 @@ def pair_titles(plan: Plan, verdict: Verdict) -> tuple[str, str]:
 
 
 def pairs_words(plan: Plan, verdict: Verdict) -> str:
-    """How many pairs a verdict rests on, and of what: "7 pairs", "6 searches"."""
+    """How many pairs a verdict rests on, and of what: "7 pairs", "6 searches", "8 and 9 runs"."""
+    if not verdict.result.is_paired:
+        return f"{verdict.result.counts[0]} and {verdict.result.counts[1]} runs, unpaired"
     n, unit = verdict.result.n, plan.unit(verdict.claim.stage)
     noun = "pair" if unit == "seed" else unit
     return f"{n} {noun if n == 1 else plural(noun)}"
@@ -99,8 +101,10 @@ def items_words(plan: Plan, verdict: Verdict) -> str:
     return ", for these test images" if by_share else ""
 
 
-def interval_kind(results: list[Paired]) -> str:
+def interval_kind(results: list[ArmDifference]) -> str:
     """How intervals were made, as a noun without its article."""
+    if not all(result.is_paired for result in results):
+        return "Welch interval"
     if any(result.items for result in results):
         return "two-way random-effects interval"
     return "paired t interval"

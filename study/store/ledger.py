@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from study.design.record import Record, final_records, parse_record
@@ -59,10 +60,18 @@ class Ledger:
 
     def append(self, record: Record) -> None:
         """Add a line, on the disk when this returns, unless the trial has its final record."""
-        if record.trial in self._final:
+        self.extend([record])
+
+    def extend(self, records: Iterable[Record]) -> None:
+        """Add lines likewise, all in one write."""
+        new, head = [], head_hash(self.records, self.plan)
+        for record in records:
+            if record.trial not in self._final:
+                new.append(append_link(record, self.plan, head))
+                head = head_hash(new[-1:], self.plan)
+        if not new:
             return
-        record = append_link(record, self.plan, head_hash(self.records, self.plan))
-        line = (json.dumps(record.to_dict()) + "\n").encode()
+        line = "".join(json.dumps(record.to_dict()) + "\n" for record in new).encode()
         with open(self.path, "ab", buffering=0) as file:
             size = file.tell()
             try:
@@ -73,9 +82,8 @@ class Ledger:
             except OSError:
                 file.truncate(size)  # half a line in the middle would spoil all that follow
                 raise
-        self.records.append(record)
-        if record.is_final:
-            self._final.add(record.trial)
+        self.records += new
+        self._final |= set(final_records(new))
 
     def close(self) -> None:
         """Let another process write."""

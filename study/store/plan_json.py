@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from study.design.facts import DataFacts
+from study.design.given_runs import GivenRuns
 from study.design.plan import Plan, PointSource
 from study.design.ranges import LogRange, span_of
 from study.design.space import (
@@ -32,7 +33,7 @@ def plan_from_dict(values: dict[str, Any], propose: PointSource) -> Plan:
         KeyError, TypeError, ValueError: they are not those of a plan.
     """
     values = upgraded(values) if isinstance(values["space"], str) else dict(values)
-    sizes = profile_from_dict(values.pop("sizes"))
+    sizes, given = profile_from_dict(values.pop("sizes")), values.get("given")
     return Plan(
         **{
             **values,
@@ -40,6 +41,7 @@ def plan_from_dict(values: dict[str, Any], propose: PointSource) -> Plan:
             "sizes": sizes,
             "data": facts_from_dict(values["data"]),
             "words": Words.from_dict(values.get("words", {})),
+            "given": GivenRuns.from_dict(given) if given else None,
             "propose": propose,
         }
     )

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from study.analysis.forecast import look_lines
-from study.analysis.gates import mixed_results
+from study.analysis.gates.claim_gates import mixed_results
 from study.analysis.results import Results
 from study.design.plan import ALPHA, Plan
 from study.design.record import Record, last_line
@@ -18,7 +18,9 @@ UNCHANGED = (
 
 
 def deviation_lines(results: Results, about: About) -> list[str]:
-    """A sentence for each departure."""
+    """A sentence for each departure; of given runs what was guessed, and rows that do not count."""
+    if given := results.plan.given:
+        return list(given.notes) or ["Every row counts, and every column was named."]
     return [
         *change_lines(results, about.changes),
         *added_lines(results),

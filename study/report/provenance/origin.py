@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from study.analysis.results import Results
+from study.design.given_runs import GivenRuns
 from study.design.plan import Plan
 from study.design.record import Record
 from study.design.stages import is_finished
@@ -37,6 +38,8 @@ class Origin(NamedTuple):
 def head_facts(results: Results) -> list[Fact]:
     """What the trainer says of data and task; budget, seeds, device and end."""
     plan = results.plan
+    if plan.given:
+        return [Fact(*row) for row in plan.data.about]
     searched = plan.space.explore is not None or plan.tunes
     each = "each" if plan.space.explore is None else "in one search"
     trials = f"{plan.sizes.search_trials} search trials {each}"
@@ -91,6 +94,8 @@ def toy_words(plan: Plan) -> str:
 def provenance_rows(results: Results, study: StudyFile) -> list[Origin]:
     """Where every number comes from."""
     plan, records = results.plan, results.records
+    if plan.given:
+        return given_rows(plan.given, study, records)
     versions = records[-1].versions if records else study.about.versions
     return [
         Origin("Plan", plan_words(study, records)),
@@ -103,6 +108,20 @@ def provenance_rows(results: Results, study: StudyFile) -> list[Origin]:
         Origin("Device", run_words(results)),
         Origin("Time", time_words(records)),
         Origin("Records", RECORDS.format(count=len(records))),
+        Origin("Chain", chain_words(study, records)),
+    ]
+
+
+def given_rows(given: GivenRuns, study: StudyFile, records: list[Record]) -> list[Origin]:
+    """Where given runs were read, as which columns, and when they were judged."""
+    columns = (f"{role} {name}" for role, name in given.columns.items() if name)
+    return [
+        Origin(
+            "Source", f"{given.source}, {given.kind}, {given.rows:,} rows; {', '.join(columns)}"
+        ),
+        Origin("Content", f"sha256:{study.plan.data.fingerprint[:16]}…"),
+        Origin("Judged", f"{study.about.created}, after the runs; plan {study.hash}"),
+        Origin("Records", f"records.jsonl, {len(records)} lines, beside this page; trials.csv"),
         Origin("Chain", chain_words(study, records)),
     ]
 

@@ -52,6 +52,8 @@ def runs_table(results: Results) -> RunsTable:
 
 def runs_note(plan: Plan, records: list[Record]) -> str:
     """What the columns of the table hold."""
+    if plan.given:
+        return f"As {plan.given.source} has them; a {plan.given.noun} by its number."
     seconds = statistics.median([run.seconds for run in records]) if records else 0
     collapse = ""
     if plan.space.collapse:

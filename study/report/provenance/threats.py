@@ -9,6 +9,10 @@ from study.design.ranges import By, Choice, OneMinus, Span
 from study.design.stages import EDGE
 from study.text import format_short
 
+GIVEN = (
+    "It is about the runs in {source} and no others. Who made them, how each arm was tuned, and "
+    "how many runs were left out, the file does not say."
+)
 FEW_IMAGES = 2000  # test images, below which the binomial sd sets δ
 
 
@@ -30,6 +34,8 @@ def threat_lines(results: Results) -> list[str]:
 
 def scope_lines(plan: Plan) -> list[str]:
     """On which data and at which sizes it was measured."""
+    if plan.given:
+        return [GIVEN.format(source=plan.given.source)]
     data, note = plan.data.title or plan.data.name, plan.sizes.note
     sizes = f"sizes those of the {plan.profile} profile{f' ({note})' if note else ''}"
     if not data:
@@ -49,12 +55,12 @@ def precision_lines(results: Results) -> list[str]:
             "an accuracy sets δ."
         ]
     primary = results.verdict("primary")
-    if primary and primary.result.n > 1 and primary.result.sd == 0:
+    if primary and primary.result.n > 1 and primary.result.sd == 0 and primary.result.is_paired:
         lines.append(
             f"All {primary.result.n} differences are the same number: the runs do not depend on "
             "their seed, or the metric cannot tell them apart."
         )
-    if primary and primary.result.n > 1:
+    if primary and primary.result.n > 1 and primary.result.is_paired:
         lines.append(detectable_difference(plan, primary))
     return lines
 

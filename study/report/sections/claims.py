@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from study.analysis.gate import Gate
+from study.analysis.gates.gate import Gate
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
@@ -41,6 +41,9 @@ Cards = dict[str, list["Card"]]  # by role
 
 BESIDE = ("published", "replica", "secondary")  # roles that stand below the primary claim
 COUNTS = {2: "two", 3: "three", 4: "four", 5: "five"}
+INTERVAL = (
+    "Bar: the interval. Large mark: the difference of means. Full line: zero. Dotted line: δ."
+)
 FINDING = (
     "Differences, one a {unit}: {values}. Bar: the interval. Large mark: the mean. Full line: "
     "zero. Dotted line: δ."
@@ -57,6 +60,7 @@ class Card(NamedTuple):
 
     claim: Claim
     label: str
+    title: str  # the label for people
     effect: str
     interval: str
     note: str  # interval kind, n, p and δ
@@ -92,6 +96,7 @@ def claim_card(plan: Plan, verdict: Verdict) -> Card:
     return Card(
         claim=verdict.claim,
         label=verdict.label,
+        title=verdict.title,
         effect=effect,
         interval=interval,
         note=result_note(plan, verdict, metric),
@@ -119,7 +124,8 @@ def result_note(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     result, pairs = verdict.result, pairs_words(plan, verdict)
     if result.n < 2:
         return f"n = {pairs}, no interval."
-    kind = "Holm p" if verdict.family > 1 else "sign-flip p"
+    single = "sign-flip p" if result.is_paired else "Welch p"
+    kind = "Holm p" if verdict.family > 1 else single
     return (
         f"{format_percent(result.level)} % {interval_kind([result])}, n = {pairs}"
         f"{items_words(plan, verdict)}, {kind} = {format_p(verdict.p)}.{share_words(verdict)}"
@@ -143,6 +149,8 @@ def share_words(verdict: Verdict) -> str:
 
 def median_words(verdict: Verdict, metric: Metric) -> str:
     """The median difference, which a few failed runs do not move."""
+    if not verdict.result.is_paired:
+        return ""
     median = statistics.median(verdict.result.differences)
     return f" Median difference {format_signed(median, metric)}."
 
@@ -245,11 +253,13 @@ def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric) -> Panel | None:
     low, high = pad_range([value for value in ends if not math.isnan(value)])
     height = 92 if verdict.claim.role == "primary" else 62
     values = ", ".join(format_signed(value, metric) for value in sorted(result.differences))
+    unit = plan.unit(verdict.claim.stage)
+    finding = FINDING.format(unit=unit, values=values) if values else INTERVAL
     return Panel(
         id=f"claim-{verdict.claim.name}",
         title=verdict.claim.words,
         note="",
-        finding=FINDING.format(unit=plan.unit(verdict.claim.stage), values=values),
+        finding=finding,
         x=value_axis(low, high, count=6, signed=True),
         y=row_axis(height),
         marks=verdict_marks(verdict, metric, width=(high - low) * 0.025, height=height),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from study.analysis.comparison import ArmStage, compare
 from study.analysis.results import Results
-from study.analysis.statistics import Paired
+from study.analysis.statistics import ArmDifference
 from study.analysis.summaries import (
     ArmResult,
     chosen_words,
@@ -81,13 +81,19 @@ def final_section(results: Results) -> FinalSection | None:
             table=units_table(results),
         ),
         panels=final_panels(results),
-        caption=f"{name} on the test split, {metric.level_unit}, n = {count} {units(results.plan)}",
+        caption=f"{name}{of_test(results.plan)}, {metric.level_unit}, n = {count} "
+        f"{units(results.plan)}",
         head=table_head(results),
         rows=[FinalRow(one.arm, table_cells(results, one)) for one in results.arms],
         controls=[
             FinalRow(one.arm, table_cells(results, one)) for one in summarize_controls(results)
         ],
     )
+
+
+def of_test(plan: Plan) -> str:
+    """Of which split the values are; empty where that is not known."""
+    return "" if plan.given else " on the test split"
 
 
 def units(plan: Plan) -> str:
@@ -103,10 +109,11 @@ def most_units(results: Results) -> int:
 def subtitle(results: Results) -> str:
     """What was measured, on what, and how often."""
     plan, images = results.plan, results.plan.data.test_items
-    where = f"on {images:,} test images" if images else "on the test split"
-    n = f"n = {most_units(results)} {'searches' if plan.repeats else 'fresh seeds'}"
+    where = f" on {images:,} test images" if images else of_test(plan)
+    kind = units(plan) if plan.given or plan.repeats else "fresh seeds"
+    n = f"n = {most_units(results)} {kind}"
     return (
-        f"{capitalize(plan.space.primary.title)} {where}. {n} of each {plan.space.scientific}; "
+        f"{capitalize(plan.space.primary.title)}{where}. {n} of each {plan.space.scientific}; "
         f"every small mark is one {plan.unit('final')}."
     )
 
@@ -114,6 +121,8 @@ def subtitle(results: Results) -> str:
 def caption(results: Results) -> str:
     """How the final stage was computed."""
     plan = results.plan
+    if plan.given:
+        return f"As the rows of {plan.given.source} have it.{column_words(plan)}"
     seeds = plan.seeds("final")
     return (
         f"{how_chosen(plan)}, on seeds {seeds[0]} to {seeds[-1]}, and was scored on the test "
@@ -202,9 +211,13 @@ def units_table(results: Results) -> Table:
     fields = f", and the chosen {', '.join(tuned_fields(plan))}" if plan.repeats else ""
     numbers = plan.searches if plan.repeats else plan.seeds("final")
     return Table(
-        caption=f"Test {metric.title}, {metric.level_unit}, by {unit}{fields}",
+        caption=f"{'' if plan.given else 'Test '}{metric.title}, {metric.level_unit}, by "
+        f"{unit}{fields}",
         head=[capitalize(unit), *(one.arm.title for one in results.arms)],
-        rows=[[str(number), *cells(number)] for number in numbers],
+        rows=[
+            [plan.given.unit_name(number) if plan.given else str(number), *cells(number)]
+            for number in numbers
+        ],
     )
 
 
@@ -255,7 +268,7 @@ def table_cells(results: Results, one: ArmResult) -> list[str]:
     ]
 
 
-def reference_pairs(results: Results) -> dict[str, Paired]:
+def reference_pairs(results: Results) -> dict[str, ArmDifference]:
     """Each arm's paired differences from the reference, at the level of its claim if it has one."""
     plan = results.plan
     levels = {
@@ -310,7 +323,7 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
         title=capitalize(metric.title),
         note=f"every small mark is one {plan.unit('final')}; mean with its 95 % t interval",
         finding="; ".join(means),
-        x=value_axis(low, high, f"test {metric.title}, {unit}", count=6),
+        x=value_axis(low, high, f"{'' if plan.given else 'test '}{metric.title}, {unit}", count=6),
         marks=marks,
         right=10,
     )
@@ -333,7 +346,9 @@ def control_rules(controls: list[ArmResult], near: float) -> list[Mark]:
     ]
 
 
-def difference_panel(results: Results, rows: tuple[Row, ...], pairs: dict[str, Paired]) -> Panel:
+def difference_panel(
+    results: Results, rows: tuple[Row, ...], pairs: dict[str, ArmDifference]
+) -> Panel:
     """The paired differences of each arm from the reference."""
     plan = results.plan
     metric, reference = plan.space.primary, plan.title(plan.space.reference)
@@ -350,13 +365,17 @@ def difference_panel(results: Results, rows: tuple[Row, ...], pairs: dict[str, P
         elif row.arm in spreads:
             marks += spread_marks(row, spreads[row.arm], width=high - low, unit=metric.unit)
     levels = sorted({f"{100 * pair.level:.3g} %" for pair in pairs.values()})
-    title = f"{metric.unit} against {reference}, same seed"
+    is_paired = all(pair.is_paired for pair in pairs.values())
+    noun = plan.unit("final")
+    same = "seed" if noun == "search" else noun
+    title = f"{metric.unit} against {reference}{f', same {same}' if is_paired else ''}"
+    of = f"pairs on the same {same}" if is_paired else "unpaired runs"
     return row_panel(
         plan,
         rows,
         id="final-difference",
         title=f"Difference from {reference}",
-        note=f"pairs on the same seed; {interval_kind([*pairs.values()])}s, {' and '.join(levels)}",
+        note=f"{of}; {interval_kind([*pairs.values()])}s, {' and '.join(levels)}",
         finding=difference_words(plan, pairs),
         x=value_axis(low, high, title, count=6, signed=True),
         marks=marks,
@@ -364,7 +383,7 @@ def difference_panel(results: Results, rows: tuple[Row, ...], pairs: dict[str, P
     )
 
 
-def difference_words(plan: Plan, pairs: dict[str, Paired]) -> str:
+def difference_words(plan: Plan, pairs: dict[str, ArmDifference]) -> str:
     """The mean difference of each arm with its interval."""
     metric = plan.space.primary
     parts = []

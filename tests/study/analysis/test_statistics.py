@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from study.analysis.statistics import (
+from study.analysis.power import (
     detectable,
     detectable_by_rule,
-    expected_best,
     hidden_by_items,
+    pairs_needed,
+    pairs_to_detect,
+)
+from study.analysis.statistics import (
+    expected_best,
     holm,
     interquartile_mean,
     least_pairs,
     paired,
-    pairs_needed,
-    pairs_to_detect,
     sign_flip_p,
     t_interval,
     welch_interval,

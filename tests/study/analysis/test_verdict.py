@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from toy import run_all
 
-from study.analysis.gate import Gate
+from study.analysis.gates.gate import Gate
 from study.analysis.results import Results
-from study.analysis.statistics import Paired, paired
+from study.analysis.statistics import ArmDifference, paired
 from study.analysis.verdict import LABELS, choose_label
 
 PASSED = (Gate("Seeds", "passed", ""),)
@@ -17,7 +17,7 @@ PASSED = (Gate("Seeds", "passed", ""),)
 
 def result(low, high, mean=None, n=8):
     mean = (low + high) / 2 if mean is None else mean
-    return Paired(tuple(range(n)), (mean,) * n, mean, low, high, 0.95, 0.01)
+    return ArmDifference(tuple(range(n)), (mean,) * n, mean, low, high, 0.95, 0.01)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 import toy
 from toy import run_all
 
-from study.analysis.gates import seeds_gate
+from study.analysis.gates.claim_gates import seeds_gate
+from study.analysis.gates.tuning import range_gate, tuning_gate
 from study.analysis.results import Results
 from study.analysis.summaries import seed_variance_share
-from study.analysis.tuning_gates import range_gate, tuning_gate
 from study.design.record import final_records
 from study.design.stages import (
     chosen_point,

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.gate import Gate, failed, passed
+from study.analysis.gates.gate import Gate, failed, passed
 from study.analysis.statistics import welch_interval
 from study.design.plan import Point
 from study.design.space import Arm, Claim

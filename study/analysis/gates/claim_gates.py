@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from study.analysis.arm_records import ArmRecords
 from study.analysis.comparison import ArmStage, compare
-from study.analysis.gate import Cause, Gate, failed, passed
+from study.analysis.gates.gate import Cause, Gate, failed, passed
+from study.analysis.gates.given import given_gates
+from study.analysis.gates.tuning import budget_gate, range_gate, search_gate, tuning_gate
 from study.analysis.statistics import least_pairs
-from study.analysis.tuning_gates import budget_gate, range_gate, search_gate, tuning_gate
 from study.design.arms import absent_sentences
 from study.design.plan import ALPHA, Plan
 from study.design.record import Record
@@ -31,6 +32,8 @@ def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:
         short = {name: why.partition(":")[0] for name, why in reasons.items()}
         lines = (line.removesuffix(".") for line in absent_sentences(plan.space, short))
         return [failed("Needs", "; ".join(lines), Cause.ABSENT)]
+    if plan.given:
+        return given_gates(results, claim)
     if claim.role == "published":
         return published_gates(plan, claim)
     seeds, task = seeds_gate(results, claim), task_gate(results, claim)

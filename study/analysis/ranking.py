@@ -1,0 +1,71 @@
+"""Which arm is best, and which cannot be told apart from it."""
+
+from typing import NamedTuple
+
+from study.analysis.comparison import ArmStage, compare
+from study.analysis.results import Results
+from study.analysis.statistics import ArmDifference, holm
+from study.analysis.summaries import ArmResult
+
+
+class Worse(NamedTuple):
+    """An arm that is worse than the best one."""
+
+    one: ArmResult
+    difference: ArmDifference  # best - this one, turned so that positive favours the best
+
+
+class Ranking(NamedTuple):
+    """The final stage's arms by the primary metric."""
+
+    best: ArmResult  # by its mean
+    level: tuple[ArmResult, ...]  # cannot be told apart from the best, best mean first
+    worse: tuple[Worse, ...]
+    pairs: int  # comparisons that share the error rate
+    left_out: tuple[str, ...]  # titles of arms of which a final run has no result
+    can_tell: bool  # whether the least p of so many pairs and comparisons is small enough
+
+
+def rank_arms(results: Results) -> Ranking | None:
+    """The ranking; None unless two arms have results.
+
+    The best is chosen by the same numbers that it is compared by, so all pairs of arms share the
+    error rate: intervals at 1 - alpha / pairs (Bonferroni), p-values after Holm (1979) over all
+    pairs. An arm is worse where its interval lies beyond zero and its p is small enough.
+    """
+    metric, alpha = results.plan.space.primary, results.plan.alpha
+    arms = [one for one in results.arms if has_ended(results, one)]
+    left_out = tuple(one.arm.title for one in results.arms if one not in arms)
+    if len(arms) < 2:
+        return None
+    count = len(arms) * (len(arms) - 1) // 2
+    pairs = [(i, j) for i in range(len(arms)) for j in range(i + 1, len(arms))]
+    differences = [
+        compare(
+            results,
+            ArmStage(arms[i].arm.name, "final"),
+            ArmStage(arms[j].arm.name, "final"),
+            metric=metric,
+            level=1 - alpha / count,
+        )
+        for i, j in pairs
+    ]
+    p_values = holm([one.p for one in differences])
+    level, worse = [], []
+    for (i, j), difference, p in zip(pairs, differences, p_values, strict=True):
+        if i == 0:
+            if difference.low > 0 and p <= alpha:
+                worse.append(Worse(arms[j], difference))
+            else:
+                level.append(arms[j])
+    most = max((one.n for one in differences), default=0)
+    exact = any(one.is_paired for one in differences)
+    can_tell = most > 1 and (not exact or 2 / 2**most * count <= alpha)
+    return Ranking(arms[0], tuple(level), tuple(worse), count, left_out, can_tell)
+
+
+def has_ended(results: Results, one: ArmResult) -> bool:
+    """Whether all final runs of an arm have a result: a mean over the others would flatter it."""
+    runs = [run for run in results.records if (run.stage, run.arm) == ("final", one.arm.name)]
+    ended = {run.trial for run in runs if run.status == "finished"}
+    return all(run.trial in ended for run in runs)

@@ -1,0 +1,162 @@
+"""Which columns of a table say what: named by the command, or guessed and said."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from study.errors import StudyError
+from study.text import join_words
+
+NONE = "none"  # of --by: the runs are not paired
+# usual names, tried in this order, also as the last part of a name such as config.seed
+COMPARED = ("arm", "optimizer", "method", "algorithm", "algo", "model", "variant", "group")
+PAIRED = ("seed", "random_seed", "random_state", "run_seed", "fold", "replicate", "repeat")
+MEASURED = (
+    "test_accuracy",
+    "accuracy",
+    "test_acc",
+    "acc",
+    "val_accuracy",
+    "val_acc",
+    "f1",
+    "auc",
+    "reward",
+    "return",
+    "value",
+    "score",
+    "loss",
+)
+STEPS = ("epoch", "step", "_step", "global_step", "iteration", "training_iteration")
+STATES = ("state", "status")
+LOWER = re.compile(r"(loss|err|error|perplexity|ppl|mse|rmse|mae|nll|regret|fid|wer|cost)", re.I)
+SHARE = re.compile(r"(acc|accuracy|top.?[15]|precision|recall|f1)(?![a-z])", re.I)
+BASELINES = ("baseline", "default", "control", "reference", "sgd")
+
+
+class Columns(NamedTuple):
+    """The columns that count."""
+
+    compare: str
+    by: str  # empty: not paired
+    metric: str
+    stage: str  # that --stage chose among; empty: none
+    step: str  # several rows a run; empty: none
+    state: str  # how a run ended; empty: none
+    guessed: list[str]  # sentences
+
+
+def choose_columns(
+    frame: pd.DataFrame, *, compare: str | None, by: str | None, metric: str | None
+) -> Columns:
+    """The columns that the command names, the others by their usual names.
+
+    Raises:
+        StudyError: a column is not there, or none has a usual name.
+    """
+    guessed: list[str] = []
+
+    def choose(option: str, given: str | None, usual: Sequence[str], among: Sequence[str]) -> str:
+        if given is not None:
+            return find_column(frame, given, option)
+        found = guess_column(among, usual)
+        if not found and option != "--by":
+            raise StudyError(
+                f"{option} must name a column, one of {', '.join(map(str, frame.columns))}; none "
+                "has a usual name"
+            )
+        if found:
+            guessed.append(f"{option} {found}")
+        return found
+
+    names = list(frame.columns)
+    compared = choose("--compare", compare, COMPARED, names)
+    numeric = [name for name in names if is_numeric(frame[name]) and name != compared]
+    measured = choose("--metric", metric, MEASURED, numeric)
+    if not pd.to_numeric(frame[measured], errors="coerce").notna().any():
+        raise StudyError(f"--metric must name a column of numbers; {measured} has none")
+    left = [name for name in names if name not in (compared, measured)]
+    paired = "" if by == NONE else choose("--by", by, PAIRED, left)
+    if len({compared, measured, paired}) < 3:
+        raise StudyError("--compare, --metric and --by must name three columns")
+    left = [name for name in left if name != paired]
+    sentences = [f"Columns by their names: {', '.join(guessed)}."] if guessed else []
+    return Columns(
+        compare=compared,
+        by=paired,
+        metric=measured,
+        stage=guess_column(left, ("stage", "split", "phase")),
+        step=guess_column(left, STEPS),
+        state=guess_column(left, STATES),
+        guessed=sentences,
+    )
+
+
+def find_column(frame: pd.DataFrame, name: str, option: str) -> str:
+    """The column of that name, in any case, or the only one whose last part it is.
+
+    Raises:
+        StudyError: there is none, or several.
+    """
+    names = [str(one) for one in frame.columns]
+    if name in names:
+        return name
+    same = [one for one in names if one.lower() == name.lower()]
+    found = same or [one for one in names if is_last_part(one, name)]
+    if len(found) == 1:
+        return found[0]
+    which = f"{join_words(found)} all end so" if found else f"there is no {name!r}"
+    raise StudyError(f"{option} must name one column of {', '.join(names)}; {which}")
+
+
+def is_last_part(column: str, name: str) -> bool:
+    """Whether a column is that of a name with what a tool puts before it: params.lr, params_lr."""
+    return bool(re.search(rf"(^|[._/]){re.escape(name)}$", column, re.I))
+
+
+def guess_column(names: Sequence[str], usual: Sequence[str]) -> str:
+    """The first usual name that is there, also as a last part; empty where none is."""
+    for wanted in usual:
+        if exact := [name for name in names if name.lower() == wanted]:
+            return exact[0]
+    for wanted in usual:
+        if ending := [name for name in names if is_last_part(name, wanted)]:
+            return ending[0]
+    return ""
+
+
+def is_numeric(column: "pd.Series[Any]") -> bool:
+    """Whether most of a column's values are numbers."""
+    return bool(pd.to_numeric(column, errors="coerce").notna().mean() > 0.5)
+
+
+def is_lower_better(metric: str) -> bool:
+    """Whether a metric's name is that of a loss or an error."""
+    return bool(LOWER.search(metric))
+
+
+def share_scale(metric: str, values: Sequence[float]) -> float:
+    """What makes percent of a metric that is a share by its name; 0 where it is none."""
+    finite = [value for value in values if np.isfinite(value)]
+    if not finite or not SHARE.search(metric) or min(finite) < 0 or max(finite) > 100:
+        return 0.0
+    return 100.0 if max(finite) <= 1 else 1.0
+
+
+def choose_reference(arms: Sequence[str], given: str | None) -> tuple[str, bool]:
+    """The arm that others are compared with, and whether the command named it.
+
+    Raises:
+        StudyError: it names none of the arms.
+    """
+    if given is None:
+        usual = [arm for name in BASELINES for arm in arms if arm.lower() == name]
+        return (usual or list(arms))[0], False
+    found = [arm for arm in arms if arm == given] or [
+        arm for arm in arms if arm.lower() == given.lower()
+    ]
+    if len(found) != 1:
+        raise StudyError(f"--reference must be one of {', '.join(arms)}; got {given!r}")
+    return found[0], True

@@ -1,0 +1,227 @@
+"""Which rows of a table count as runs, and which do not, counted and named."""
+
+import math
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from study.errors import StudyError
+from study.judging.columns import Columns
+from study.judging.tables import RunTable
+from study.text import count_words, join_words
+
+MOST_ARMS = 30
+SHOWN = 5  # rows that a sentence names
+FINISHED = {"finished", "complete", "completed", "done", "success", "succeeded", "ok", "true"}
+
+
+class Run(NamedTuple):
+    """A row that counts."""
+
+    arm: str  # as the table says it
+    seed: int
+    value: float
+    status: str  # finished, diverged: no finite number, failed: by its state
+    row: int  # of the table, from 1
+    state: str
+
+
+class Selected(NamedTuple):
+    """The runs of a table."""
+
+    runs: list[Run]
+    arms: list[str]  # in the order of the table
+    seeds: tuple[int, ...]
+    units: tuple[str, ...]  # by seed, what the table says, where that is no whole number
+    paired: bool
+    notes: list[str]  # sentences on rows that do not count
+    differing: list[str]  # other columns in which the arms differ, with their values
+
+
+def select_runs(table: RunTable, columns: Columns, stage: str | None) -> Selected:
+    """The rows that count.
+
+    Raises:
+        StudyError: two rows are of one run and say different things, or fewer than two arms are
+            left.
+    """
+    frame = table.frame.copy()
+    frame["_row"] = range(1, len(frame) + 1)
+    notes: list[str] = []
+    frame = take_stage(frame, columns, stage, notes)
+    for role in (columns.compare, columns.by):
+        frame = drop_missing(frame, role, notes) if role else frame
+    frame["_arm"] = [cell_text(value) for value in frame[columns.compare]]
+    frame["_unit"] = [cell_text(value) for value in frame[columns.by]] if columns.by else ""
+    frame["_value"] = pd.to_numeric(frame[columns.metric], errors="coerce").astype(float)
+    if columns.step and columns.by:
+        frame = take_last_step(frame, columns.step, notes)
+    frame = drop_doubles(frame, columns, notes) if columns.by else frame
+    arms = list(dict.fromkeys(frame["_arm"]))
+    if not 2 <= len(arms) <= MOST_ARMS:
+        raise StudyError(
+            f"--compare must name a column with 2 to {MOST_ARMS} values; {columns.compare} has "
+            f"{len(arms)}"
+        )
+    paired = bool(columns.by) and has_pairs(frame)
+    if columns.by and not paired:
+        notes.append(f"No {columns.by} is in two arms: they are compared without pairs.")
+    numbers, units = number_units(frame, paired=paired)
+    runs = [
+        Run(
+            arm=row["_arm"],
+            seed=seed,
+            value=row["_value"],
+            status=status_of(row, columns.state),
+            row=row["_row"],
+            state=cell_text(row[columns.state]) if columns.state else "",
+        )
+        for (_, row), seed in zip(frame.iterrows(), numbers, strict=True)
+    ]
+    return Selected(
+        runs=runs,
+        arms=arms,
+        seeds=tuple(sorted(set(numbers))),
+        units=units,
+        paired=paired,
+        notes=[*notes, *status_notes(runs, columns.metric)],
+        differing=differing_columns(frame, columns),
+    )
+
+
+def cell_text(value: Any) -> str:
+    """A cell as text: 3.0 as 3, since a column with gaps has no whole numbers."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def list_rows(rows: "pd.Series[Any]") -> str:
+    """The first few row numbers, and how many more there are."""
+    more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+    return f"row {', '.join(map(str, rows[:SHOWN]))}{more}"
+
+
+def take_stage(
+    frame: pd.DataFrame, columns: Columns, stage: str | None, notes: list[str]
+) -> pd.DataFrame:
+    """The rows of a stage.
+
+    Raises:
+        StudyError: there are several and none is named, or it is not there.
+    """
+    if not columns.stage:
+        if stage is not None:
+            raise StudyError("--stage needs a column named stage, split or phase; there is none")
+        return frame
+    texts = frame[columns.stage].map(cell_text)
+    known = list(dict.fromkeys(texts))
+    if stage is None and len(known) > 1:
+        raise StudyError(
+            f"--stage must name one of {', '.join(known)}: the column {columns.stage} has several"
+        )
+    if stage is not None and stage not in known:
+        raise StudyError(f"--stage must be one of {', '.join(known)}; got {stage!r}")
+    taken = frame[texts == stage] if stage is not None else frame
+    if len(taken) < len(frame):
+        left = count_words(len(frame) - len(taken), "row")
+        notes.append(f"Of the stage {stage}; {left} of others do not count.")
+    return taken.copy()
+
+
+def drop_missing(frame: pd.DataFrame, column: str, notes: list[str]) -> pd.DataFrame:
+    """The rows that say something there."""
+    missing = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
+    if missing.any():
+        rows = frame.loc[missing, "_row"]
+        notes.append(
+            f"{count_words(len(rows), 'row')} without {column} do not count: {list_rows(rows)}."
+        )
+    return frame[~missing].copy()
+
+
+def take_last_step(frame: pd.DataFrame, step: str, notes: list[str]) -> pd.DataFrame:
+    """Of several rows of a run the last by its step."""
+    if not frame.duplicated(["_arm", "_unit"]).any():
+        return frame
+    steps = pd.to_numeric(frame[step], errors="coerce")
+    order = frame.assign(_step=steps).sort_values("_step", kind="stable", na_position="first")
+    last = order.groupby(["_arm", "_unit"], sort=False).tail(1)
+    ends = sorted({cell_text(value) for value in last[step]})
+    where = f"{step} {ends[0]}" if len(ends) == 1 else f"{step}, from {ends[0]} to {ends[-1]}"
+    notes.append(f"Of each run the last row counts, at {where}.")
+    return last.sort_values("_row").drop(columns="_step")
+
+
+def drop_doubles(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> pd.DataFrame:
+    """One row a run.
+
+    Raises:
+        StudyError: two rows of a run have different numbers.
+    """
+    doubled = frame[frame.duplicated(["_arm", "_unit"], keep=False)]
+    for (arm, unit), rows in doubled.groupby(["_arm", "_unit"], sort=False):
+        if rows["_value"].nunique(dropna=False) > 1:
+            raise StudyError(
+                f"each {columns.compare} must have one row a {columns.by}; {arm}, {columns.by} "
+                f"{unit} has several with different {columns.metric}: {list_rows(rows['_row'])}. "
+                "Name a column that tells runs apart with --by, or choose rows with --stage"
+            )
+    copies = frame.duplicated(["_arm", "_unit"])
+    if copies.any():
+        rows = frame.loc[copies, "_row"]
+        notes.append(
+            f"{count_words(len(rows), 'row')} that repeat another one do not count: "
+            f"{list_rows(rows)}."
+        )
+    return frame[~copies].copy()
+
+
+def has_pairs(frame: pd.DataFrame) -> bool:
+    """Whether some unit has runs of two arms."""
+    return bool((frame.groupby("_unit")["_arm"].nunique() > 1).any())
+
+
+def number_units(frame: pd.DataFrame, *, paired: bool) -> tuple[list[int], tuple[str, ...]]:
+    """A number for each row: its unit's, or unpaired its place in its arm; names of the units."""
+    if not paired:
+        return [int(k) + 1 for k in frame.groupby("_arm").cumcount()], ()
+    units = list(dict.fromkeys(frame["_unit"]))
+    if all(unit.isascii() and unit.isdigit() and len(unit) < 10 for unit in units):
+        return [int(unit) for unit in frame["_unit"]], ()
+    names = sorted(units)
+    numbers = {unit: k for k, unit in enumerate(names, start=1)}
+    return [numbers[unit] for unit in frame["_unit"]], tuple(names)
+
+
+def status_of(row: "pd.Series[Any]", state: str) -> str:
+    """How a run ended."""
+    if state and cell_text(row[state]).rpartition(".")[2].lower() not in FINISHED:
+        return "failed"
+    return "finished" if math.isfinite(row["_value"]) else "diverged"
+
+
+def status_notes(runs: list[Run], metric: str) -> list[str]:
+    """Sentences on runs without a number."""
+    notes = []
+    for status, words in (("failed", "did not finish"), ("diverged", f"have no finite {metric}")):
+        rows = pd.Series([run.row for run in runs if run.status == status])
+        if len(rows):
+            notes.append(f"{count_words(len(rows), 'run')} {words}: {list_rows(rows)}.")
+    return notes
+
+
+def differing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:
+    """Other columns that have one value in each arm, and not the same in all."""
+    own = {columns.compare, columns.by, columns.metric, columns.step, columns.state, columns.stage}
+    found = []
+    for name in frame.columns:
+        if name in own or str(name).startswith("_"):
+            continue
+        texts = frame[name].map(cell_text)
+        values = texts.groupby(frame["_arm"], sort=False).agg(lambda cells: sorted({*cells}))
+        if all(len(one) == 1 for one in values) and len({one[0] for one in values}) > 1:
+            shown = join_words([f"{one[0]} for {arm}" for arm, one in values.items()][:3])
+            more = ", …" if len(values) > 3 else ""
+            found.append(f"{name} ({shown}{more})")
+    return found

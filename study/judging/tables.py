@@ -1,0 +1,116 @@
+"""Tables of runs as people have them: one row a run, or a row a run and step."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from study.errors import StudyError
+from study.judging.event_files import event_files, read_event_files
+from study.judging.mlflow_database import read_mlflow_runs
+from study.search.trials_table import read_optuna_trials
+from study.text import join_words
+
+ADDRESSES = ("sqlite:///", "mysql", "postgresql")
+SEPARATORS = (",", ";", "\t")
+
+
+class RunTable(NamedTuple):
+    """Runs as a table."""
+
+    frame: pd.DataFrame
+    kind: str  # what was read
+    sha256: str  # of the table's content
+
+
+def read_runs(source: str) -> RunTable:
+    """The runs of a file, a folder of TensorBoard's event files, or a database.
+
+    Raises:
+        StudyError: there is none, or it cannot be read.
+    """
+    if source.startswith(ADDRESSES):
+        frame, kind = read_database(source)
+    elif Path(source).is_dir():
+        if not event_files(Path(source)):
+            raise StudyError(
+                f"--judge takes a folder of TensorBoard's event files; {source} has none"
+            )
+        frame, kind = read_event_files(Path(source)), "event files of TensorBoard"
+    else:
+        frame, kind = read_file(Path(source))
+    if frame.empty or not len(frame.columns):
+        raise StudyError(f"--judge must name runs; {source} holds none")
+    frame.columns = [str(name).strip() for name in frame.columns]
+    text = frame.to_json(orient="split", double_precision=15, default_handler=str)
+    return RunTable(frame, kind, hashlib.sha256(text.encode()).hexdigest())
+
+
+def read_file(path: Path) -> tuple[pd.DataFrame, str]:
+    """The table of a file, by its ending.
+
+    Raises:
+        StudyError: it is not there, has another ending, or cannot be read as what it says it is.
+    """
+    if (reader := READERS.get(path.suffix.lower())) is None:
+        raise StudyError(
+            f"--judge takes a file that ends in {join_words(list(READERS))}, a folder of event "
+            f"files, or a database as sqlite:///runs.db; got {path}"
+        )
+    try:
+        return reader(path), f"{path.suffix.lower()[1:].upper()} file"
+    except FileNotFoundError:
+        raise StudyError(f"--judge must name runs; {path} is not there") from None
+    except (OSError, ValueError, TypeError, ImportError, LookupError) as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise StudyError(
+            f"{path} must be a table of runs; it cannot be read as one ({reason})"
+        ) from None
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A table with commas, semicolons or tabs, whichever its first line has most of."""
+    with open(path, encoding="utf-8-sig") as file:
+        head = file.readline()
+    separator = max(SEPARATORS, key=head.count)
+    return pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
+
+
+def read_json(path: Path) -> pd.DataFrame:
+    """A list of objects or one a line; what they hold in objects becomes columns as config.lr."""
+    text = path.read_text(encoding="utf-8-sig")
+    if text.lstrip().startswith("["):
+        rows = json.loads(text)
+    else:
+        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a row is no object")
+    return pd.json_normalize(rows)
+
+
+READERS: dict[str, Callable[[Path], pd.DataFrame]] = {  # by ending
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".parquet": pd.read_parquet,
+    ".jsonl": read_json,
+    ".ndjson": read_json,
+    ".json": read_json,
+}
+
+
+def read_database(address: str) -> tuple[pd.DataFrame, str]:
+    """The runs of MLflow's or the trials of Optuna's database.
+
+    Raises:
+        StudyError: it cannot be opened, or is of something else.
+    """
+    path = Path(address.removeprefix("sqlite:///"))
+    if address.startswith("sqlite:///") and not path.exists():
+        raise StudyError(f"--judge must name runs; the database {path} is not there")
+    frame = read_mlflow_runs(address)
+    if frame is not None:
+        return frame, "MLflow database"
+    return read_optuna_trials(address), "Optuna database"

@@ -1,0 +1,29 @@
+"""The trials of any Optuna database as a table."""
+
+import optuna
+import pandas as pd
+from sqlalchemy.exc import SQLAlchemyError
+
+from study.errors import StudyError
+
+
+def read_optuna_trials(address: str) -> pd.DataFrame:
+    """One row a trial: study, number, value, params_NAME, user_attrs_NAME and state.
+
+    Raises:
+        StudyError: the database is none of Optuna, or holds no study.
+    """
+    rule = "--judge must name a database of MLflow or Optuna"
+    try:
+        storage = optuna.storages.RDBStorage(address, skip_table_creation=True)
+        names = optuna.get_all_study_names(storage)
+        frames = []
+        for name in names:
+            study = optuna.load_study(study_name=name, storage=storage)
+            frame = study.trials_dataframe(("number", "value", "params", "user_attrs", "state"))
+            frames.append(frame.assign(study=name))
+    except (SQLAlchemyError, RuntimeError, ImportError, KeyError, ValueError) as error:
+        raise StudyError(f"{rule}; {address} is none ({str(error).splitlines()[0]})") from None
+    if not frames:
+        raise StudyError(f"{rule} with runs; {address} holds no study")
+    return pd.concat(frames, ignore_index=True)
