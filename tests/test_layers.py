@@ -28,6 +28,8 @@ NO_FIELDS = {
     ),
     ("study/report/page.py", "labels"),  # of verdicts
     ("study/store/exchange.py", "dataset"),  # key of a line of trials.jsonl
+    ("study/judging/columns.py", "optimizer"),  # usual columns of tables that others made
+    ("study/judging/columns.py", "method"),
     ("study/store/plan_json.py", "views"),  # key of study.json in version 0.1
 }
 MOCOS_WORDS = ("moco", "knn", "infonce")

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from study.analysis.arm_records import ArmRecords
 from study.analysis.comparison import ArmStage, compare
-from study.analysis.results import Results
 from study.analysis.statistics import ArmDifference, holm
 from study.analysis.summaries import ArmResult
 
@@ -26,16 +26,16 @@ class Ranking(NamedTuple):
     can_tell: bool  # whether the least p of so many pairs and comparisons is small enough
 
 
-def rank_arms(results: Results) -> Ranking | None:
-    """The ranking; None unless two arms have results.
+def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None:
+    """The ranking of summaries, best mean first; None unless two arms have all their results.
 
     The best is chosen by the same numbers that it is compared by, so all pairs of arms share the
     error rate: intervals at 1 - alpha / pairs (Bonferroni), p-values after Holm (1979) over all
     pairs. An arm is worse where its interval lies beyond zero and its p is small enough.
     """
     metric, alpha = results.plan.space.primary, results.plan.alpha
-    arms = [one for one in results.arms if has_ended(results, one)]
-    left_out = tuple(one.arm.title for one in results.arms if one not in arms)
+    arms = [one for one in summaries if has_ended(results, one)]
+    left_out = tuple(one.arm.title for one in summaries if one not in arms)
     if len(arms) < 2:
         return None
     count = len(arms) * (len(arms) - 1) // 2
@@ -64,7 +64,7 @@ def rank_arms(results: Results) -> Ranking | None:
     return Ranking(arms[0], tuple(level), tuple(worse), count, left_out, can_tell)
 
 
-def has_ended(results: Results, one: ArmResult) -> bool:
+def has_ended(results: ArmRecords, one: ArmResult) -> bool:
     """Whether all final runs of an arm have a result: a mean over the others would flatter it."""
     runs = [run for run in results.records if (run.stage, run.arm) == ("final", one.arm.name)]
     ended = {run.trial for run in runs if run.status == "finished"}

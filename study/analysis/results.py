@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from study.analysis.arm_records import ArmRecords
+from study.analysis.ranking import Ranking, rank_arms
 from study.analysis.summaries import (
     ArmResult,
     RateCurve,
@@ -29,6 +30,11 @@ class Results(ArmRecords):
     def arms(self) -> list[ArmResult]:
         """The final stage of every arm that has one, best mean first."""
         return summarize_arms(self)
+
+    @cached_property
+    def ranking(self) -> Ranking | None:
+        """Which arm is best, and which cannot be told apart from it; None of fewer than two."""
+        return rank_arms(self, self.arms)
 
     @cached_property
     def rate_curves(self) -> list[RateCurve]:

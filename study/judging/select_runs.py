@@ -63,6 +63,11 @@ def select_runs(table: RunTable, columns: Columns, stage: str | None) -> Selecte
             f"--compare must name a column with 2 to {MOST_ARMS} values; {columns.compare} has "
             f"{len(arms)}"
         )
+    if len(arms) == len(frame):
+        raise StudyError(
+            f"--compare must name a column whose values have several runs; every row of "
+            f"{columns.compare} has one of its own"
+        )
     paired = bool(columns.by) and has_pairs(frame)
     if columns.by and not paired:
         notes.append(f"No {columns.by} is in two arms: they are compared without pairs.")

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import pandas as pd
 
 from study.errors import StudyError
-from study.judging.event_files import event_files, read_event_files
 from study.judging.mlflow_database import read_mlflow_runs
 from study.search.trials_table import read_optuna_trials
 from study.text import join_words
@@ -35,6 +34,9 @@ def read_runs(source: str) -> RunTable:
     if source.startswith(ADDRESSES):
         frame, kind = read_database(source)
     elif Path(source).is_dir():
+        # tensorboardX, whose protocol buffers it reads, loads torch where that is installed
+        from study.judging.event_files import event_files, read_event_files
+
         if not event_files(Path(source)):
             raise StudyError(
                 f"--judge takes a folder of TensorBoard's event files; {source} has none"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from study.analysis.gates.gate import Cause
-from study.analysis.ranking import Worse, rank_arms
+from study.analysis.ranking import Worse
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan
@@ -129,7 +129,7 @@ def given_answer(results: Results) -> Answer:
 
 def ranking_answer(results: Results) -> Answer:
     """Which arm is best, and which cannot be told apart from it."""
-    ranking, metric = rank_arms(results), results.plan.space.primary
+    ranking, metric = results.ranking, results.plan.space.primary
     if ranking is None:
         return "Not answered.", "Fewer than two arms have results in all of their runs."
     best, what = ranking.best, plural(results.plan.space.scientific)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from study.analysis.results import Results
+from study.design.given_runs import GivenRuns
 from study.design.plan import Plan
 from study.design.record import Record
 from study.design.space import Metric
@@ -32,6 +33,8 @@ class RunsTable(NamedTuple):
 def runs_table(results: Results) -> RunsTable:
     """Every record by stage, arm and seed."""
     plan, records = results.plan, results.records
+    if plan.given:
+        return given_table(plan, plan.given, records)
     metrics = [metric for metric in plan.space.metrics if metric.name != "loss"]
     fields = list(dict.fromkeys(name for arm in plan.space.arms for name in plan.tuned(arm)))
     arms = [arm.name for arm in (*plan.space.arms, *plan.space.controls)]
@@ -50,10 +53,30 @@ def runs_table(results: Results) -> RunsTable:
     )
 
 
+def given_table(plan: Plan, given: GivenRuns, records: list[Record]) -> RunsTable:
+    """Every run that was given, in the order of its source."""
+    metric, statuses = plan.space.primary, Counter(record.status for record in records)
+    counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
+    head = ["Row", capitalize(plan.space.scientific), capitalize(given.noun), "Status"]
+    return RunsTable(
+        title=f"{len(records)} runs: {counts}",
+        sub=f"As {given.source} has them. Rows that do not count stand among the deviations.",
+        head=[*head, f"{metric.title}, {metric.level_unit}"],
+        rows=[
+            [
+                str(run.extra.get("row", DASH)),
+                plan.title(run.arm),
+                given.unit_name(run.seed),
+                run.status,
+                fmt(run.metric(metric.name) * metric.scale, metric.decimals),
+            ]
+            for run in records
+        ],
+    )
+
+
 def runs_note(plan: Plan, records: list[Record]) -> str:
     """What the columns of the table hold."""
-    if plan.given:
-        return f"As {plan.given.source} has them; a {plan.given.noun} by its number."
     seconds = statistics.median([run.seconds for run in records]) if records else 0
     collapse = ""
     if plan.space.collapse:
