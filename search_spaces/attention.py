@@ -111,6 +111,7 @@ PROFILES = {
 SPACE = Space(
     name="attention",
     question="Does visual attention help MoCo?",
+    general="Where does visual attention help MoCo here?",
     scientific="placement",
     rows="R6, R10",
     reference="none",

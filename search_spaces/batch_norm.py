@@ -67,6 +67,7 @@ PROFILES = {
 SPACE = Space(
     name="batch_norm",
     question="Does batch norm leak in MoCo on one device?",
+    general="Which batch norm trains MoCo best here?",
     scientific="batch norm",
     rows="FAIR’s claim of 4 points",
     reference="groups",

@@ -81,6 +81,7 @@ PROFILES = {
 SPACE = Space(
     name="key_momentum",
     question="Must MoCo’s key encoder lag behind on small images?",
+    general="Which key momentum trains MoCo best here?",
     scientific="key momentum",
     rows="MoCo’s ablation",
     reference="m99",

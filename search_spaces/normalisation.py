@@ -115,6 +115,7 @@ DIFFERS = "Images seen at {input_size} px. Frozen or fine-tuned is not stated, n
 SPACE = Space(
     name="normalisation",
     question="Do ImageNet’s statistics serve a pretrained encoder better than CIFAR-10’s?",
+    general="Which statistics serve best here?",
     scientific="normalisation",
     rows="R1, R2",
     reference="here-imagenet-native",

@@ -81,6 +81,7 @@ PROFILES = {
 SPACE = Space(
     name="optimizers",
     question="Does RMSprop beat SGD for MoCo pretraining?",
+    general="Which optimizer trains MoCo best here?",
     scientific="optimizer",
     rows="R5, R9",
     reference="sgd",

@@ -95,6 +95,7 @@ PROFILES = {
 SPACE = Space(
     name="queue",
     question="Is MoCo’s queue of 65,536 keys too long for a small dataset?",
+    general="Which queue size trains MoCo best here?",
     scientific="queue",
     rows="R9",
     reference="k-1024",

@@ -94,6 +94,7 @@ OURS = "Encoder: {encoder}, width {width:g}, pretrained here for {epochs} epochs
 SPACE = Space(
     name="transfer",
     question="Is MoCo pretraining on a small dataset worth it?",
+    general="Which start is best here?",
     scientific="source of the weights",
     rows="R3, R4, R7, R8",
     reference="random",

@@ -216,7 +216,7 @@ class Study:
         shown = table.to_html(index=False, float_format=lambda value: f"{value:.3g}", border=0)
         levels = level_sentence(self.results)
         return (
-            f"<h3>{escape(self.results.plan.space.question)}</h3><p><b>{escape(head)}</b> "
+            f"<h3>{escape(self.results.plan.question)}</h3><p><b>{escape(head)}</b> "
             f"{escape(' '.join(rest))}</p><p>{escape(levels)}</p>{shown}"
             f"<p>{len(self.results.records)} trials in {escape(str(self.folder))}</p>"
         )

@@ -36,6 +36,8 @@ class DatasetFacts(NamedTuple):
     warnings: tuple[str, ...]
     about: tuple[tuple[str, str, str], ...]  # title, thing, size
     provenance: tuple[tuple[str, str], ...]
+    duplicates: int  # test images that are also training images
+    own: bool = False  # the user's own images
 
 
 def prepare_dataset(
@@ -105,6 +107,7 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
     guesses = ("probe_accuracy", "knn_accuracy") if dataset.classes else ()
     chance = {name: 1 / len(dataset.classes) for name in guesses}
     views = config.views if config.views != "auto" else dataset.views
+    same = checks.count_duplicates(dataset.train.images.numpy(), dataset.test.images.numpy())
     return DatasetFacts(
         fingerprint=dataset.fingerprint,
         name=dataset.name,
@@ -115,16 +118,16 @@ def dataset_facts(cached: Path, shared: dict[str, Any]) -> DatasetFacts:
         chance={"loss": math.log(1 + config.queue_size), **chance},
         warnings=tuple(dataset_warnings(dataset, config, len(splits.pretrain))),
         about=tuple(about_rows(dataset, config, splits, encoder)),
+        duplicates=same,
         provenance=(
-            duplicates_row(dataset),
+            duplicates_row(same),
             ("Views", f"{views}, each image with random parameters of its own"),
         ),
     )
 
 
-def duplicates_row(dataset: Dataset) -> tuple[str, str]:
+def duplicates_row(same: int) -> tuple[str, str]:
     """How many test images are training images: a title and a sentence."""
-    same = checks.count_duplicates(dataset.train.images.numpy(), dataset.test.images.numpy())
     return "Duplicates", f"{same} test images are also training images, pixel for pixel"
 
 

@@ -41,7 +41,7 @@ def find_images(request: Request) -> Prepared:
     splits = make_splits(dataset, config)
     parts = zip(("train", "validation", "test"), splits[:3], strict=True)
     train, test = (split.images.numpy() for split in (dataset.train, dataset.test))
-    images = len(splits.train.labels)
+    images, same = len(splits.train.labels), checks.count_duplicates(train, test)
     facts = DatasetFacts(
         fingerprint=dataset.fingerprint,
         name=dataset.name,
@@ -52,7 +52,8 @@ def find_images(request: Request) -> Prepared:
         chance={},
         warnings=tuple(checks.data_warnings(train, test, 0, images, dataset.modes)),
         about=tuple(data_rows(dataset, config, splits)),
-        provenance=(duplicates_row(dataset),),
+        provenance=(duplicates_row(same),),
+        duplicates=same,
     )
     fields = {"dataset": dataset.name}
     return Prepared(data=facts, fields=fields, absent={}, found={}, inputs={"cached": cached})

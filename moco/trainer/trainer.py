@@ -100,7 +100,7 @@ class MoCoTrainer:
         every = {**request.arms, **request.controls}
         sample = shared if request.shared else next(iter(every.values()))  # any trial's
         cached = prepare_dataset(source, sample, request.data_dir, every)
-        facts = dataset_facts(cached, sample)
+        facts = dataset_facts(cached, sample)._replace(own=source.is_own)
         if not facts.classes:
             raise ValueError(NO_LABELS.format(title=facts.title))
         check_place(sample, request.workers, request.trains_here)

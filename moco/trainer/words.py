@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from moco.config import Config
+
 TRAINED = ("method", ("moco", "supervised"))  # configs whose training reads a field
 CONTRASTED = ("method", ("moco",))
 
@@ -29,6 +31,8 @@ class MoCoWords(NamedTuple):
     alike: dict[str, Any] = {"precision": "the precision of the encoders’ passes"}  # noqa: RUF012
     inputs: dict[str, Any] = {"weights_sha256": "Weights", "code_sha256": "Own code"}  # noqa: RUF012
     begins_from: str = "weights_sha256"
+    command: str = "python -m moco"
+    defaults: dict[str, Any] = Config().to_dict()
     seed: str = "initialisation, data order, views, queue and probe"
     same: str = "data, encoder, epochs and evaluation"
     not_estimated: str = "the probe"

@@ -34,6 +34,7 @@ def select_arms(
     wish, ranges = overrides.get("arms", ""), dict(ranges or {})
     named = [name.strip() for name in wish.split(",")] if wish not in ("", "all") else []
     space, named = add_own_arms(space, named, ranges)
+    space = replace(space, arms=tuple(replace(a, place=i) for i, a in enumerate(space.arms)))
     known = [arm.name for arm in space.arms]
     named = known if wish == "all" else named
     if unknown := [name for name in named if name not in known]:

@@ -17,6 +17,8 @@ class DataFacts:
     name: str = ""
     title: str = ""  # for people
     bundled: bool = False  # toy data, no evidence about anything else
+    own: bool = False  # the user's own, not a dataset that others know
+    duplicates: int = 0  # test items that are also trained on
     classes: tuple[str, ...] = ()
     # items by split; "test" is what accuracies are measured on
     counts: dict[str, int] = field(default_factory=dict)

@@ -55,6 +55,16 @@ class Plan:
     propose: PointSource = field(default=no_points, compare=False, repr=False)
 
     @property
+    def is_general(self) -> bool:
+        """Whether the general question comes first, since the data are the user's own."""
+        return bool(self.space.general) and self.data.own and self.space.explore is None
+
+    @property
+    def question(self) -> str:
+        """What the study asks first."""
+        return self.space.general if self.is_general else self.space.question
+
+    @property
     def planned_analyses(self) -> int:
         """Analyses that were planned before the first run; together they keep ALPHA."""
         return max(1, len(self.sizes.looks))

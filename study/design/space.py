@@ -63,6 +63,8 @@ class Arm:
     curve: ResultCurve | None = None  # its epochs, where they are a list of a result
     caveat: str = ""  # what a result with this arm is not; {field} is filled in
     asked: str = ""  # how a command names it, where that is not its name: module:object
+    # its place among all arms of its space, also of those that a study leaves out; -1: not known
+    place: int = -1
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,7 @@ class Space:
     explore: Explore | None = None  # one arm is searched adaptively; None: all are, evenly
     reported: tuple[Reported, ...] = ()
     axis: str = ""  # what the arms' `at` is
+    general: str = ""  # what a study of one's own data asks first; empty: `question`
     # runs with the final seeds beside the arms, in no claim: what a result is read against
     controls: tuple[Arm, ...] = ()
     floor: str = ""  # the control above which a claim's better arm must end; empty: none

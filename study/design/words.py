@@ -43,6 +43,8 @@ class Words:
     pictures_title: str = "Pictures"
     pictures_note: str = ""
     pictures_caption: str = "Under each image its class and the answer."
+    command: str = ""  # that runs one config, each field as --its-name VALUE
+    defaults: dict[str, Any] = field(default_factory=dict)  # of its fields, that it need not say
     published: str = ""  # a sentence on the published report whose experiments a study repeats
 
     def title(self, name: str) -> str:

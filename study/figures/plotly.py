@@ -183,7 +183,7 @@ def points_trace(mark: Points, names: dict[str, str], style: PlotlyStyle) -> dic
         "cliponaxis": False,
         "marker": marker,
         "text": mark.hover or None,
-        "hovertemplate": "%{text}" if mark.hover else "%{x:.4g}: %{y:.4g}",
+        "hovertemplate": "%{text}<extra></extra>" if mark.hover else "%{x:.4g}: %{y:.4g}",
         "hoverinfo": "skip" if mark.kind == "ring" else None,
     }
 

@@ -102,9 +102,19 @@ STYLES = (
 
 
 def arm_styles(plan: Plan) -> dict[str, ArmStyle]:
-    """Each arm's style, in the order of the arms; the reference has the first one, black."""
-    order = sorted(plan.space.arms, key=lambda arm: arm.name != plan.space.reference)
-    return {arm.name: arm_style(i) for i, arm in enumerate(order)}
+    """Each arm's style; the reference has the first one, black.
+
+    The others have it by their place in the space, so that an arm looks the same in every study of
+    it, whichever arms that leaves out.
+    """
+    arms = plan.space.arms
+    places = {arm.name: arm.place if arm.place >= 0 else i for i, arm in enumerate(arms)}
+    first = places[plan.space.reference]
+    # those before the reference move back by one: it takes the first style from them
+    return {
+        name: arm_style(0 if place == first else place + 1 if place < first else place)
+        for name, place in places.items()
+    }
 
 
 def arm_style(i: int) -> ArmStyle:

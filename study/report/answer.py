@@ -29,6 +29,7 @@ from study.report.wording import (
 )
 from study.text import capitalize, format_number, join_words, plural
 
+SHORT = 3  # arms that a sentence names with their means
 DECIDED = ("supported", "small", "contradicted", "equivalent", "nogain")
 UNVERIFIED = " Unverified: the gates below say what the file does not."
 Answer = tuple[str, str]  # its bold part, and what follows
@@ -111,6 +112,15 @@ def answer(results: Results) -> Answer:
     """The page's answer: on which data and sizes, the primary claim's verdict, n and interval."""
     if results.plan.given:
         return given_answer(results)
+    if not results.plan.is_general:
+        return claim_answer(results)
+    first, rest = ranking_answer(results)
+    setting = setting_words(results.plan)
+    return f"On {setting}: {first}" if setting else first, rest
+
+
+def claim_answer(results: Results) -> Answer:
+    """The primary claim's verdict, on which data and sizes."""
     first, rest = answer_itself(results)
     setting = setting_words(results.plan)
     return f"On {setting}: {first}" if setting else first, rest
@@ -130,9 +140,11 @@ def given_answer(results: Results) -> Answer:
 def ranking_answer(results: Results) -> Answer:
     """Which arm is best, and which cannot be told apart from it."""
     ranking, metric = results.ranking, results.plan.space.primary
-    if ranking is None:
-        return "Not answered.", "Fewer than two arms have results in all of their runs."
+    if ranking is None or not is_finished(results.plan, results.final):
+        first, rest = unanswered(results)
+        return first, rest if ranking is None else "The study goes on."
     best, what = ranking.best, plural(results.plan.space.scientific)
+    unit = plural(results.plan.unit("final"))
     level = f"{metric.title} {format_level(best.mean, metric)}"
     beaten = [f"{one.one.arm.title} ({worse_words(one, metric)})" for one in ranking.worse]
     worse = f" {join_words(beaten)} {'is' if len(beaten) == 1 else 'are'} worse." if beaten else ""
@@ -140,11 +152,20 @@ def ranking_answer(results: Results) -> Answer:
     left = f" Left out, since some of the runs have no result: {names}." if names else ""
     if not ranking.level:
         return f"{best.arm.title}, {level}.", f"{worse.strip()}{left}"
+    few = (
+        "" if ranking.can_tell else f": so few {unit} cannot tell {len(results.arms)} {what} apart"
+    )
+    level_with_best = [best, *ranking.level]
+    if len(level_with_best) <= SHORT:
+        names = join_words([one.arm.title for one in level_with_best])
+        means = join_words([format_number(one.mean, metric.decimals) for one in level_with_best])
+        values = f"{metric.title} {means} {metric.level_unit}"
+        return f"{names} cannot be told apart{few},", f"{values}.{worse}{left}"
     same = join_words([one.arm.title for one in ranking.level])
-    apart = f"{same} cannot be told apart from it"
-    if not ranking.can_tell:
-        apart += f": so few runs cannot tell {len(results.arms)} {what} apart"
-    return f"{best.arm.title} ends best, {level};", f"{apart}.{worse}{left}"
+    return (
+        f"{best.arm.title} ends best, {level};",
+        f"{len(ranking.level)} others cannot be told apart from it{few}: {same}.{worse}{left}",
+    )
 
 
 def worse_words(worse: Worse, metric: Metric) -> str:

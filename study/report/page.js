@@ -12,6 +12,46 @@
   const token = name => getComputedStyle(root).getPropertyValue(name).trim();
   const config = { displayModeBar: false, responsive: true };
 
+  /* Every table sorts by a column and is saved as CSV; a plot is saved as SVG. */
+  const number = text => { const value = parseFloat(text.replace(/,/g, "").replace("−", "-")); return isNaN(value) ? null : value; };
+  function sortBy(table, column, head) {
+    const up = head.getAttribute("aria-sort") !== "ascending", body = table.tBodies[0];
+    const key = row => row.cells[column] ? row.cells[column].textContent.trim() : "";
+    const order = (a, b) => { const x = number(a), y = number(b); return x !== null && y !== null ? x - y : x !== null ? -1 : y !== null ? 1 : a.localeCompare(b); };
+    const rows = [...body.rows].sort((a, b) => (up ? 1 : -1) * order(key(a), key(b)));
+    for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", up ? "ascending" : "descending");
+    body.append(...rows);
+  }
+  function save(name, type, text) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  }
+  function addButton(place, words, act) {
+    const save = document.createElement("button");
+    Object.assign(save, { type: "button", className: "save", textContent: words });
+    save.addEventListener("click", act);
+    place.append(save);
+  }
+  for (const table of document.querySelectorAll("main table:not(.ledger)")) {
+    if (table.tBodies[0].rows.length < 2) continue;
+    [...table.tHead.rows[0].cells].forEach((head, column) => {
+      const words = head.textContent.trim();
+      if (!words) return;
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", className: "sort", textContent: words, title: "Sort by this column" });
+      button.addEventListener("click", () => sortBy(table, column, head));
+      head.replaceChildren(button);
+    });
+    const quote = text => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    const csv = () => [...table.rows].map(row => [...row.cells].map(cell => quote(cell.textContent.trim())).join(",")).join("\n") + "\n";
+    const figure = table.closest("figure, section");
+    addButton(table.closest(".scroll").parentNode, "Save this table as CSV", () => save(`${figure.id}.csv`, "text/csv", csv()));
+  }
+
   function painted(figure) {
     const copy = structuredClone(figure), paper = token("--paper"), faint = +token("--faint"), veil = +token("--veil");
     for (const trace of copy.data) {
@@ -63,7 +103,11 @@
       const { data, layout } = painted(figure);
       chart.style.setProperty("--h", layout.height + "px");
       place.classList.add("live");
-      try { await Plotly.newPlot(chart, data, layout, config); drawn.push([chart, figure]); }
+      try {
+        await Plotly.newPlot(chart, data, layout, config);
+        drawn.push([chart, figure]);
+        addButton(place, "Save as SVG", () => Plotly.downloadImage(chart, { format: "svg", filename: place.dataset.panel, width: chart.clientWidth, height: layout.height }));
+      }
       catch (error) { place.classList.remove("live"); console.error(error); }
       await new Promise(done => setTimeout(done));
     }

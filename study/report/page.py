@@ -19,7 +19,8 @@ from study.design.plan import Plan
 from study.errors import StudyError
 from study.figures.panel import Panel
 from study.figures.style import arms_css, marks_svg
-from study.report.answer import answer, published_sentence, replica_sentence
+from study.report.advice import advise
+from study.report.answer import answer, answer_itself, published_sentence, replica_sentence
 from study.report.drawing import draw_panels, packed_plotly, plotly_json
 from study.report.levels import level_sentence
 from study.report.provenance.deviations import deviation_lines
@@ -45,7 +46,7 @@ from study.store.atomic import write_atomically
 from study.store.chain import tamper_lines
 from study.store.flat_files import write_flat_files
 from study.store.ledger import read_records
-from study.store.study_file import StudyFile, read_study
+from study.store.study_file import About, StudyFile, read_study
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
@@ -137,7 +138,7 @@ def render_page(results: Results, study: StudyFile, folder: Path) -> str:
     return template.render(
         **frame_values(results.plan, sections),
         **sections,
-        **head_values(results),
+        **head_values(results, study.about),
         **foot_values(results, study),
         changed=tamper_lines(study, results.records),
     )
@@ -207,12 +208,14 @@ def list_panels(sections: Any) -> list[Panel]:
     ]
 
 
-def head_values(results: Results) -> dict[str, Any]:
+def head_values(results: Results, about: About) -> dict[str, Any]:
     """The answer, facts and verdicts."""
     plan, cards = results.plan, claim_cards(results)
     return {
         "ribbon": toy_words(plan),
         "answer": answer(results),
+        "first_answer": answer_itself(results),
+        "advice": advise(results, about),
         "level_sentence": level_sentence(results),
         "replica_sentence": replica_sentence(plan, results.verdict("replica")),
         "published_sentence": published_sentence(plan, results.verdict("published")),

@@ -139,7 +139,7 @@ def study_verdict(results: Results) -> StudyVerdict:
     links = [record.link.own for record in results.records if record.link]
     return StudyVerdict(
         space=plan.space.name,
-        question=plan.space.question,
+        question=plan.question,
         profile=plan.profile,
         answer=" ".join(filter(None, (*answer(results), level_sentence(results)))),
         complete=is_finished(plan, results.final),

@@ -1,6 +1,7 @@
 """What a study shows while it runs: a live table on a terminal, else one plain line a trial."""
 
 import io
+import math
 import time
 from collections import Counter
 from typing import Any
@@ -12,12 +13,13 @@ from rich.table import Table
 
 from study.design.plan import Plan
 from study.design.record import Record, outcome_words
-from study.design.stages import expected_trials
+from study.design.stages import expected_trials, selection_score
 from study.design.words import EpochNumber, Words
 from study.runner.ray_patches import DriverOnly
 from study.runner.searcher import StudySearch
 from study.text import format_short
 
+PACED = 6  # trials that ended here, from which on their pace tells the time that is left
 LOSS = EpochNumber("loss", "loss")
 
 
@@ -26,10 +28,12 @@ class Progress(DriverOnly, tune.Callback):
 
     def __init__(self, search: StudySearch) -> None:
         self.plan, self.ledger, self.search = search.plan, search.ledger, search
+        arms = search.plan.space.arms
+        self.tuned = list(dict.fromkeys(name for arm in arms for name in search.plan.tuned(arm)))
         self.numbers = epoch_numbers(search.plan.words)
         self.console = Console()
         self.live: Live | None = None
-        self.printed = len(self.ledger.records)
+        self.printed = self.before = len(self.ledger.records)
         self.started = time.monotonic()
         self.last_epochs: dict[str, dict[str, Any]] = {}  # of running trials, by Tune's id
 
@@ -89,14 +93,19 @@ class Progress(DriverOnly, tune.Callback):
 
     def time_left(self) -> str:
         """The time until the end in words, by the mean of the trials that have ended."""
-        seconds = [record.seconds for record in self.ledger.records if record.seconds]
+        ended = [record for record in self.ledger.records if record.seconds]
         left = max(0, self.total() - len(self.ledger.records))
         if not left:
             return "nothing"
-        if not seconds:
+        if not ended:
             return "an unknown time"
-        at_once = max(1, self.search.slots.count())
-        minutes = sum(seconds) / len(seconds) * left / at_once / 60
+        seconds = [record.seconds for record in ended]
+        new = len(self.ledger.records) - self.before
+        if new >= PACED:  # the pace of this run: it knows how busy the machine is
+            minutes = (time.monotonic() - self.started) / new * left / 60
+        else:
+            at_once = max(1, self.search.slots.count())
+            minutes = sum(seconds) / len(seconds) * left / at_once / 60
         return f"about {minutes:.0f} min" if minutes >= 1 else "less than a minute"
 
     def make_table(self) -> Group:
@@ -104,18 +113,43 @@ class Progress(DriverOnly, tune.Callback):
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for name in ("trial", "stage", self.plan.space.scientific):
             table.add_column(name)
-        for name in ("seed", "epoch", *(number.title for number in self.numbers)):
+        for name in ("seed", *self.tuned, "epoch", *(number.title for number in self.numbers)):
             table.add_column(name, justify="right")
+        table.add_column(self.plan.space.primary.title, justify="right")
         table.add_column("status")
         for record in self.ledger.records[-5:]:
             row = record.curve[-1] if record.curve else {}
-            about = (record.trial, record.stage, self.plan.title(record.arm), str(record.seed))
-            table.add_row(*about, *self.cells(row), record.status, style="dim")
+            about = self.about(record.trial, record.stage, record.arm, record.seed, record.point)
+            score = self.score(record)
+            table.add_row(*about, *self.cells(row), score, record.status, style="dim")
         for tune_id, trial in self.search.running.items():
             row = self.last_epochs.get(tune_id, {})
-            about = (trial.id, trial.stage, self.plan.title(trial.arm), str(trial.seed))
-            table.add_row(*about, *self.cells(row), "running")
+            about = self.about(trial.id, trial.stage, trial.arm, trial.seed, trial.point)
+            table.add_row(*about, *self.cells(row), "", "running")
         return Group(self.headline(), table)
+
+    def about(self, id: str, stage: str, arm: str, seed: int, point: dict[str, Any]) -> list[str]:
+        """What a trial is: its first cells."""
+        tuned = [format_short(point[name]) if name in point else "-" for name in self.tuned]
+        return [id, stage, self.plan.title(arm), str(seed), *tuned]
+
+    def score(self, record: Record) -> str:
+        """The primary metric of a trial that ended; a dash where it has none."""
+        metric = self.plan.space.primary
+        value = record.metric(metric.name) * metric.scale
+        return "-" if math.isnan(value) else f"{value:.{metric.decimals}f}"
+
+    def best_words(self) -> str:
+        """The best of the search so far; empty before any of it has ended."""
+        runs = [one for one in self.ledger.records if one.stage in ("search", "added")]
+        runs = [one for one in runs if not math.isnan(one.metric(self.plan.space.primary.name))]
+        if not runs:
+            return ""
+        best = max(runs, key=lambda one: selection_score(self.plan, one))
+        point = ", ".join(f"{name} {format_short(value)}" for name, value in best.point.items())
+        return (
+            f"; best of the search so far: {self.plan.title(best.arm)} {point} {self.score(best)}"
+        )
 
     def headline(self) -> str:
         """How far the study is."""
@@ -123,7 +157,7 @@ class Progress(DriverOnly, tune.Callback):
         minutes = (time.monotonic() - self.started) / 60
         return (
             f"{stopping}{len(self.ledger.records)} of {self.total()} trials ended, "
-            f"{minutes:.1f} min so far, {self.time_left()} left"
+            f"{minutes:.1f} min so far, {self.time_left()} left{self.best_words()}"
         )
 
     def cells(self, row: dict[str, Any]) -> list[str]:

@@ -279,6 +279,9 @@ def comparable_values(plan: Plan) -> dict[str, Any]:
     values = {k: v for k, v in plan.to_dict().items() if k not in DESCRIBING}
     values["absent"] = dict.fromkeys(plan.absent, "")
     values["data"] = {"fingerprint": plan.data.fingerprint}
+    for arm in (*values["space"]["arms"], *values["space"]["controls"]):
+        del arm["place"]  # of its colour alone
+    del values["space"]["general"]
     return values
 
 

@@ -40,7 +40,7 @@ def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:
     stability = stability_gate(results, claim)
     if claim.stage == "replica":
         return [seeds, task, stability]
-    splits = splits_gate(results)
+    splits = splits_gate(results, claim)
     by_share = plan.space.metric(claim.metric).share_of_images
     learned = [learned_gate(results, claim)] if plan.space.floor and by_share else []
     if plan.repeats and any(plan.space.arm(name).search for name in pair):
@@ -135,11 +135,24 @@ def seeds_gate(results: ArmRecords, claim: Claim) -> Gate:
     return passed("Seeds", f"{count}, at least {least} needed; the same in both arms{fresh}")
 
 
-def splits_gate(results: ArmRecords) -> Gate:
-    """Check that choices and the result are scored on different splits.
+def splits_gate(results: ArmRecords, claim: Claim) -> Gate:
+    """Check that choices and the result are scored on different splits, and on items never seen.
 
-    Some field that every stage sets must differ between all their runs.
+    Some field that every stage sets must differ between all their runs. Test items that are also
+    trained on must be too few to make a difference that matters.
     """
+    gate, data = stages_gate(results), results.plan.data
+    metric = results.plan.space.metric(claim.metric)
+    if not (data.duplicates and data.test_items and metric.share_of_images):
+        return gate
+    words = f"{data.duplicates:,} of {data.test_items:,} test items are also trained on"
+    if metric.scale * data.duplicates / data.test_items >= results.delta(metric):
+        return failed("Splits", f"{words}, which is δ or more; {gate.reason}")
+    return gate._replace(reason=f"{gate.reason}; {words}, less than δ")
+
+
+def stages_gate(results: ArmRecords) -> Gate:
+    """Check the splits that the stages were scored on."""
     plan = results.plan
 
     def values(stages: tuple[str, ...], key: str) -> set[str]:

@@ -31,8 +31,10 @@ from study.report.wording import (
     format_percent,
     format_share,
     format_signed,
+    format_size,
     interval_kind,
     items_words,
+    pair_titles,
     pairs_words,
 )
 from study.text import plural
@@ -113,7 +115,8 @@ def effect_words(verdict: Verdict, metric: Metric) -> tuple[str, str]:
         return "Not run", "no pair of runs has finished"
     effect = f"{format_signed(verdict.result.mean, metric)} {metric.unit}"
     if not metric.higher_is_better:
-        effect += " of advantage"
+        side = "better" if verdict.result.mean >= 0 else "worse"
+        effect = f"{format_size(verdict.result.mean, metric)} {side}"
     if verdict.result.n == 1:
         return effect, "no interval: n = 1 pair"
     return effect, format_interval(verdict, metric)
@@ -260,15 +263,21 @@ def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric) -> Panel | None:
         title=verdict.claim.words,
         note="",
         finding=finding,
-        x=value_axis(low, high, count=6, signed=True),
+        x=value_axis(low, high, favours_words(plan, verdict), count=6, signed=True),
         y=row_axis(height),
         marks=verdict_marks(verdict, metric, width=(high - low) * 0.025, height=height),
         height=height,
         left=8,
         right=8,
         top=30,
-        bottom=28,
+        bottom=46,
     )
+
+
+def favours_words(plan: Plan, verdict: Verdict) -> str:
+    """Which side of zero is whose."""
+    better, than = pair_titles(plan, verdict)
+    return f"← favours {than}        favours {better} →"
 
 
 def verdict_marks(

@@ -60,10 +60,15 @@ class FinalSection(Section):
 class Spread(NamedTuple):
     """What a row of a panel shows of an arm: values, their mean and its interval."""
 
-    values: tuple[float, ...]
+    by_unit: dict[int, float]
     mean: float
     low: float  # NaN: no interval
     high: float
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Its values, by seed or search."""
+        return tuple(self.by_unit.values())
 
 
 def final_section(results: Results) -> FinalSection | None:
@@ -303,15 +308,13 @@ def level_panel(results: Results, rows: tuple[Row, ...]) -> Panel:
     """Every seed of every arm with its mean and interval."""
     plan = results.plan
     metric, unit = plan.space.primary, plan.space.primary.level_unit
-    spreads = [
-        Spread(tuple(one.by_unit.values()), one.mean, one.low, one.high) for one in results.arms
-    ]
+    spreads = [Spread(one.by_unit, one.mean, one.low, one.high) for one in results.arms]
     controls = summarize_controls(results)
     levels = [*spread_values(spreads), *(one.mean for one in controls)]
     low, high = pad_range(levels, least=metric.delta)
     marks: list[Mark] = control_rules(controls, near=0.25 * (high - low))
     for row, spread in zip(rows, spreads, strict=True):
-        marks += spread_marks(row, spread, width=high - low, unit=unit)
+        marks += spread_marks(plan, row, spread, width=high - low)
     means = (
         f"{one.arm.title} mean {format_number(one.mean, metric.decimals)} {unit}"
         for one in (*results.arms, *controls)
@@ -354,7 +357,9 @@ def difference_panel(
     metric, reference = plan.space.primary, plan.title(plan.space.reference)
     delta = results.delta(metric)
     spreads = {
-        name: Spread(pair.differences, pair.mean, pair.low, pair.high)
+        name: Spread(
+            dict(zip(pair.seeds, pair.differences, strict=True)), pair.mean, pair.low, pair.high
+        )
         for name, pair in pairs.items()
     }
     low, high = pad_range([*spread_values([*spreads.values()]), delta, -delta])
@@ -363,7 +368,7 @@ def difference_panel(
         if row.arm == plan.space.reference:
             marks.append(Text("the reference", (high - low) * 0.02, row.y))
         elif row.arm in spreads:
-            marks += spread_marks(row, spreads[row.arm], width=high - low, unit=metric.unit)
+            marks += spread_marks(plan, row, spreads[row.arm], width=high - low, signed=True)
     levels = sorted({f"{100 * pair.level:.3g} %" for pair in pairs.values()})
     is_paired = all(pair.is_paired for pair in pairs.values())
     noun = plan.unit("final")
@@ -399,14 +404,32 @@ def spread_values(spreads: list[Spread]) -> list[float]:
     return [value for value in values if not math.isnan(value)]
 
 
-def spread_marks(row: Row, spread: Spread, *, width: float, unit: str) -> list[Mark]:
-    """One row: dots above, interval and mean below. `width` is the axis's, in data units."""
+def spread_marks(
+    plan: Plan, row: Row, spread: Spread, *, width: float, signed: bool = False
+) -> list[Mark]:
+    """One row: dots above, interval and mean below.
+
+    Args:
+        width: of the axis, in data units.
+        signed: they are differences.
+    """
     arm, values, below = row.arm, spread.values, row.y + 12
+    metric, title = plan.space.primary, plan.title(row.arm)
+    unit = metric.unit if signed else metric.level_unit
+
+    def words(value: float) -> str:
+        return f"{format_number(value, metric.decimals, signed)} {unit}"
+
     heights = stack_dots(values, width=width * 0.024, base=row.y - 5, step=7, room=ROW - 30)
-    hover = tuple(f"{value:.4g} {unit}" for value in values)
+    noun, given = plan.unit("final"), plan.given
+    hover = tuple(
+        f"{title}, {noun} {given.unit_name(unit) if given else unit}: {words(value)}"
+        for unit, value in spread.by_unit.items()
+    )
     marks: list[Mark] = [Points(arm=arm, kind="dot", x=values, y=heights, hover=hover)]
     if not math.isnan(spread.low):
         marks.append(Bar(arm=arm, kind="ci", low=spread.low, high=spread.high, y=below))
-    hover = (f"mean {spread.mean:.4g} {unit}",)
+    interval = f" [{words(spread.low)}, {words(spread.high)}]" if not math.isnan(spread.low) else ""
+    hover = (f"{title}, mean {words(spread.mean)}{interval}",)
     marks.append(Points(arm=arm, kind="mean", x=(spread.mean,), y=(below,), hover=hover))
     return marks
