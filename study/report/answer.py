@@ -151,7 +151,7 @@ def ranking_answer(results: Results) -> Answer:
     names = join_words(list(ranking.left_out)) if ranking.left_out else ""
     left = f" Left out, since some of the runs have no result: {names}." if names else ""
     if not ranking.level:
-        return f"{best.arm.title}, {level}.", f"{worse.strip()}{left}"
+        return f"{best.arm.title} ends best, {level}.", f"{worse.strip()}{left}"
     few = (
         "" if ranking.can_tell else f": so few {unit} cannot tell {len(results.arms)} {what} apart"
     )
