@@ -49,6 +49,8 @@ def run(options: Options) -> int:
         return api.redraw(options)
     if options.list:
         return list_spaces()
+    if options.export:
+        return api.export(options)
     if options.judge:
         return judge(options)
     if options.check:

@@ -265,6 +265,21 @@ def verify(options: Options) -> int:
     return 1 if state.findings else 0
 
 
+def export(options: Options) -> int:
+    """Write a study for a paper; the exit code.
+
+    Raises:
+        StudyError: there is no such study, or it cannot be written.
+    """
+    from study.export.export import export_study
+
+    folder = report_folder(options.out, options.space, options.profile, options.dataset)
+    kind, to = options.export
+    paths = export_study(folder, kind, Path(to))
+    print(f"{len(paths)} files in {to}: {', '.join(path.name for path in paths)}", flush=True)
+    return 0
+
+
 def run_offline(exported: list[ExportedTrial], space: Space, options: Options) -> int:
     """Run trials of a file on this machine without Ray; the exit code.
 

@@ -43,7 +43,7 @@ def parse_command(words: list[str], spaces: list[str], program: str) -> Options:
     if config := values["config"]:
         values = vars(parser.parse_args(merge_words(read_config(config, FIELDS), words)))
     values = {name: values[name] for name in FIELDS}
-    values |= {name: tuple(values[name]) for name in ("set", "range", "adopt", "compare")}
+    values |= {name: tuple(values[name]) for name in ("set", "range", "adopt", "compare", "export")}
     return Options(**values, words=tuple(words), program=program)
 
 
@@ -187,6 +187,14 @@ def add_actions(add: Add) -> None:
         action="store_true",
         help="say whether a study's folder is as it was written: plan, records, their order, page; "
         "exit code 0 whole, 1 not",
+    )
+    add(
+        "--export",
+        nargs=2,
+        metavar=("KIND", "DIR"),
+        default=[],
+        help="write a study for a paper: latex (tables, methods, deviations, references), csv, or "
+        "svg (every figure, also as PDF)",
     )
     add("--list", action="store_true", help="list the spaces and their questions")
 

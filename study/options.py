@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from study.errors import StudyError
 
+READING = ("check", "verify", "report", "list", "judge", "export")  # options that run nothing
 WORDS = (  # options that take a word
     "space", "profile", "dataset", "out", "weights", "trials", "check", "address", "judge",
     "reference", "by", "metric", "stage",
@@ -43,6 +44,7 @@ class Options:
     check: str | None = None  # claim whose verdict is the exit code
     verify: bool = False
     list: bool = False
+    export: tuple[str, ...] = ()  # latex, csv or svg, and the folder that takes it
     judge: str | None = None  # runs that were made elsewhere: file, folder or database
     compare: tuple[str, ...] = ()  # of those the column of arms; else studies' folders
     reference: str | None = None  # the arm that others are compared with
@@ -103,11 +105,10 @@ class Options:
                 "that --judge names"
             )
         given = {
-            f"--{name}": getattr(self, name)
-            for name in ("check", "verify", "report", "list", "judge", "plan", "adopt", "records")
+            f"--{name}": getattr(self, name) for name in (*READING, "plan", "adopt", "records")
         }
         asked = [name for name, value in given.items() if value]
-        if len(asked) > 1 and asked[0] in ("--check", "--verify", "--report", "--list", "--judge"):
+        if len(asked) > 1 and asked[0].removeprefix("--") in READING:
             raise StudyError(f"{asked[0]} goes with none of {', '.join(asked[1:])}: it only reads")
 
     @property

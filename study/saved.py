@@ -37,6 +37,7 @@ NOT_TO_RUN = {
     "check",
     "verify",
     "judge",
+    "export",
     "compare",
     "reference",
     "by",

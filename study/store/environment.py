@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import tomllib
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -56,6 +57,16 @@ def commit(folder: Path) -> str:
         )
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+@cache
+def program_version() -> str:
+    """The version of this program, as it was installed or as its clone says."""
+    try:
+        return version("moco-study")
+    except PackageNotFoundError:
+        settings = Path(__file__).resolve().parents[2] / "pyproject.toml"
+        return str(tomllib.loads(settings.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def cores() -> int:
