@@ -1,6 +1,7 @@
 """What a reader should use, as far as the study shows it, and the command that does so."""
 
 import shlex
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from study.analysis.results import Results
@@ -100,7 +101,7 @@ def format_value(value: Any) -> str:
 
 def dataset_of(about: About) -> str:
     """The place of the data as the study's command named it; empty where it did not."""
-    for name, following in zip(about.command, [*about.command[1:], ""], strict=True):
+    for name, following in pairwise([*about.command, ""]):
         if name == "--dataset":
             return following
         if name.startswith("--dataset="):
