@@ -53,6 +53,8 @@ def run(options: Options) -> int:
         return api.export(options)
     if options.judge:
         return judge(options)
+    if options.compare:
+        return compare(options)
     if options.check:
         return api.check_claim(options)
     if options.verify:
@@ -70,6 +72,15 @@ def judge(options: Options) -> int:
 
     page, answer = judge_runs(options)
     print(f"{answer}\nReport: {page.resolve().as_uri()}", flush=True)
+    return 0
+
+
+def compare(options: Options) -> int:
+    """Put studies side by side; the exit code."""
+    from study.pooling.page import compare_studies
+
+    page, words = compare_studies(options.compare, Path(options.out or "results/compared"))
+    print(f"{words}\nComparison: {page.resolve().as_uri()}", flush=True)
     return 0
 
 

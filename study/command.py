@@ -209,10 +209,11 @@ def add_judging(add: Add) -> None:
     )
     add(
         "--compare",
-        metavar="COLUMN",
+        metavar="COLUMN|DIR",
         nargs="+",
         default=[],
-        help="the column whose values are compared, as optimizer",
+        help="with --judge the column whose values are compared, as optimizer; without it the "
+        "folders of two or more studies, which are put side by side",
     )
     add("--reference", metavar="VALUE", help="the value that others are compared with")
     add(

@@ -43,4 +43,5 @@ def plural(noun: str) -> str:
         return noun
     if noun.endswith("ch"):
         return noun + "es"
-    return noun[:-1] + "ies" if noun.endswith("ry") else noun + "s"
+    is_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+    return noun[:-1] + "ies" if is_y else noun + "s"

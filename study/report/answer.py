@@ -31,7 +31,7 @@ from study.text import capitalize, format_number, join_words, plural
 
 SHORT = 3  # arms that a sentence names with their means
 DECIDED = ("supported", "small", "contradicted", "equivalent", "nogain")
-UNVERIFIED = " Unverified: the gates below say what the file does not."
+UNVERIFIED = " Unverified: the gates say what the file does not."
 Answer = tuple[str, str]  # its bold part, and what follows
 
 

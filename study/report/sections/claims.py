@@ -277,7 +277,7 @@ def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric) -> Panel | None:
 def favours_words(plan: Plan, verdict: Verdict) -> str:
     """Which side of zero is whose."""
     better, than = pair_titles(plan, verdict)
-    return f"← favours {than}        favours {better} →"
+    return f"← favours {than}\u2003\u2003favours {better} →"
 
 
 def verdict_marks(
