@@ -33,7 +33,7 @@ NO_FIELDS = {
     ("study/store/plan_json.py", "views"),  # key of study.json in version 0.1
 }
 MOCOS_WORDS = ("moco", "knn", "infonce")
-DISTRIBUTION = "moco-study["  # what pip installs, and the only such word
+DISTRIBUTION = "moco-study"  # what pip installs and papers cite, and the only such word
 
 
 def name_of(path):

@@ -6,6 +6,13 @@ from moco.config import Config
 
 TRAINED = ("method", ("moco", "supervised"))  # configs whose training reads a field
 CONTRASTED = ("method", ("moco",))
+REFERENCES = """@inproceedings{he2020moco,
+  title     = {Momentum Contrast for Unsupervised Visual Representation Learning},
+  author    = {He, Kaiming and Fan, Haoqi and Wu, Yuxin and Xie, Saining and Girshick, Ross},
+  booktitle = {CVPR},
+  year      = {2020}
+}
+"""
 
 
 class MoCoWords(NamedTuple):
@@ -33,6 +40,7 @@ class MoCoWords(NamedTuple):
     begins_from: str = "weights_sha256"
     command: str = "python -m moco"
     defaults: dict[str, Any] = Config().to_dict()
+    references: str = REFERENCES
     seed: str = "initialisation, data order, views, queue and probe"
     same: str = "data, encoder, epochs and evaluation"
     not_estimated: str = "the probe"

@@ -45,6 +45,7 @@ class Words:
     pictures_caption: str = "Under each image its class and the answer."
     command: str = ""  # that runs one config, each field as --its-name VALUE
     defaults: dict[str, Any] = field(default_factory=dict)  # of its fields, that it need not say
+    references: str = ""  # what a paper cites for what is trained, as BibTeX
     published: str = ""  # a sentence on the published report whose experiments a study repeats
 
     def title(self, name: str) -> str:

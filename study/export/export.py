@@ -55,7 +55,8 @@ def export_latex(one: Exported) -> list[Path]:
     texts = {f"{table.name}.tex": latex_table(table) for table in tables}
     texts["methods.tex"] = escape(methods_paragraph(one.results, one.study)) + "\n"
     texts["deviations.tex"] = escape(deviations_paragraph(one.results, one.study)) + "\n"
-    texts["moco-study.bib"] = BIBTEX % program_version()
+    own = one.study.plan.words.references
+    texts["moco-study.bib"] = BIBTEX % program_version() + (f"\n{own}" if own else "")
     parts = "\n".join(rf"\input{{{name}}}" for name in texts if name.endswith(".tex"))
     texts["example.tex"] = EXAMPLE.replace("PARTS", parts)
     return write_texts(one.to, texts)

@@ -10,18 +10,11 @@ from study.store.study_file import StudyFile
 from study.text import count_words, format_number, format_short, join_words
 
 BIBTEX = """@software{moco-study,
-  title   = {moco-study: fair studies of {MoCo} pretraining on small images},
+  title   = {moco-study: fair studies with repeated searches and intervals},
   author  = {{The moco-study developers}},
   version = {%s},
   year    = {2026},
   license = {Apache-2.0}
-}
-
-@inproceedings{he2020moco,
-  title     = {Momentum Contrast for Unsupervised Visual Representation Learning},
-  author    = {He, Kaiming and Fan, Haoqi and Wu, Yuxin and Xie, Saining and Girshick, Ross},
-  booktitle = {CVPR},
-  year      = {2020}
 }
 
 @article{holm1979,
