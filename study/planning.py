@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from study.analysis.forecast import Estimate
+from study.analysis.ranking import pairs_to_rank
 from study.design.arms import absent_sentences, parse_ranges, select_arms
 from study.design.make_plan import (
     budget_warning,
@@ -23,6 +24,7 @@ from study.options import Options
 from study.store.directory import default_folder, is_begun, local_folder
 from study.store.environment import cores
 from study.store.study_file import read_study
+from study.text import plural
 
 
 class Planned(NamedTuple):
@@ -83,6 +85,12 @@ def plan_study(space: Space, options: Options) -> Planned:
         propose=sobol_points,
         workers=options.workers,
     )
+    if plan.is_general:
+        print(f"On your own data the page answers first: {plan.question}", flush=True)
+        if plan.pairs < (needed := pairs_to_rank(len(plan.running), plan.alpha)):
+            option, unit = ("searches" if plan.repeats else "seeds"), plural(plan.unit("final"))
+            arms = f"{len(plan.running)} {plural(space.scientific)}"
+            print(f"Note: {plan.pairs} {unit} cannot tell {arms} apart; --{option} {needed} can.")
     chosen = {arm.name for arm in space.arms}
     on_demand = tuple(name for name in known if name not in chosen)
     return Planned(plan, prepared, folder, options, on_demand)

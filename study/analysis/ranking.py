@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
 from study.analysis.comparison import ArmStage, compare
-from study.analysis.statistics import ArmDifference, holm
+from study.analysis.statistics import ArmDifference, holm, least_pairs
 from study.analysis.summaries import ArmResult
 
 
@@ -60,8 +60,13 @@ def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None
                 level.append(arms[j])
     most = max((one.n for one in differences), default=0)
     exact = any(one.is_paired for one in differences)
-    can_tell = most > 1 and (not exact or 2 / 2**most * count <= alpha)
+    can_tell = most > 1 and (not exact or most >= pairs_to_rank(len(arms), alpha))
     return Ranking(arms[0], tuple(level), tuple(worse), count, left_out, can_tell)
+
+
+def pairs_to_rank(arms: int, alpha: float) -> int:
+    """The least number of pairs with which the least p of a comparison of so many arms will do."""
+    return least_pairs(alpha / max(1, arms * (arms - 1) // 2))
 
 
 def has_ended(results: ArmRecords, one: ArmResult) -> bool:
