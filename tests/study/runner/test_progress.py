@@ -35,9 +35,30 @@ def test_the_live_table_has_the_columns_that_the_trainer_names(toy):
     console.print(progress.make_table())
     lines = console.export_text().splitlines()
     titles = " ".join(lines[1].split())
-    assert titles == "trial stage colour seed epoch loss progress, % status"
-    assert lines[2].split()[-4:] == ["-", "-", "-", "failed"]
-    assert lines[3].split()[-4:] == ["2", "1.235", "45.6", "running"]
+    assert titles == "trial stage colour seed lr epoch loss progress, % score status"
+    assert lines[2].split()[-6:] == ["0.9", "-", "-", "-", "-", "failed"]
+    assert lines[3].split()[-5:] == ["0.9", "2", "1.235", "45.6", "running"]
+
+
+def test_the_headline_names_the_best_of_the_search_and_the_table_each_score(toy, tmp_path):
+    search = make_search(toy)
+    records = toy.run_all(search.plan, toy.task, tmp_path, limit=24)
+    search.ledger.records = records
+    progress = Progress(search)
+    searched = [one for one in records if one.stage in ("search", "added")]
+    best = max(searched, key=lambda one: one.metric("score"))
+    words = f"best of the search so far: {search.plan.title(best.arm)} lr {best.point['lr']:.3g} "
+    assert words + f"{100 * best.metric('score'):.1f}" in progress.headline()
+    assert progress.score(best) == f"{100 * best.metric('score'):.1f}"
+
+
+def test_the_time_left_follows_the_pace_once_trials_have_ended_here(toy, tmp_path):
+    search = make_search(toy)
+    records = toy.run_all(search.plan, toy.task, tmp_path, limit=20)
+    progress = Progress(search)  # one has ended before
+    search.ledger.records += records
+    progress.started -= 20 * 60  # a minute each, whatever the trials themselves took
+    assert progress.time_left() == f"about {progress.total() - 21:.0f} min"
 
 
 def test_the_loss_is_shown_once_whether_the_trainer_names_it_or_not():
