@@ -84,13 +84,6 @@ def given_plan(
     metric, direction = given_metric(columns.metric, selected, options)
     arms = given_arms(selected.arms, columns.compare)
     by_title = {arm.title: arm for arm in arms}
-    notes = [
-        *columns.guessed,
-        *([] if was_named else [f"The reference is {reference}; --reference names another."]),
-        *([direction] if direction else []),
-        *selected.notes,
-    ]
-    counts = Counter(run.arm for run in selected.runs)
     given = GivenRuns(
         source=Path(source).name or source,
         kind=table.kind,
@@ -99,14 +92,8 @@ def given_plan(
         units=selected.units,
         columns={"compare": columns.compare, "metric": columns.metric, "by": columns.by},
         rows=len(table.frame),
-        notes=tuple(notes),
+        notes=tuple(given_notes(columns, selected, direction, "" if was_named else reference)),
         differing=tuple(selected.differing),
-    )
-    pairs = count_words(len(selected.seeds), given.noun) if selected.paired else "none"
-    about = (
-        ("Runs", given.source, f"{len(selected.runs)} of {count_words(given.rows, 'row')}"),
-        ("Compared", noun, join_words([f"{arm} {count}" for arm, count in counts.items()][:6])),
-        ("Paired by", pairs, columns.by or "compared by Welch’s interval"),
     )
     return Plan(
         space=Space(
@@ -127,9 +114,42 @@ def given_plan(
         base={},
         overrides={},
         data=DataFacts(
-            fingerprint=table.sha256, name=given.source, title=given.source, about=about
+            fingerprint=table.sha256,
+            name=given.source,
+            title=given.source,
+            about=given_about(given, selected, noun),
         ),
         given=given,
+    )
+
+
+def given_notes(
+    columns: Columns, selected: Selected, direction: str, guessed_reference: str
+) -> list[str]:
+    """Sentences on what was guessed, and on rows that do not count."""
+    return [
+        *columns.guessed,
+        *(
+            [f"The reference is {guessed_reference}; --reference names another."]
+            if guessed_reference
+            else []
+        ),
+        *([direction] if direction else []),
+        *selected.notes,
+    ]
+
+
+def given_about(
+    given: GivenRuns, selected: Selected, noun: str
+) -> tuple[tuple[str, str, str], ...]:
+    """The facts of the page's head: title, thing, size."""
+    counts = Counter(run.arm for run in selected.runs)
+    pairs = count_words(len(selected.seeds), given.noun) if selected.paired else "none"
+    by = given.columns["by"] if selected.paired else "compared by Welch’s interval"
+    return (
+        ("Runs", given.source, f"{len(selected.runs)} of {count_words(given.rows, 'row')}"),
+        ("Compared", noun, join_words([f"{arm} {count}" for arm, count in counts.items()][:6])),
+        ("Paired by", pairs, by),
     )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from study.analysis.gates.gate import Cause
-from study.analysis.ranking import Worse
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
 from study.design.stages import is_finished
+from study.report.ranking import ranking_words
 from study.report.wording import (
     epochs_words,
     failed_reasons,
@@ -17,7 +17,6 @@ from study.report.wording import (
     format_delta,
     format_difference,
     format_interval,
-    format_level,
     format_p,
     format_percent,
     format_size,
@@ -27,9 +26,8 @@ from study.report.wording import (
     pairs_words,
     rank_words,
 )
-from study.text import capitalize, format_number, join_words, plural
+from study.text import capitalize
 
-SHORT = 3  # arms that a sentence names with their means
 DECIDED = ("supported", "small", "contradicted", "equivalent", "nogain")
 UNVERIFIED = " Unverified: the gates say what the file does not."
 Answer = tuple[str, str]  # its bold part, and what follows
@@ -138,40 +136,11 @@ def given_answer(results: Results) -> Answer:
 
 
 def ranking_answer(results: Results) -> Answer:
-    """Which arm is best, and which cannot be told apart from it."""
-    ranking, metric = results.ranking, results.plan.space.primary
-    if ranking is None or not is_finished(results.plan, results.final):
+    """Which arm is best, and which cannot be told apart from it; or that it is not known yet."""
+    if results.ranking is None or not is_finished(results.plan, results.final):
         first, rest = unanswered(results)
-        return first, rest if ranking is None else "The study goes on."
-    best, what = ranking.best, plural(results.plan.space.scientific)
-    unit = plural(results.plan.unit("final"))
-    level = f"{metric.title} {format_level(best.mean, metric)}"
-    beaten = [f"{one.one.arm.title} ({worse_words(one, metric)})" for one in ranking.worse]
-    worse = f" {join_words(beaten)} {'is' if len(beaten) == 1 else 'are'} worse." if beaten else ""
-    names = join_words(list(ranking.left_out)) if ranking.left_out else ""
-    left = f" Left out, since some of the runs have no result: {names}." if names else ""
-    if not ranking.level:
-        return f"{best.arm.title} ends best, {level}.", f"{worse.strip()}{left}"
-    few = (
-        "" if ranking.can_tell else f": so few {unit} cannot tell {len(results.arms)} {what} apart"
-    )
-    level_with_best = [best, *ranking.level]
-    if len(level_with_best) <= SHORT:
-        names = join_words([one.arm.title for one in level_with_best])
-        means = join_words([format_number(one.mean, metric.decimals) for one in level_with_best])
-        values = f"{metric.title} {means} {metric.level_unit}"
-        return f"{names} cannot be told apart{few},", f"{values}.{worse}{left}"
-    same = join_words([one.arm.title for one in ranking.level])
-    return (
-        f"{best.arm.title} ends best, {level};",
-        f"{len(ranking.level)} others cannot be told apart from it{few}: {same}.{worse}{left}",
-    )
-
-
-def worse_words(worse: Worse, metric: Metric) -> str:
-    """By how much an arm is worse, with the interval."""
-    low, high = (format_number(x, metric.decimals) for x in worse.difference[3:5])
-    return f"by {format_size(worse.difference.mean, metric)} [{low}, {high}]"
+        return first, rest if results.ranking is None else "The study goes on."
+    return ranking_words(results, results.ranking)
 
 
 def setting_words(plan: Plan) -> str:
