@@ -64,8 +64,8 @@ def choose_columns(
         found = guess_column(among, usual)
         if not found and option != "--by":
             raise StudyError(
-                f"{option} must name a column, one of {', '.join(map(str, frame.columns))}; none "
-                "has a usual name"
+                f"{option} must name a column{' of numbers' if option == '--metric' else ''}, one "
+                f"of {', '.join(map(str, frame.columns))}; none of a usual name is there"
             )
         if found:
             guessed.append(f"{option} {found}")

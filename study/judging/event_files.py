@@ -52,9 +52,12 @@ def read_event_files(folder: Path) -> pd.DataFrame:
 
 def read_events(path: Path) -> Iterator[Event]:
     """The events of a file, up to one that is torn, as a run that was killed leaves it."""
+    size = path.stat().st_size
     with open(path, "rb") as file:
         while len(header := file.read(HEADER.size)) == HEADER.size:
             (length,) = HEADER.unpack(header)
+            if length > size:
+                return
             content = file.read(length)
             if len(content) < length:
                 return

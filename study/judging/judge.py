@@ -20,6 +20,7 @@ from study.judging.columns import (
     is_lower_better,
     share_scale,
 )
+from study.judging.mlflow_database import hide_password
 from study.judging.select_runs import Run, Selected, select_runs
 from study.judging.tables import RunTable, read_runs
 from study.options import Options
@@ -51,7 +52,10 @@ def judge_runs(options: Options) -> Report:
     folder = Path(options.out) if options.out else Path("results") / f"judged-{plan.space.name}"
     about = About(
         program=options.program,
-        command=list(options.lasting_words) or command_words(source, columns, options),
+        command=[
+            hide_password(word) if "://" in word else word
+            for word in (options.lasting_words or command_words(source, columns, options))
+        ],
         folder=folder.as_posix(),
         versions=versions(),
         commit="",

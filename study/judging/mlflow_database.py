@@ -37,7 +37,7 @@ def read_mlflow_runs(address: str) -> pd.DataFrame | None:
             metrics = table("SELECT run_uuid, key, value, is_nan FROM latest_metrics")
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         raise StudyError(
-            f"--judge must name a database that can be opened; {address} cannot "
+            f"--judge must name a database that can be opened; {hide_password(address)} cannot "
             f"({str(error).splitlines()[0]})"
         ) from None
     metrics["value"] = metrics["value"].where(~metrics["is_nan"].astype(bool))
@@ -45,6 +45,14 @@ def read_mlflow_runs(address: str) -> pd.DataFrame | None:
     for one in wide:
         runs = runs.merge(one, how="left", left_on="id", right_index=True)
     return runs.drop(columns="id").apply(as_numbers)
+
+
+def hide_password(address: str) -> str:
+    """The address without its password."""
+    try:
+        return sqlalchemy.make_url(address).render_as_string(hide_password=True)
+    except sqlalchemy.exc.ArgumentError:
+        return "the address"
 
 
 def spread(rows: pd.DataFrame, prefix: str) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """Which rows of a table count as runs, and which do not, counted and named."""
 
-import math
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -11,6 +10,7 @@ from study.judging.tables import RunTable
 from study.text import count_words, join_words
 
 MOST_ARMS = 30
+MOST = 1e30  # beyond which a number counts as none, as in a study
 SHOWN = 5  # rows that a sentence names
 FINISHED = {"finished", "complete", "completed", "done", "success", "succeeded", "ok", "true"}
 
@@ -203,7 +203,7 @@ def status_of(row: "pd.Series[Any]", state: str) -> str:
     """How a run ended."""
     if state and cell_text(row[state]).rpartition(".")[2].lower() not in FINISHED:
         return "failed"
-    return "finished" if math.isfinite(row["_value"]) else "diverged"
+    return "finished" if abs(row["_value"]) <= MOST else "diverged"  # False of NaN
 
 
 def status_notes(runs: list[Run], metric: str) -> list[str]:

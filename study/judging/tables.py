@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -46,9 +46,20 @@ def read_runs(source: str) -> RunTable:
         frame, kind = read_file(Path(source))
     if frame.empty or not len(frame.columns):
         raise StudyError(f"--judge must name runs; {source} holds none")
+    frame = frame.apply(as_percent)
     frame.columns = [str(name).strip() for name in frame.columns]
     text = frame.to_json(orient="split", double_precision=15, default_handler=str)
     return RunTable(frame, kind, hashlib.sha256(text.encode()).hexdigest())
+
+
+def as_percent(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column of texts such as "81.3 %" as numbers of percent; another one as it is."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column
+    texts = column.dropna().astype(str).str.strip()
+    if texts.empty or not texts.str.endswith("%").all():
+        return column
+    return pd.to_numeric(column.astype(str).str.strip().str.removesuffix("%"), errors="coerce")
 
 
 def read_file(path: Path) -> tuple[pd.DataFrame, str]:
@@ -66,6 +77,8 @@ def read_file(path: Path) -> tuple[pd.DataFrame, str]:
         return reader(path), f"{path.suffix.lower()[1:].upper()} file"
     except FileNotFoundError:
         raise StudyError(f"--judge must name runs; {path} is not there") from None
+    except UnicodeDecodeError:
+        raise StudyError(f"{path} must be a table of runs in UTF-8; save it as that") from None
     except (OSError, ValueError, TypeError, ImportError, LookupError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise StudyError(
@@ -75,10 +88,12 @@ def read_file(path: Path) -> tuple[pd.DataFrame, str]:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """A table with commas, semicolons or tabs, whichever its first line has most of."""
-    with open(path, encoding="utf-8-sig") as file:
-        head = file.readline()
+    with open(path, "rb") as file:
+        encoding = "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    with open(path, encoding=encoding) as text:
+        head = text.readline()
     separator = max(SEPARATORS, key=head.count)
-    return pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
+    return pd.read_csv(path, sep=separator, encoding=encoding, skipinitialspace=True)
 
 
 def read_json(path: Path) -> pd.DataFrame:

@@ -21,9 +21,8 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
     left = f" Left out, since some of the runs have no result: {names}." if names else ""
     if not ranking.level:
         return f"{best.arm.title} ends best, {level}.", f"{worse.strip()}{left}"
-    few = (
-        "" if ranking.can_tell else f": so few {unit} cannot tell {len(results.arms)} {what} apart"
-    )
+    few = f" (so few {unit} cannot tell {len(results.arms)} {what} apart)"
+    few = "" if ranking.can_tell else few
     level_with_best = [best, *ranking.level]
     if len(level_with_best) <= SHORT:
         names = join_words([one.arm.title for one in level_with_best])

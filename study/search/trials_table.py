@@ -2,9 +2,12 @@
 
 import optuna
 import pandas as pd
+from optuna.exceptions import OptunaError
 from sqlalchemy.exc import SQLAlchemyError
 
 from study.errors import StudyError
+
+FAILURES = (OptunaError, SQLAlchemyError, RuntimeError, ImportError, KeyError, ValueError)
 
 
 def read_optuna_trials(address: str) -> pd.DataFrame:
@@ -22,8 +25,16 @@ def read_optuna_trials(address: str) -> pd.DataFrame:
             study = optuna.load_study(study_name=name, storage=storage)
             frame = study.trials_dataframe(("number", "value", "params", "user_attrs", "state"))
             frames.append(frame.assign(study=name))
-    except (SQLAlchemyError, RuntimeError, ImportError, KeyError, ValueError) as error:
-        raise StudyError(f"{rule}; {address} is none ({str(error).splitlines()[0]})") from None
+    except (
+        optuna.exceptions.OptunaError,
+        SQLAlchemyError,
+        RuntimeError,
+        ImportError,
+        KeyError,
+        ValueError,
+    ) as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise StudyError(f"{rule}; what it names is none ({reason})") from None
     if not frames:
-        raise StudyError(f"{rule} with runs; {address} holds no study")
+        raise StudyError(f"{rule} with runs; this one holds no study")
     return pd.concat(frames, ignore_index=True)

@@ -49,10 +49,11 @@ def pairs_gate(results: ArmRecords, claim: Claim) -> Gate:
     common, apart = ours.keys() & theirs.keys(), ours.keys() ^ theirs.keys()
     words, least = count_words(len(common), noun), least_pairs(plan.alpha)
     if apart:
-        names = join_words([plan.given.unit_name(seed) for seed in sorted(apart)[:5]])
-        more = f" and {len(apart) - 5} more" if len(apart) > 5 else ""
+        names = [plan.given.unit_name(seed) for seed in sorted(apart)]
+        names = [*names[:5], f"{len(names) - 5} more"] if len(names) > 5 else names
+        which = noun if len(apart) == 1 else plural(noun)
         return failed(
-            "Seeds", f"{words} in both arms, {len(apart)} in one only: {noun} {names}{more}"
+            "Seeds", f"{words} in both arms, {len(apart)} in one only: {which} {join_words(names)}"
         )
     if len(common) < least:
         return failed("Seeds", f"{words} in both arms, at least {least} are needed")

@@ -181,7 +181,7 @@ def test_missing_doubled_and_non_finite_rows_are_counted_and_named(tmp_path):
     assert "1 row that repeat another one do not count: row 31." in page
     assert "1 run have no finite accuracy: row 2." in page
     reasons = {gate.name: gate.reason for gate in study.results.verdicts[0].failed_gates}
-    assert reasons["Seeds"] == "8 seeds in both arms, 2 in one only: seed 4 and 7"
+    assert reasons["Seeds"] == "8 seeds in both arms, 2 in one only: seeds 4 and 7"
     assert reasons["Stability"].startswith("1 of 9 runs of sgd without a finite number")
 
 
@@ -241,7 +241,7 @@ def test_the_records_of_a_study_can_be_judged(finished, tmp_path):
         ("runs", ["--compare", "optimizer", "seed"], "--compare takes one column with --judge"),
         ("empty", [], "runs.csv holds none"),
         ("conflict", [], "adam, seed 5 has several with different accuracy: row 13, 31"),
-        ("words", [], "--metric must name a column"),
+        ("words", [], "--metric must name a column of numbers, one of optimizer, seed, acc"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_judged_is_a_sentence(
@@ -369,3 +369,38 @@ def test_a_smallest_difference_makes_a_gain_small(tmp_path):
     study = judged(write_csv(tmp_path, truth()), tmp_path, reference="sgd", delta=5.0)
     found = next(one for one in study.results.verdicts if one.claim.better == "adam")
     assert (found.label, found.delta) == ("small", 5.0)
+
+
+def test_files_that_only_look_like_something_else_end_in_a_sentence(tmp_path, monkeypatch, capsys):
+    import sqlite3
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "a.tfevents.1").write_bytes(bytes(range(256)) * 4)
+    (tmp_path / "damaged.db").write_bytes(b"no database" * 100)
+    other = sqlite3.connect("other.db")
+    other.execute("create table x(a)")
+    other.close()
+    (tmp_path / "latin.csv").write_bytes("optimizer,accuracy\nä,1\n".encode("latin-1"))
+    for source, sentence in (
+        ("events", "--judge must name runs; events holds none"),
+        ("sqlite:///damaged.db", "must name a database that can be opened"),
+        ("sqlite:///other.db", "must name a database of MLflow or Optuna"),
+        (
+            "mysql://me:secret@host/x",
+            "must name a database that can be opened; mysql://me:***@host",
+        ),
+        ("latin.csv", "must be a table of runs in UTF-8"),
+    ):
+        assert run_study.main(["--judge", source, "--out", "out"]) == 2
+        error = capsys.readouterr().err
+        assert sentence in error
+        assert "secret" not in error
+
+
+def test_percent_signs_and_utf_16_are_read(tmp_path):
+    frame = pd.DataFrame(rows(truth()))
+    frame["accuracy"] = [f"{100 * value:.6f} %" for value in frame["accuracy"]]
+    (tmp_path / "runs.csv").write_bytes(frame.to_csv(index=False).encode("utf-16"))
+    study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
+    assert study.results.arms[0].mean == pytest.approx(100 * truth()["adam"].mean(), abs=1e-5)
