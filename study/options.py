@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from study.errors import StudyError
 
+MOST_DELTA = 1e30
 READING = ("check", "verify", "report", "list", "judge", "export")  # options that run nothing
 WORDS = (  # options that take a word
     "space", "profile", "dataset", "out", "weights", "trials", "check", "address", "judge",
@@ -88,8 +89,10 @@ class Options:
                 "--plan with --out, and --adopt, are for trials of one worker: elsewhere each runs "
                 "in one process; leave out --workers"
             )
-        if self.delta is not None and not 0 <= self.delta < math.inf:
-            raise StudyError(f"--delta must be 0 or more; got {self.delta}")
+        if self.delta is not None and not 0 <= self.delta <= MOST_DELTA:
+            raise StudyError(f"--delta must be 0 or more, at most 1e30; got {self.delta}")
+        if self.judge and self.out and "://" in self.out:
+            raise StudyError(f"--judge writes to a folder of this machine; got --out {self.out}")
         self._check_actions()
 
     def _check_actions(self) -> None:

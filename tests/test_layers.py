@@ -30,6 +30,7 @@ NO_FIELDS = {
     ("study/store/exchange.py", "dataset"),  # key of a line of trials.jsonl
     ("study/judging/columns.py", "optimizer"),  # usual columns of tables that others made
     ("study/judging/columns.py", "method"),
+    ("study/judging/columns.py", "precision"),  # the share, as recall
     ("study/store/plan_json.py", "views"),  # key of study.json in version 0.1
 }
 MOCOS_WORDS = ("moco", "knn", "infonce")

@@ -22,7 +22,7 @@ class Ranking(NamedTuple):
     level: tuple[ArmResult, ...]  # cannot be told apart from the best, best mean first
     worse: tuple[Worse, ...]
     pairs: int  # comparisons that share the error rate
-    left_out: tuple[str, ...]  # titles of arms of which a final run has no result
+    left_out: tuple[str, ...]  # titles of arms that lack a final run, or its result
     can_tell: bool  # whether the least p of so many pairs and comparisons is small enough
 
 
@@ -34,7 +34,14 @@ def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None
     pairs. An arm is worse where its interval lies beyond zero and its p is small enough.
     """
     metric, alpha = results.plan.space.primary, results.plan.alpha
-    arms = [one for one in summaries if has_ended(results, one)]
+    whole = max((len(one.by_unit) for one in summaries), default=0)
+    arms = [
+        one
+        for one in summaries
+        if has_ended(results, one) and (len(one.by_unit) == whole or not is_paired(results))
+    ]
+    if is_paired(results) and len({tuple(one.by_unit) for one in arms}) > 1:
+        arms = []  # no common pairs
     left_out = tuple(one.arm.title for one in summaries if one not in arms)
     if len(arms) < 2:
         return None
@@ -67,6 +74,11 @@ def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None
 def pairs_to_rank(arms: int, alpha: float) -> int:
     """The least number of pairs with which the least p of a comparison of so many arms will do."""
     return least_pairs(alpha / max(1, arms * (arms - 1) // 2))
+
+
+def is_paired(results: ArmRecords) -> bool:
+    """Whether arms are compared by pairs."""
+    return results.plan.given is None or results.plan.given.is_paired
 
 
 def has_ended(results: ArmRecords, one: ArmResult) -> bool:

@@ -6,6 +6,7 @@ The paired t interval covers 95 % at every n for normal differences; bootstrap i
 
 import itertools
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
@@ -92,7 +93,9 @@ def unpaired(first: Sequence[float], second: Sequence[float], level: float = 0.9
         low, high = welch_interval(first, second, level)
         sd = math.sqrt(sum(float(np.var(values, ddof=1)) for values in (first, second)))
         equal = 1.0 if mean == 0 else 0.0  # no noise at all
-        p = float(stats.ttest_ind(first, second, equal_var=False).pvalue) if sd else equal
+        with warnings.catch_warnings():  # scipy's, of values that are nearly the same
+            warnings.simplefilter("ignore", RuntimeWarning)
+            p = float(stats.ttest_ind(first, second, equal_var=False).pvalue) if sd else equal
     return ArmDifference(
         seeds=(), differences=(), mean=mean, low=low, high=high, level=level, p=p,
         counts=counts, unpaired_sd=sd,

@@ -99,6 +99,6 @@ def choose_label(
         return "supported" if result.mean >= delta else "small"
     if result.high < 0 and p <= alpha:
         return "contradicted"
-    if -delta < result.low and result.high < delta:
+    if (-delta < result.low and result.high < delta) or result.low == result.high == 0:
         return "equivalent"
     return "nogain" if result.high < delta else "undecided"

@@ -15,6 +15,7 @@ class GivenRuns:
     units: tuple[str, ...] = ()  # by seed, what the column says, where that is no whole number
     columns: dict[str, str] = field(default_factory=dict)  # by role: compare, metric, stage
     rows: int = 0  # of the source
+    runs: int = 0  # of them, that are judged
     notes: tuple[str, ...] = ()  # sentences on what was guessed, and on rows that do not count
     # other columns in which the arms differ, with their values, as "lr (0.01; 0.1)"
     differing: tuple[str, ...] = ()

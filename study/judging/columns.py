@@ -1,5 +1,6 @@
 """Which columns of a table say what: named by the command, or guessed and said."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -31,8 +32,13 @@ MEASURED = (
 )
 STEPS = ("epoch", "step", "_step", "global_step", "iteration", "training_iteration")
 STATES = ("state", "status")
-LOWER = re.compile(r"(loss|err|error|perplexity|ppl|mse|rmse|mae|nll|regret|fid|wer|cost)", re.I)
-SHARE = re.compile(r"(acc|accuracy|top.?[15]|precision|recall|f1)(?![a-z])", re.I)
+RUNS = ("run", "run_id", "run_name", "id", "name", "trial", "number")
+# words of a metric's name that say that a lower one is better, and that it is a share
+LOWER = {
+    "loss", "err", "error", "errors", "perplexity", "ppl", "mse", "rmse", "mae", "nll", "regret",
+    "fid", "wer", "cer", "cost", "latency", "time", "seconds", "memory",
+}  # fmt: skip
+SHARE = {"acc", "accuracy", "top1", "top5", "precision", "recall", "f1"}
 BASELINES = ("baseline", "default", "control", "reference", "sgd")
 
 
@@ -45,6 +51,7 @@ class Columns(NamedTuple):
     stage: str  # that --stage chose among; empty: none
     step: str  # several rows a run; empty: none
     state: str  # how a run ended; empty: none
+    run: str  # tells runs apart where they are not paired; empty: none
     guessed: list[str]  # sentences
 
 
@@ -82,14 +89,19 @@ def choose_columns(
     if len({compared, measured, paired}) < 3:
         raise StudyError("--compare, --metric and --by must name three columns")
     left = [name for name in left if name != paired]
+    found = {
+        "stage": guess_column(left, ("stage", "split", "phase")),
+        "step": guess_column(left, STEPS),
+        "state": guess_column(left, STATES),
+        "run": guess_column(left, RUNS),
+    }
+    guessed += [f"{what} {name}" for what, name in found.items() if name and what != "run"]
     sentences = [f"Columns by their names: {', '.join(guessed)}."] if guessed else []
     return Columns(
         compare=compared,
         by=paired,
         metric=measured,
-        stage=guess_column(left, ("stage", "split", "phase")),
-        step=guess_column(left, STEPS),
-        state=guess_column(left, STATES),
+        **found,
         guessed=sentences,
     )
 
@@ -134,13 +146,20 @@ def is_numeric(column: "pd.Series[Any]") -> bool:
 
 def is_lower_better(metric: str) -> bool:
     """Whether a metric's name is that of a loss or an error."""
-    return bool(LOWER.search(metric))
+    return bool(LOWER & name_words(metric))
+
+
+def name_words(name: str) -> set[str]:
+    """The words of a column's name, in small letters: val_topOne has val, top and one."""
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    words = re.findall(r"[a-z0-9]+", parts)
+    return {*words, *(a + b for a, b in itertools.pairwise(words) if a == "top")}
 
 
 def share_scale(metric: str, values: Sequence[float]) -> float:
     """What makes percent of a metric that is a share by its name; 0 where it is none."""
     finite = [value for value in values if np.isfinite(value)]
-    if not finite or not SHARE.search(metric) or min(finite) < 0 or max(finite) > 100:
+    if not finite or not SHARE & name_words(metric) or min(finite) < 0 or max(finite) > 100:
         return 0.0
     return 100.0 if max(finite) <= 1 else 1.0
 

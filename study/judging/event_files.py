@@ -18,7 +18,7 @@ PAIR = re.compile(r"([A-Za-z_][\w.-]*)=([^,/ ]+)")  # of a folder's name, as lr=
 
 def event_files(folder: Path) -> list[Path]:
     """The event files below a folder."""
-    return sorted(folder.rglob("*tfevents*"))
+    return sorted(path for path in folder.rglob("*tfevents*") if path.is_file())
 
 
 def read_event_files(folder: Path) -> pd.DataFrame:
@@ -39,7 +39,7 @@ def read_event_files(folder: Path) -> pd.DataFrame:
                     last = scalars.get(value.tag)
                     if last is None or event.step >= last[0]:
                         scalars[value.tag] = (event.step, number)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for place, scalars in runs.items():
         if scalars:
             name = place.relative_to(folder).as_posix()
@@ -47,7 +47,26 @@ def read_event_files(folder: Path) -> pd.DataFrame:
             given = {k: v for one in above for k, v in hyperparameters[one].items()}
             tags = {tag: number for tag, (_, number) in scalars.items()}
             rows.append({"run": name, **path_values(name), **given, **tags})
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    torn = [path.relative_to(folder).as_posix() for path in event_files(folder) if is_torn(path)]
+    if torn:
+        frame.attrs["notes"] = [
+            f"{len(torn)} event files are torn, and what follows there is not read: {torn[0]}"
+            f"{' and others' if len(torn) > 1 else ''}."
+        ]
+    return frame
+
+
+def is_torn(path: Path) -> bool:
+    """Whether a file ends within an event."""
+    size, at = path.stat().st_size, 0
+    with open(path, "rb") as file:
+        while len(header := file.read(HEADER.size)) == HEADER.size:
+            at += HEADER.size + HEADER.unpack(header)[0] + FOOTER
+            if at > size:
+                return True
+            file.seek(at)
+    return at != size
 
 
 def read_events(path: Path) -> Iterator[Event]:

@@ -31,6 +31,7 @@ from study.store.study_file import About
 from study.text import count_words, join_words
 
 PROFILE = "given"
+MOST_DIGITS = 8  # decimals
 POINT = 0.5  # smallest difference of shares that matters unless --delta says otherwise, in points
 
 
@@ -63,8 +64,9 @@ def judge_runs(options: Options) -> Report:
     )
     plan, ledger = open_study(folder, plan, about)
     with closing(ledger):
-        if not ledger.records:
-            ledger.extend(given_records(plan, selected.runs))
+        known = {record.trial for record in ledger.records}
+        records = given_records(plan, selected.runs)
+        ledger.extend(record for record in records if record.trial not in known)
     return write_report(folder)
 
 
@@ -85,7 +87,9 @@ def given_plan(
     """
     name, noun = source_name(source), last_part(columns.compare)
     reference, was_named = choose_reference(selected.arms, options.reference)
-    metric, direction = given_metric(columns.metric, selected, options)
+    metric, direction = given_metric(
+        columns.metric, selected, options, table.higher.get(columns.metric)
+    )
     arms = given_arms(selected.arms, columns.compare)
     by_title = {arm.title: arm for arm in arms}
     given = GivenRuns(
@@ -96,7 +100,9 @@ def given_plan(
         units=selected.units,
         columns={"compare": columns.compare, "metric": columns.metric, "by": columns.by},
         rows=len(table.frame),
-        notes=tuple(given_notes(columns, selected, direction, "" if was_named else reference)),
+        runs=len(selected.runs),
+        notes=table.notes
+        + tuple(given_notes(columns, selected, direction, "" if was_named else reference)),
         differing=tuple(selected.differing),
     )
     return Plan(
@@ -189,18 +195,28 @@ def given_arms(titles: list[str], column: str) -> tuple[Arm, ...]:
     return tuple(arms)
 
 
-def given_metric(column: str, selected: Selected, options: Options) -> tuple[Metric, str]:
-    """The metric, and a sentence on what was guessed of it."""
+def given_metric(
+    column: str, selected: Selected, options: Options, said: bool | None
+) -> tuple[Metric, str]:
+    """The metric, and a sentence on what was guessed of it.
+
+    Args:
+        said: whether a higher one is better, where the source says so.
+    """
     values = [run.value for run in selected.runs if run.status == "finished"]
-    lower = is_lower_better(last_part(column)) if options.higher is None else not options.higher
+    higher = options.higher if options.higher is not None else said
+    lower = is_lower_better(last_part(column)) if higher is None else not higher
     scale = 0.0 if lower else share_scale(last_part(column), values)
     unit = "points" if scale else "units"
     delta = options.delta if options.delta is not None else POINT if scale else 0.0
     spread = max(values) - min(values) if values else 0.0
     digits = 2 - math.floor(math.log10(spread)) if spread > 0 else 3
+    power = digits - 2 if digits > MOST_DIGITS and not scale else 0
+    if power:  # numbers too small to be written out
+        scale, unit, digits = 10.0**power, f"1e-{power} units", 2
     side, option = ("lower", "--higher") if lower else ("higher", "--lower")
     guessed = []
-    if options.higher is None:
+    if higher is None:
         guessed.append(f"a {side} one is taken to be better ({option} says the opposite)")
     if options.delta is None:
         size = f"{POINT:g} points" if scale else "0, so that any difference counts"
@@ -211,8 +227,8 @@ def given_metric(column: str, selected: Selected, options: Options) -> tuple[Met
         unit=unit,
         scale=scale or 1.0,
         higher_is_better=not lower,
-        delta=delta,
-        places=None if scale else min(max(digits, 0), 8),
+        delta=delta * (scale if power else 1.0),
+        places=None if unit == "points" else min(max(digits, 0), 8),
     )
     return metric, f"Of {metric.title} {join_words(guessed)}." if guessed else ""
 

@@ -35,7 +35,7 @@ def read_mlflow_runs(address: str) -> pd.DataFrame | None:
             )
             params = table("SELECT run_uuid, key, value FROM params")
             metrics = table("SELECT run_uuid, key, value, is_nan FROM latest_metrics")
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+    except (sqlalchemy.exc.SQLAlchemyError, pd.errors.DatabaseError, ImportError) as error:
         raise StudyError(
             f"--judge must name a database that can be opened; {hide_password(address)} cannot "
             f"({str(error).splitlines()[0]})"
@@ -57,7 +57,9 @@ def hide_password(address: str) -> str:
 
 def spread(rows: pd.DataFrame, prefix: str) -> pd.DataFrame:
     """Rows of key and value as a column a key, by run."""
-    wide = rows.pivot(index="run_uuid", columns="key", values="value")
+    wide = rows.drop_duplicates(["run_uuid", "key"], keep="last").pivot(
+        index="run_uuid", columns="key", values="value"
+    )
     return wide.add_prefix(f"{prefix}.")
 
 

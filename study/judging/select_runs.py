@@ -12,7 +12,13 @@ from study.text import count_words, join_words
 MOST_ARMS = 30
 MOST = 1e30  # beyond which a number counts as none, as in a study
 SHOWN = 5  # rows that a sentence names
-FINISHED = {"finished", "complete", "completed", "done", "success", "succeeded", "ok", "true"}
+# columns of our own, named as no column of a table can be
+ROW, ARM, UNIT, VALUE, STEP = ("\0row", "\0arm", "\0unit", "\0value", "\0step")
+UNFINISHED = {
+    "failed", "fail", "failure", "error", "crashed", "killed", "running", "pruned", "preempted",
+    "waiting", "scheduled", "pending", "stopped", "canceled", "cancelled", "interrupted",
+    "diverged",
+}  # fmt: skip
 
 
 class Run(NamedTuple):
@@ -46,18 +52,20 @@ def select_runs(table: RunTable, columns: Columns, stage: str | None) -> Selecte
             left.
     """
     frame = table.frame.copy()
-    frame["_row"] = range(1, len(frame) + 1)
+    frame[ROW] = range(1, len(frame) + 1)
     notes: list[str] = []
     frame = take_stage(frame, columns, stage, notes)
     for role in (columns.compare, columns.by):
         frame = drop_missing(frame, role, notes) if role else frame
-    frame["_arm"] = [cell_text(value) for value in frame[columns.compare]]
-    frame["_unit"] = [cell_text(value) for value in frame[columns.by]] if columns.by else ""
-    frame["_value"] = pd.to_numeric(frame[columns.metric], errors="coerce").astype(float)
-    if columns.step and columns.by:
-        frame = take_last_step(frame, columns.step, notes)
+    frame[ARM] = [cell_text(value) for value in frame[columns.compare]]
+    frame[UNIT] = [cell_text(value) for value in frame[columns.by]] if columns.by else ""
+    frame[VALUE] = pd.to_numeric(frame[columns.metric], errors="coerce").astype(float)
+    frame = prefer_finished(frame, columns, notes)
+    ends = ""
+    if columns.step:
+        frame, ends = take_last_step(frame, columns, notes)
     frame = drop_doubles(frame, columns, notes) if columns.by else frame
-    arms = list(dict.fromkeys(frame["_arm"]))
+    arms = list(dict.fromkeys(frame[ARM]))
     if not 2 <= len(arms) <= MOST_ARMS:
         raise StudyError(
             f"--compare must name a column with 2 to {MOST_ARMS} values; {columns.compare} has "
@@ -74,11 +82,11 @@ def select_runs(table: RunTable, columns: Columns, stage: str | None) -> Selecte
     numbers, units = number_units(frame, paired=paired)
     runs = [
         Run(
-            arm=row["_arm"],
+            arm=row[ARM],
             seed=seed,
-            value=row["_value"],
+            value=row[VALUE],
             status=status_of(row, columns.state),
-            row=row["_row"],
+            row=row[ROW],
             state=cell_text(row[columns.state]) if columns.state else "",
         )
         for (_, row), seed in zip(frame.iterrows(), numbers, strict=True)
@@ -90,7 +98,7 @@ def select_runs(table: RunTable, columns: Columns, stage: str | None) -> Selecte
         units=units,
         paired=paired,
         notes=[*notes, *status_notes(runs, columns.metric)],
-        differing=differing_columns(frame, columns),
+        differing=[*([ends] if ends else []), *differing_columns(frame, columns)],
     )
 
 
@@ -104,7 +112,7 @@ def cell_text(value: Any) -> str:
 def list_rows(rows: "pd.Series[Any]") -> str:
     """The first few row numbers, and how many more there are."""
     more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-    return f"row {', '.join(map(str, rows[:SHOWN]))}{more}"
+    return f"row{'' if len(rows) == 1 else 's'} {', '.join(map(str, rows[:SHOWN]))}{more}"
 
 
 def take_stage(
@@ -130,7 +138,7 @@ def take_stage(
     taken = frame[texts == stage] if stage is not None else frame
     if len(taken) < len(frame):
         left = count_words(len(frame) - len(taken), "row")
-        notes.append(f"Of the stage {stage}; {left} of others do not count.")
+        notes.append(f"Only the stage {stage} counts; {left} of others do not.")
     return taken.copy()
 
 
@@ -138,24 +146,58 @@ def drop_missing(frame: pd.DataFrame, column: str, notes: list[str]) -> pd.DataF
     """The rows that say something there."""
     missing = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
     if missing.any():
-        rows = frame.loc[missing, "_row"]
+        rows = frame.loc[missing, ROW]
         notes.append(
-            f"{count_words(len(rows), 'row')} without {column} do not count: {list_rows(rows)}."
+            f"{count_words(len(rows), 'row')} without {column}: not counted, {list_rows(rows)}."
         )
     return frame[~missing].copy()
 
 
-def take_last_step(frame: pd.DataFrame, step: str, notes: list[str]) -> pd.DataFrame:
-    """Of several rows of a run the last by its step."""
-    if not frame.duplicated(["_arm", "_unit"]).any():
+def prefer_finished(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> pd.DataFrame:
+    """Without rows of runs that did not finish where the same run did, as after a restart."""
+    if not (columns.state and columns.by):
         return frame
-    steps = pd.to_numeric(frame[step], errors="coerce")
-    order = frame.assign(_step=steps).sort_values("_step", kind="stable", na_position="first")
-    last = order.groupby(["_arm", "_unit"], sort=False).tail(1)
-    ends = sorted({cell_text(value) for value in last[step]})
-    where = f"{step} {ends[0]}" if len(ends) == 1 else f"{step}, from {ends[0]} to {ends[-1]}"
-    notes.append(f"Of each run the last row counts, at {where}.")
-    return last.sort_values("_row").drop(columns="_step")
+    ended = ~frame[columns.state].map(is_unfinished)
+    again = frame.groupby([ARM, UNIT])[ROW].transform(lambda rows: ended[rows.index].any())
+    replaced = ~ended & again.astype(bool)
+    if replaced.any():
+        rows = frame.loc[replaced, ROW]
+        notes.append(
+            f"{count_words(len(rows), 'row')} of runs that finished in another row: "
+            f"{list_rows(rows)}."
+        )
+    return frame[~replaced].copy()
+
+
+def take_last_step(
+    frame: pd.DataFrame, columns: Columns, notes: list[str]
+) -> tuple[pd.DataFrame, str]:
+    """Of several rows of a run the last by its step that has the metric; where runs end apart.
+
+    Raises:
+        StudyError: there are several steps, and no column tells runs apart.
+    """
+    step = columns.step
+    frame = frame.assign(**{STEP: pd.to_numeric(frame[step], errors="coerce")})
+    keys = [ARM, UNIT] if columns.by else [ARM, columns.run] if columns.run else []
+    if not keys:
+        if frame.groupby(ARM)[STEP].nunique().max() > 1:
+            raise StudyError(
+                f"the column {step} has several steps, so a run has several rows; name the column "
+                "that tells runs apart with --by, as a seed or the run's name"
+            )
+        return frame, ""
+    if not frame.duplicated(keys).any():
+        return frame, ""
+    known = frame[VALUE].notna() | ~frame.groupby(keys)[VALUE].transform(lambda v: v.notna().any())
+    known = known.astype(bool)
+    last = frame[known].groupby(keys)[STEP].transform("max")
+    kept = frame[known][(frame[known][STEP] == last) | last.isna()]
+    steps = kept.groupby(keys)[STEP].max()
+    low, high = cell_text(float(steps.min())), cell_text(float(steps.max()))
+    at = f"{step} {low}" if low == high else f"{step} {low} to {high}"
+    notes.append(f"Of each run the last row with a number counts, at {at}.")
+    return kept, "" if low == high else f"the {step} at which runs end ({low} to {high})"
 
 
 def drop_doubles(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> pd.DataFrame:
@@ -164,52 +206,56 @@ def drop_doubles(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> pd.
     Raises:
         StudyError: two rows of a run have different numbers.
     """
-    doubled = frame[frame.duplicated(["_arm", "_unit"], keep=False)]
-    for (arm, unit), rows in doubled.groupby(["_arm", "_unit"], sort=False):
-        if rows["_value"].nunique(dropna=False) > 1:
+    doubled = frame[frame.duplicated([ARM, UNIT], keep=False)]
+    for (arm, unit), rows in doubled.groupby([ARM, UNIT], sort=False):
+        if rows[VALUE].nunique(dropna=False) > 1:
             raise StudyError(
                 f"each {columns.compare} must have one row a {columns.by}; {arm}, {columns.by} "
-                f"{unit} has several with different {columns.metric}: {list_rows(rows['_row'])}. "
+                f"{unit} has several with different {columns.metric}: {list_rows(rows[ROW])}. "
                 "Name a column that tells runs apart with --by, or choose rows with --stage"
             )
-    copies = frame.duplicated(["_arm", "_unit"])
+    copies = frame.duplicated([ARM, UNIT])
     if copies.any():
-        rows = frame.loc[copies, "_row"]
+        rows = frame.loc[copies, ROW]
         notes.append(
-            f"{count_words(len(rows), 'row')} that repeat another one do not count: "
-            f"{list_rows(rows)}."
+            f"{count_words(len(rows), 'copy')} of another row: not counted, {list_rows(rows)}."
         )
     return frame[~copies].copy()
 
 
 def has_pairs(frame: pd.DataFrame) -> bool:
     """Whether some unit has runs of two arms."""
-    return bool((frame.groupby("_unit")["_arm"].nunique() > 1).any())
+    return bool((frame.groupby(UNIT)[ARM].nunique() > 1).any())
 
 
 def number_units(frame: pd.DataFrame, *, paired: bool) -> tuple[list[int], tuple[str, ...]]:
     """A number for each row: its unit's, or unpaired its place in its arm; names of the units."""
     if not paired:
-        return [int(k) + 1 for k in frame.groupby("_arm").cumcount()], ()
-    units = list(dict.fromkeys(frame["_unit"]))
+        return [int(k) + 1 for k in frame.groupby(ARM).cumcount()], ()
+    units = list(dict.fromkeys(frame[UNIT]))
     if all(unit.isascii() and unit.isdigit() and len(unit) < 10 for unit in units):
-        return [int(unit) for unit in frame["_unit"]], ()
+        return [int(unit) for unit in frame[UNIT]], ()
     names = sorted(units)
     numbers = {unit: k for k, unit in enumerate(names, start=1)}
-    return [numbers[unit] for unit in frame["_unit"]], tuple(names)
+    return [numbers[unit] for unit in frame[UNIT]], tuple(names)
+
+
+def is_unfinished(state: Any) -> bool:
+    """Whether a state is that of a run without an end; an unknown word is none."""
+    return cell_text(state).rpartition(".")[2].lower() in UNFINISHED
 
 
 def status_of(row: "pd.Series[Any]", state: str) -> str:
     """How a run ended."""
-    if state and cell_text(row[state]).rpartition(".")[2].lower() not in FINISHED:
+    if state and is_unfinished(row[state]):
         return "failed"
-    return "finished" if abs(row["_value"]) <= MOST else "diverged"  # False of NaN
+    return "finished" if abs(row[VALUE]) <= MOST else "diverged"  # False of NaN
 
 
 def status_notes(runs: list[Run], metric: str) -> list[str]:
     """Sentences on runs without a number."""
     notes = []
-    for status, words in (("failed", "did not finish"), ("diverged", f"have no finite {metric}")):
+    for status, words in (("failed", "not finished"), ("diverged", f"without a finite {metric}")):
         rows = pd.Series([run.row for run in runs if run.status == status])
         if len(rows):
             notes.append(f"{count_words(len(rows), 'run')} {words}: {list_rows(rows)}.")
@@ -221,10 +267,10 @@ def differing_columns(frame: pd.DataFrame, columns: Columns) -> list[str]:
     own = {columns.compare, columns.by, columns.metric, columns.step, columns.state, columns.stage}
     found = []
     for name in frame.columns:
-        if name in own or str(name).startswith("_"):
+        if name in own or str(name).startswith("\0"):
             continue
         texts = frame[name].map(cell_text)
-        values = texts.groupby(frame["_arm"], sort=False).agg(lambda cells: sorted({*cells}))
+        values = texts.groupby(frame[ARM], sort=False).agg(lambda cells: sorted({*cells}))
         if all(len(one) == 1 for one in values) and len({one[0] for one in values}) > 1:
             shown = join_words([f"{one[0]} for {arm}" for arm, one in values.items()][:3])
             more = ", …" if len(values) > 3 else ""

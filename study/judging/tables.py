@@ -13,7 +13,7 @@ from study.judging.mlflow_database import read_mlflow_runs
 from study.search.trials_table import read_optuna_trials
 from study.text import join_words
 
-ADDRESSES = ("sqlite:///", "mysql", "postgresql")
+ADDRESSES = ("sqlite://", "mysql://", "mysql+", "postgresql://", "postgresql+")
 SEPARATORS = (",", ";", "\t")
 
 
@@ -23,10 +23,34 @@ class RunTable(NamedTuple):
     frame: pd.DataFrame
     kind: str  # what was read
     sha256: str  # of the table's content
+    higher: dict[str, bool] = {}  # whether higher is better, by column, where the source says so  # noqa: RUF012
+    notes: tuple[str, ...] = ()  # sentences on what could not be read
 
 
 def read_runs(source: str) -> RunTable:
     """The runs of a file, a folder of TensorBoard's event files, or a database.
+
+    Raises:
+        StudyError: there is none, or it cannot be read.
+    """
+    try:
+        frame, kind = read_source(source)
+    except (OSError, OverflowError, RecursionError, MemoryError) as error:
+        raise StudyError(
+            f"--judge must name runs that can be read; {source[:200]} cannot "
+            f"({type(error).__name__}: {str(error)[:200]})"
+        ) from None
+    if frame.empty or not len(frame.columns):
+        raise StudyError(f"--judge must name runs; {source} holds none")
+    higher, notes = frame.attrs.get("higher", {}), tuple(frame.attrs.get("notes", ()))
+    frame = frame.apply(as_percent)
+    frame.columns = [str(name).strip() for name in frame.columns]
+    text = frame.to_json(orient="split", double_precision=15, default_handler=str)
+    return RunTable(frame, kind, hashlib.sha256(text.encode()).hexdigest(), higher, notes)
+
+
+def read_source(source: str) -> tuple[pd.DataFrame, str]:
+    """The table of a source, and what it is.
 
     Raises:
         StudyError: there is none, or it cannot be read.
@@ -44,12 +68,7 @@ def read_runs(source: str) -> RunTable:
         frame, kind = read_event_files(Path(source)), "event files of TensorBoard"
     else:
         frame, kind = read_file(Path(source))
-    if frame.empty or not len(frame.columns):
-        raise StudyError(f"--judge must name runs; {source} holds none")
-    frame = frame.apply(as_percent)
-    frame.columns = [str(name).strip() for name in frame.columns]
-    text = frame.to_json(orient="split", double_precision=15, default_handler=str)
-    return RunTable(frame, kind, hashlib.sha256(text.encode()).hexdigest())
+    return frame, kind
 
 
 def as_percent(column: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -93,7 +112,14 @@ def read_csv(path: Path) -> pd.DataFrame:
     with open(path, encoding=encoding) as text:
         head = text.readline()
     separator = max(SEPARATORS, key=head.count)
-    return pd.read_csv(path, sep=separator, encoding=encoding, skipinitialspace=True)
+    return pd.read_csv(
+        path,
+        sep=separator,
+        encoding=encoding,
+        skipinitialspace=True,
+        keep_default_na=False,
+        na_values=[""],
+    )
 
 
 def read_json(path: Path) -> pd.DataFrame:

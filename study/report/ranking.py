@@ -18,17 +18,26 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
     beaten = [f"{one.one.arm.title} ({worse_words(one, metric)})" for one in ranking.worse]
     worse = f" {join_words(beaten)} {'is' if len(beaten) == 1 else 'are'} worse." if beaten else ""
     names = join_words(list(ranking.left_out)) if ranking.left_out else ""
-    left = f" Left out, since some of the runs have no result: {names}." if names else ""
+    left = (
+        f" Left out, since some of the runs are missing or have no result: {names}."
+        if names
+        else ""
+    )
     if not ranking.level:
         return f"{best.arm.title} ends best, {level}.", f"{worse.strip()}{left}"
     few = f" (so few {unit} cannot tell {len(results.arms)} {what} apart)"
     few = "" if ranking.can_tell else few
-    level_with_best = [best, *ranking.level]
-    if len(level_with_best) <= SHORT:
-        names = join_words([one.arm.title for one in level_with_best])
-        means = join_words([format_number(one.mean, metric.decimals) for one in level_with_best])
-        values = f"{metric.title} {means} {metric.level_unit}"
-        return f"{names} cannot be told apart{few},", f"{values}.{worse}{left}"
+    if len(ranking.level) < SHORT:
+        names = join_words(
+            [
+                f"{one.arm.title} ({format_number(one.mean, metric.decimals)})"
+                for one in ranking.level
+            ]
+        )
+        return (
+            f"{best.arm.title} ends best, {level};",
+            f"{names} cannot be told apart from it{few}.{worse}{left}",
+        )
     same = join_words([one.arm.title for one in ranking.level])
     return (
         f"{best.arm.title} ends best, {level};",

@@ -14,7 +14,7 @@ from study.report.wording import failed_reasons, find_gate, format_signed, forma
 from study.text import plural
 
 CONTINUE = "Finished trials are saved; run the same command to continue."
-UNKNOWN_ABOVE = "To verify it, what the gates call unknown has to be shown."
+UNKNOWN_ABOVE = "To verify it, what is not stated has to be shown."
 REMEDIES = {  # by gate
     "Range": "A denser search, as by --trials, or a wider range, as by --range NAME=LOW..HIGH.",
     "Tuning": "More trials a search, as by --trials, or a range that holds the reported setting.",
@@ -126,7 +126,7 @@ CHANGES: dict[str, Callable[[Verdict, Metric, str], str]] = {  # by label; str: 
 def gate_remedies(plan: Plan, verdict: Verdict) -> str:
     """What each failed gate asks for."""
     if plan.given:
-        return f"Runs that mend it: {failed_reasons(verdict)}."
+        return "Runs in which what failed holds: as many seeds in both, each with a finite number."
     if find_gate(verdict, Cause.UNFINISHED):
         return CONTINUE
     remedies = {**REMEDIES, "Seeds": seeds_remedy(plan, verdict)}

@@ -15,6 +15,7 @@ from study.errors import StudyError
 from study.report.answer import answer
 from study.report.levels import level_sentence
 from study.store.atomic import write_atomically
+from study.store.chain import seal
 
 FILE_NAME = "verdict.json"
 VERSION = 1  # of the schema; raised when a field changes its meaning or goes
@@ -110,7 +111,7 @@ class StudyVerdict(Part):
     plan_hash: str
     analyses: int = Field(description="of the final results, that share the error rate")
     records: int
-    head: str = Field("", description="hash of the last record, as --verify gives it")
+    seal: str = Field("", description="hash of plan and records, as --verify gives it")
     data: DataFactsOf
     metric: str = Field(description="the primary metric, in whose unit the levels are")
     unit: str
@@ -146,7 +147,7 @@ def study_verdict(results: Results) -> StudyVerdict:
         plan_hash=plan.hash,
         analyses=plan.analyses,
         records=len(results.records),
-        head=links[-1] if links else "",
+        seal=seal(links[-1], plan.hash) if links else "",
         data=DataFactsOf(
             name=data.name,
             title=data.title,

@@ -10,9 +10,9 @@ from study.report.page import PAGE, render_page
 from study.report.verdict_file import FILE_NAME as VERDICT_FILE
 from study.report.verdict_file import write_verdict
 from study.search.quasi_random import sobol_points
-from study.store.chain import check_chain, tamper_lines
+from study.store.chain import Chain, check_chain, seal, tamper_lines
 from study.store.flat_files import FLAT_FILES, write_flat_files
-from study.store.ledger import read_records
+from study.store.ledger import FILE, read_records
 from study.store.study_file import StudyFile, read_study
 
 DRAWN = (PAGE, VERDICT_FILE, *FLAT_FILES)  # files that are made of the records
@@ -36,6 +36,13 @@ def verify_study(folder: Path) -> Verification:
     findings = [f"{line}." for line in tamper_lines(study, records)]
     chain = check_chain(records, study.plans)
     notes = []
+    if records and records[-1].link and records[-1].link.plan != study.hash:
+        notes.append(
+            f"No record was written under the present plan {study.hash} yet: it replaced "
+            f"{records[-1].link.plan} after them."
+        )
+    if (folder / FILE).exists() and not (folder / FILE).read_bytes().endswith(b"\n"):
+        notes.append("The last line of records.jsonl is torn, as a kill leaves it; it is not read.")
     if chain.unlinked:
         notes.append(
             f"The first {chain.unlinked} of {chain.total} records were written by a version "
@@ -46,14 +53,21 @@ def verify_study(folder: Path) -> Verification:
         )
     if not findings:
         wrong, stale = drawn_files(folder, study)
-        findings += wrong
-        notes += stale
-    whole = f"{chain.total} records follow the plan {study.hash} in the order of writing"
-    head = (
-        f"; the last has the hash {chain.head}" if records and chain.unlinked < chain.total else ""
-    )
-    return Verification(
-        findings, notes, f"{folder} is not whole." if findings else f"Whole: {whole}{head}."
+        is_old = chain.unlinked == chain.total and study.schema == 1
+        findings += [] if is_old else wrong
+        notes += [*(wrong if is_old else []), *stale]
+    return Verification(findings, notes, summary(folder, study, chain, is_whole=not findings))
+
+
+def summary(folder: Path, study: StudyFile, chain: Chain, *, is_whole: bool) -> str:
+    """What is found, in a sentence."""
+    if not is_whole:
+        return f"{folder} is not whole."
+    if chain.unlinked == chain.total:
+        return f"Nothing to verify: no record of {folder} has a hash."
+    return (
+        f"Whole: {chain.total} records follow the plan {study.hash} in the order of writing; the "
+        f"seal of plan and records is {seal(chain.head, study.hash)}."
     )
 
 

@@ -20,11 +20,12 @@ def read_optuna_trials(address: str) -> pd.DataFrame:
     try:
         storage = optuna.storages.RDBStorage(address, skip_table_creation=True)
         names = optuna.get_all_study_names(storage)
-        frames = []
+        frames, directions = [], set()
         for name in names:
             study = optuna.load_study(study_name=name, storage=storage)
             frame = study.trials_dataframe(("number", "value", "params", "user_attrs", "state"))
             frames.append(frame.assign(study=name))
+            directions.add(study.direction)
     except (
         optuna.exceptions.OptunaError,
         SQLAlchemyError,
@@ -37,4 +38,7 @@ def read_optuna_trials(address: str) -> pd.DataFrame:
         raise StudyError(f"{rule}; what it names is none ({reason})") from None
     if not frames:
         raise StudyError(f"{rule} with runs; this one holds no study")
-    return pd.concat(frames, ignore_index=True)
+    table = pd.concat(frames, ignore_index=True)
+    if len(directions) == 1:
+        table.attrs["higher"] = {"value": directions == {optuna.study.StudyDirection.MAXIMIZE}}
+    return table

@@ -102,7 +102,23 @@ def tamper_lines(study: StudyFile, records: Sequence[Record]) -> list[str]:
             f"The plan in study.json was edited after it was written: its hash is {study.found}, "
             f"and the file says {study.hash}"
         ]
-    return [*edited, *check_chain(records, study.plans).breaks]
+    chain = check_chain(records, study.plans)
+    stripped = []
+    if chain.unlinked and study.schema > 1 and not study.about.changes:
+        stripped = [
+            f"{chain.unlinked} records have no hash, though the study was begun by a version that "
+            "writes them"
+        ]
+    given = study.plan.given
+    missing = []
+    if given and len(records) != given.runs:
+        missing = [f"records.jsonl has {len(records)} lines, and {given.runs} runs were judged"]
+    return [*edited, *stripped, *missing, *chain.breaks]
+
+
+def seal(head: str, plan: str) -> str:
+    """The hash of plan and records together: of the last record's and the plan's."""
+    return hashlib.sha256(f"{head} {plan}".encode()).hexdigest()[:DIGITS]
 
 
 def is_as_adopted(record: Record) -> bool:

@@ -53,6 +53,7 @@ class StudyFile(NamedTuple):
     about: About
     hash: str  # of the plan when it was written
     found: str  # of the plan as the file holds it; differs where it was edited
+    schema: int = SCHEMA  # of the file
 
     @property
     def plans(self) -> list[str]:
@@ -107,7 +108,7 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
             for change in values.get("changes", ())
         ]
         about = About(
-            command=values.get("command", []),
+            command=[str(word) for word in values.get("command", [])],
             folder=values.get("folder", "FOLDER"),
             versions=values.get("versions", {}),
             commit=values.get("commit", ""),
@@ -117,7 +118,8 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
         )
         found = hash_values(values["plan"])
         plan = plan_from_dict(values["plan"], propose)
-        return StudyFile(plan, about, values.get("hash", ""), found)
+        schema = values.get("schema", 1)
+        return StudyFile(plan, about, values.get("hash", ""), found, schema)
     except StudyError:
         raise
     except (FileNotFoundError, NotADirectoryError):

@@ -10,7 +10,7 @@ from study.design.record import Record
 from study.design.stages import is_finished
 from study.report.section import DASH
 from study.report.wording import epochs_words
-from study.store.chain import check_chain, tamper_lines
+from study.store.chain import check_chain, seal, tamper_lines
 from study.store.study_file import StudyFile, begins_before
 from study.text import capitalize, join_words, plural
 
@@ -135,8 +135,8 @@ def chain_words(study: StudyFile, records: list[Record]) -> str:
         return "none: the records were written by an earlier version" if records else "not begun"
     old = f", the first {chain.unlinked} of them by an earlier version" if chain.unlinked else ""
     return (
-        f"whole: each of {chain.total} records carries the hash of the one before{old}; the last "
-        f"has {chain.head}. --verify checks it again"
+        f"whole: each of {chain.total} records carries the hash of the one before{old}; the "
+        f"seal of plan and records is {seal(chain.head, study.hash)}. --verify checks it again"
     )
 
 

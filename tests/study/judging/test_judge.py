@@ -14,7 +14,7 @@ from scipy import stats
 import run_study
 from study.analysis.results import Results
 from study.errors import StudyError
-from study.judging.columns import choose_columns
+from study.judging.columns import choose_columns, is_lower_better, share_scale
 from study.judging.judge import given_plan, given_records, judge_runs
 from study.judging.select_runs import select_runs
 from study.judging.tables import RunTable, read_runs
@@ -177,9 +177,9 @@ def test_missing_doubled_and_non_finite_rows_are_counted_and_named(tmp_path):
     frame.to_csv(tmp_path / "runs.csv", index=False)
     study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
     page = study.report.read_text()
-    assert "1 row without seed do not count: row 5." in page
-    assert "1 row that repeat another one do not count: row 31." in page
-    assert "1 run have no finite accuracy: row 2." in page
+    assert "1 row without seed: not counted, row 5." in page
+    assert "1 copy of another row: not counted, row 31." in page
+    assert "1 run without a finite accuracy: row 2." in page
     reasons = {gate.name: gate.reason for gate in study.results.verdicts[0].failed_gates}
     assert reasons["Seeds"] == "8 seeds in both arms, 2 in one only: seeds 4 and 7"
     assert reasons["Stability"].startswith("1 of 9 runs of sgd without a finite number")
@@ -190,7 +190,7 @@ def test_runs_that_did_not_finish_are_counted_by_their_state(tmp_path):
     frame.loc[2, "State"] = "crashed"
     frame.to_csv(tmp_path / "runs.csv", index=False)
     study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
-    assert "1 run did not finish: row 3." in study.report.read_text()
+    assert "1 run not finished: row 3." in study.report.read_text()
     assert study.results.verdicts[0].label == "untestable"
 
 
@@ -199,7 +199,7 @@ def test_of_a_history_the_last_step_counts(tmp_path):
     early = frame.assign(epoch=1, accuracy=0.1)
     pd.concat([frame, early]).to_csv(tmp_path / "runs.csv", index=False)
     study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
-    assert "Of each run the last row counts, at epoch 9." in study.report.read_text()
+    assert "Of each run the last row with a number counts, at epoch 9." in study.report.read_text()
     assert study.results.arms[0].mean == pytest.approx(100 * truth()["adam"].mean())
 
 
@@ -223,7 +223,7 @@ def test_the_records_of_a_study_can_be_judged(finished, tmp_path):
     first = Results(*finished).verdict("primary").result
     found = next(one for one in study.results.verdicts if one.claim.better == "blue")
     assert 100 * found.result.mean == pytest.approx(first.mean)
-    assert "of others do not count" in study.report.read_text()
+    assert "of others do not." in study.report.read_text()
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_the_records_of_a_study_can_be_judged(finished, tmp_path):
         ("runs", ["--delta", "-1"], "--delta must be 0 or more"),
         ("runs", ["--compare", "optimizer", "seed"], "--compare takes one column with --judge"),
         ("empty", [], "runs.csv holds none"),
-        ("conflict", [], "adam, seed 5 has several with different accuracy: row 13, 31"),
+        ("conflict", [], "adam, seed 5 has several with different accuracy: rows 13, 31"),
         ("words", [], "--metric must name a column of numbers, one of optimizer, seed, acc"),
     ],
 )  # fmt: skip
@@ -404,3 +404,148 @@ def test_percent_signs_and_utf_16_are_read(tmp_path):
     (tmp_path / "runs.csv").write_bytes(frame.to_csv(index=False).encode("utf-16"))
     study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
     assert study.results.arms[0].mean == pytest.approx(100 * truth()["adam"].mean(), abs=1e-5)
+
+
+def history(values, epochs=(1, 5), **columns):
+    """A row a run and epoch; only the last holds the truth."""
+    last = max(epochs)
+    return pd.DataFrame(
+        [
+            {
+                **row,
+                "epoch": epoch,
+                "accuracy": row["accuracy"] if epoch == last else 0.1,
+                **columns,
+            }
+            for row in rows(values)
+            for epoch in epochs
+        ]
+    )
+
+
+def test_a_history_without_seeds_counts_runs_and_not_rows(tmp_path, capsys):
+    frame = history(truth())
+    frame["run"] = frame["optimizer"] + frame["seed"].astype(str)
+    frame.drop(columns="seed").to_csv(tmp_path / "runs.csv", index=False)
+    study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
+    assert study.results.verdicts[0].result.counts == (10, 10)
+    frame.drop(columns=["seed", "run"]).to_csv(tmp_path / "bare.csv", index=False)
+    assert run_study.main(["--judge", str(tmp_path / "bare.csv"), "--out", "x"]) == 2
+    assert "name the column that tells runs apart with --by" in capsys.readouterr().err
+
+
+def test_the_last_row_that_has_the_metric_counts_and_runs_that_end_apart_are_named(tmp_path):
+    frame = history(truth(), epochs=(2, 10))
+    gap = frame[frame["epoch"] == 10].assign(epoch=11, accuracy=np.nan)
+    short = (frame["seed"] == 3) & (frame["optimizer"] == "adam") & (frame["epoch"] == 10)
+    pd.concat([frame[~short], gap]).to_csv(tmp_path / "runs.csv", index=False)
+    study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
+    gates = {gate.name: gate.reason for gate in study.results.verdicts[0].gates}
+    assert "also differ in the epoch at which runs end (2 to 10)" in gates["Task"]
+    assert gates["Stability"] == "all 20 runs have a finite number"
+
+
+def test_a_restart_that_finished_counts_in_place_of_the_crash(tmp_path):
+    frame = pd.DataFrame(rows(truth())).assign(status="FINISHED")
+    crash = frame.iloc[[0, 11]].assign(status="crashed", accuracy=0.2)
+    pd.concat([crash, frame]).to_csv(tmp_path / "runs.csv", index=False)
+    study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
+    assert "2 rows of runs that finished in another row: rows 1, 2." in study.report.read_text()
+    assert {one.label for one in study.results.verdicts} == {"supported", "equivalent"}
+
+
+def test_two_last_rows_with_different_numbers_are_refused(tmp_path, capsys):
+    frame = history(truth())
+    tie = frame[frame["epoch"] == 5].iloc[[0]].assign(accuracy=0.99)
+    pd.concat([frame, tie]).to_csv(tmp_path / "runs.csv", index=False)
+    assert run_study.main(["--judge", str(tmp_path / "runs.csv"), "--out", "x"]) == 2
+    assert "several with different accuracy" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_direction_of_an_optuna_study_is_taken(tmp_path):
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    address = f"sqlite:///{tmp_path}/min.db"
+    study = optuna.create_study(storage=address)  # minimizes
+    for row in rows(truth()):
+        study.enqueue_trial({"optimizer": row["optimizer"]}, user_attrs={"seed": row["seed"]})
+
+        def objective(trial, value=row["accuracy"]):
+            trial.suggest_categorical("optimizer", ARMS)
+            return value
+
+        study.optimize(objective, n_trials=1)
+    found = judged(address, tmp_path, compare=("optimizer",), reference="sgd")
+    assert not found.results.plan.space.primary.higher_is_better
+    assert found.verdicts.loc["adam-over-sgd", "label"] == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("name", "lower", "share"),
+    [
+        ("answer_accuracy", False, True),
+        ("power", False, False),
+        ("ferry_score", False, False),
+        ("val_loss", True, False),
+        ("errorRate", True, False),
+        ("val_accuracy_loss", True, False),
+        ("latency_ms", True, False),
+        ("top-1", False, True),
+    ],
+)
+def test_the_better_side_follows_whole_words_of_the_name(name, lower, share):
+    assert is_lower_better(name) is lower
+    assert (share_scale(name, [0.5]) == 100) is (share or name == "val_accuracy_loss")
+
+
+def test_an_arm_that_lacks_seeds_is_in_no_ranking_and_one_named_none_is_an_arm(tmp_path):
+    frame = pd.DataFrame(rows(truth())).replace({"optimizer": {"sgd": "None"}})
+    frame = frame[(frame["optimizer"] != "adam") | (frame["seed"] > 4)]
+    frame.to_csv(tmp_path / "runs.csv", index=False)
+    study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="None")
+    assert study.results.ranking.left_out == ("adam",)
+    assert [arm.title for arm in study.results.plan.space.arms] == ["None", "adam", "rmsprop"]
+    assert "missing or have no result: adam" in study.answer
+
+
+def test_columns_named_as_anything_are_the_table_s_own(tmp_path):
+    frame = pd.DataFrame(rows(truth())).rename(columns={"accuracy": "_row", "seed": "_unit"})
+    frame.to_csv(tmp_path / "runs.csv", index=False)
+    study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd", metric="_row", by="_unit")
+    assert study.results.arms[0].mean == pytest.approx(truth()["adam"].mean())
+
+
+def test_tiny_numbers_are_shown_and_a_perfect_tie_is_level(tmp_path):
+    values = {arm: 1e-12 * own for arm, own in truth().items()}
+    study = judged(
+        write_csv(tmp_path, values), tmp_path, reference="sgd", metric="accuracy", higher=True
+    )
+    assert "0.00000" not in study.answer
+    same = {arm: np.linspace(1, 2, len(SEEDS)) for arm in ARMS}
+    pd.DataFrame(rows(same)).rename(columns={"accuracy": "loss"}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    judge_runs(Options(judge=str(tmp_path / "t.csv"), metric="loss", out=str(tmp_path / "tie")))
+    assert {one.label for one in Study.open(tmp_path / "tie").results.verdicts} == {"equivalent"}
+
+
+def test_a_torn_event_file_is_named(tmp_path):
+    source = write_tensorboard(tmp_path, truth())
+    file = next(Path(source).rglob("*tfevents*"))
+    file.write_bytes(file.read_bytes()[:-8])
+    study = judged(source, tmp_path, reference="sgd")
+    assert "1 event files are torn, and what follows there is not read" in study.report.read_text()
+
+
+def test_a_judgement_that_lost_lines_is_not_whole_and_is_filled_again(tmp_path, capsys):
+    source = write_csv(tmp_path, truth())
+    folder = judged(source, tmp_path).folder
+    path = folder / "records.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
+    assert run_study.main(["--report", "--out", str(folder)]) == 0
+    assert run_study.main(["--verify", "--out", str(folder)]) == 1
+    assert "records.jsonl has 27 lines, and 30 runs were judged" in capsys.readouterr().out
+    judged(source, tmp_path)
+    assert run_study.main(["--verify", "--out", str(folder)]) == 0

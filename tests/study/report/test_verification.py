@@ -13,7 +13,7 @@ from study.errors import StudyError
 from study.report.page import write_report
 from study.report.verification import verify_study
 from study.search.quasi_random import sobol_points
-from study.store.chain import append_link, tamper_lines
+from study.store.chain import append_link, seal, tamper_lines
 from study.store.directory import open_study
 from study.store.exchange import adopt_records
 from study.store.ledger import Ledger, read_records
@@ -53,11 +53,11 @@ def finding(folder, capsys):
 def test_an_untouched_folder_is_whole(folder, capsys):
     assert run_study.main(["--verify", "--out", str(folder)]) == 0
     records = read_records(folder)
-    head = records[-1].link.own
+    sealed = seal(records[-1].link.own, read_study(folder, sobol_points).hash)
     assert f"Whole: {len(records)} records" in (out := capsys.readouterr().out)
-    assert f"the last has the hash {head}." in out
+    assert f"the seal of plan and records is {sealed}." in out
     page = (folder / "report.html").read_text()
-    assert f"the last has {head}" in page
+    assert f"the seal of plan and records is {sealed}" in page
     assert "Changed after it was written" not in page
 
 
@@ -190,7 +190,14 @@ def test_records_of_an_earlier_version_are_read_and_said_to_have_no_hash(folder,
             lines[k] = json.dumps(values) + "\n"
 
     change_lines(folder, strip)
+    assert (
+        "though the study was begun by a version that writes them"
+        in verify_study(folder).findings[0]
+    )
+    path = folder / "study.json"
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 1'))
     state = verify_study(folder)
+    assert state.summary.startswith("Nothing to verify")
     assert "nothing can be said of them" in state.notes[0]
     # a record that follows them holds the hash of all that stand before it
     plan, records = finished
