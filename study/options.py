@@ -91,6 +91,13 @@ class Options:
             )
         if self.delta is not None and not 0 <= self.delta <= MOST_DELTA:
             raise StudyError(f"--delta must be 0 or more, at most 1e30; got {self.delta}")
+        of_study = ("space", "profile", "dataset", "weights", "trials", "searches", "seeds")
+        given = [f"--{name}" for name in of_study if getattr(self, name) is not None]
+        if self.judge and (given or self.set or self.range or self.until_decided):
+            raise StudyError(
+                f"--judge takes the runs as they are; {', '.join(given) or 'what else was given'} "
+                "is for a study that is run"
+            )
         if self.judge and self.out and "://" in self.out:
             raise StudyError(f"--judge writes to a folder of this machine; got --out {self.out}")
         self._check_actions()

@@ -6,6 +6,7 @@ from study.analysis.statistics import least_pairs, least_runs
 from study.design.space import Claim
 from study.text import count_words, join_words, plural
 
+SHOWN = 5  # differing columns that a gate names
 SAYS_NOT = "the file does not say"
 
 
@@ -80,7 +81,7 @@ def task_gate(results: ArmRecords) -> Gate:
     assert plan.given is not None
     what = plural(plan.space.scientific)
     if differing := plan.given.differing:
-        return unknown(
-            "Task", f"the {what} also differ in {join_words(list(differing))}; {SAYS_NOT} why"
-        )
+        more = [f"{len(differing) - SHOWN} more columns"] if len(differing) > SHOWN else []
+        shown = join_words([*differing[:SHOWN], *more])
+        return unknown("Task", f"the {what} also differ in {shown}; {SAYS_NOT} why")
     return unknown("Task", f"no other column tells the {what} apart; {SAYS_NOT} what it leaves out")

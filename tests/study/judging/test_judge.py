@@ -239,6 +239,7 @@ def test_the_records_of_a_study_can_be_judged(finished, tmp_path):
         ("runs", ["--stage", "final"], "--stage needs a column named stage, split or phase"),
         ("runs", ["--delta", "-1"], "--delta must be 0 or more"),
         ("runs", ["--compare", "optimizer", "seed"], "--compare takes one column with --judge"),
+        ("runs", ["--seeds", "3"], "--judge takes the runs as they are; --seeds is for a study"),
         ("empty", [], "runs.csv holds none"),
         ("conflict", [], "adam, seed 5 has several with different accuracy: rows 13, 31"),
         ("words", [], "--metric must name a column of numbers, one of optimizer, seed, acc"),
@@ -549,3 +550,11 @@ def test_a_judgement_that_lost_lines_is_not_whole_and_is_filled_again(tmp_path, 
     assert "records.jsonl has 27 lines, and 30 runs were judged" in capsys.readouterr().out
     judged(source, tmp_path)
     assert run_study.main(["--verify", "--out", str(folder)]) == 0
+
+
+def test_many_differing_columns_are_counted(tmp_path):
+    frame = pd.DataFrame(rows(truth()))
+    more = {f"c{k}": frame["optimizer"] + str(k) for k in range(40)}
+    frame.assign(**more).to_csv(tmp_path / "runs.csv", index=False)
+    study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
+    assert "and 35 more columns; the file does not say why" in study.report.read_text()
