@@ -85,15 +85,7 @@ def pairs_to_detect(
     def is_enough(n: int) -> bool:
         return detectable_by_rule(n, alpha, power=power, item_sd=item_sd) <= effect
 
-    low, high = 1, 2  # too few, enough
-    while not is_enough(high):
-        low, high = high, 2 * high
-        if high > MOST_PAIRS:
-            return math.inf
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle, high)
-    return high
+    return least_count(is_enough)
 
 
 def least_effect(
@@ -122,6 +114,14 @@ def pairs_needed(sd: float, delta: float, level: float) -> float:
     def is_enough(n: int) -> bool:
         return bool(stats.t.ppf(0.5 + level / 2, n - 1) * ratio <= math.sqrt(n))
 
+    return least_count(is_enough)
+
+
+def least_count(is_enough: Callable[[int], bool]) -> float:
+    """The least number of pairs, two or more, that is enough, as all larger ones are.
+
+    Infinite where no number up to about 1,000,000 is.
+    """
     low, high = 1, 2  # too few, enough
     while not is_enough(high):
         low, high = high, 2 * high
