@@ -153,6 +153,11 @@ def add_budget(add: Add) -> None:
         "--seeds", metavar="N", type=int, help="final seeds of each arm, or of each of its searches"
     )
     add(
+        "--replica",
+        action="store_true",
+        help="run the report's own setting on your own images too, where it is otherwise left out",
+    )
+    add(
         "--until-decided",
         metavar="MOST",
         type=int,

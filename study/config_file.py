@@ -25,7 +25,7 @@ TABLES = ("set", "range")
 PATHS = ("space", "dataset", "out", "weights")  # options that may be paths
 # what repeats a study; the others say where its trials run, or what is done instead
 LASTING = ("space", "profile", "dataset", "out", "weights", "searches", "trials", "seeds",
-           "until_decided", "workers")  # fmt: skip
+           "until_decided", "replica", "workers")  # fmt: skip
 HEAD = """# Repeats the study: python run_study.py --config study.toml
 # --out names another folder for it.
 """

@@ -35,6 +35,7 @@ class Options:
     trials: str | None = None  # search trials of each arm; with `records` a file of trials
     searches: int | None = None  # independent searches of each arm
     seeds: int | None = None  # final seeds of each arm and search
+    replica: bool = False  # also on data of one's own, where the report measured nothing
     until_decided: int | None = None  # most searches or seeds of a study that goes on undecided
     max_hours: float = 0.0  # wall time; 0: no limit
     records: Path | None = None  # takes the records of a file of trials

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from study.analysis.forecast import Estimate
 from study.analysis.ranking import pairs_to_rank
-from study.design.arms import absent_sentences, parse_ranges, select_arms
+from study.design.arms import absent_sentences, leave_report_out, parse_ranges, select_arms
 from study.design.make_plan import (
     budget_warning,
     make_plan,
@@ -46,7 +46,7 @@ def plan_study(space: Space, options: Options) -> Planned:
     from study.search.quasi_random import sobol_points  # Optuna, which a run of trials needs not
 
     profile = choose_profile(space, options)
-    sizes, folder = sizes_and_folder(space, profile, options)
+    sizes, folder, before = sizes_and_folder(space, profile, options)
     how = "" if options.profile else " (chosen by what the machine has)"
     print(f"{space.question}\nProfile {profile}{how}: {sizes.note}.", flush=True)
     overrides = parse_overrides(options.set)
@@ -76,6 +76,10 @@ def plan_study(space: Space, options: Options) -> Planned:
     for line in [*notes, *absent_sentences(space, dict(prepared.absent))]:
         if line:
             print(f"Note: {line}", flush=True)
+    if is_own_question(space, prepared) and not (options.replica or has_replica(before)):
+        if sizes.replica_seeds:
+            print("The report’s own setting is left out on your data; --replica runs it too.")
+        space, sizes = leave_report_out(space), replace(sizes, replica_seeds=0)
     plan = make_plan(
         space=space,
         profile=profile,
@@ -114,8 +118,21 @@ def choose_profile(space: Space, options: Options) -> str:
     return profile
 
 
-def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Profile, Path]:
-    """The sizes as the command sets them, and the study's folder on this machine."""
+def is_own_question(space: Space, prepared: Prepared) -> bool:
+    """Whether the data are the user's own, and the space has a question for such."""
+    is_own = getattr(prepared.data, "own", False)
+    return bool(space.general) and is_own and space.explore is None
+
+
+def has_replica(before: Profile | None) -> bool:
+    """Whether a study that was begun runs the report's setting."""
+    return before is not None and before.replica_seeds > 0
+
+
+def sizes_and_folder(
+    space: Space, profile: str, options: Options
+) -> tuple[Profile, Path, Profile | None]:
+    """The sizes as the command sets them, the study's folder here, and the sizes in it, if any."""
     sizes = selected_profile(
         space,
         profile,
@@ -128,7 +145,7 @@ def sizes_and_folder(space: Space, profile: str, options: Options) -> tuple[Prof
     folder = local_folder(options.out) if options.out else default
     begun = (folder / "study.json").exists() and is_begun(folder)
     before = read_study(folder, no_points).plan.sizes if begun else None
-    return sizes_of_analyses(sizes, before, options.until_decided), folder
+    return sizes_of_analyses(sizes, before, options.until_decided), folder, before
 
 
 def sizes_of_analyses(sizes: Profile, before: Profile | None, most: int | None) -> Profile:

@@ -13,6 +13,16 @@ REFERENCES = """@inproceedings{he2020moco,
   year      = {2020}
 }
 """
+TERMS = {
+    "Probe accuracy": "of a linear classifier that is trained on the frozen features, on images "
+    "which neither saw",
+    "kNN accuracy": "of a vote among the training images with the nearest features; nothing is "
+    "trained for it",
+    "Fine-tuned accuracy": "of the encoder trained on with labels",
+    "Pretraining loss": "in nats: the mean of −ln of the probability given to the positive key; "
+    "guessing among it and a queue of K gives ln(1 + K)",
+    "Collapsed": "the features of all images lie in a few dimensions",
+}
 
 
 class MoCoWords(NamedTuple):
@@ -48,6 +58,7 @@ class MoCoWords(NamedTuple):
         "Chance is {chance} nats for our queue; a loss at another queue size could not be compared "
         "with it. The queue begins with random keys, so the first steps are easier than chance."
     )
+    terms: dict[str, Any] = TERMS
     pictures: str = "pictures"
     pictures_title: str = "Attention maps"
     pictures_note: str = (

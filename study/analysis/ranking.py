@@ -6,6 +6,7 @@ from study.analysis.arm_records import ArmRecords
 from study.analysis.comparison import ArmStage, compare
 from study.analysis.statistics import ArmDifference, holm, least_pairs
 from study.analysis.summaries import ArmResult
+from study.design.space import Arm
 
 
 class Worse(NamedTuple):
@@ -31,8 +32,10 @@ def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None
 
     The best is chosen by the same numbers that it is compared by, so all pairs of arms share the
     error rate: intervals at 1 - alpha / pairs (Bonferroni), p-values after Holm (1979) over all
-    pairs. An arm is worse where its interval lies beyond zero and its p is small enough.
+    pairs. An arm is worse where its interval lies beyond zero and its p is small enough. An arm
+    that is neither tuned nor in a claim is there to compare with and has no rank.
     """
+    summaries = [one for one in summaries if has_rank(results, one.arm)]
     metric, alpha = results.plan.space.primary, results.plan.alpha
     whole = max((len(one.by_unit) for one in summaries), default=0)
     arms = [
@@ -74,6 +77,12 @@ def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None
 def pairs_to_rank(arms: int, alpha: float) -> int:
     """The least number of pairs with which the least p of a comparison of so many arms will do."""
     return least_pairs(alpha / max(1, arms * (arms - 1) // 2))
+
+
+def has_rank(results: ArmRecords, arm: Arm) -> bool:
+    """Whether an arm may be chosen: it is tuned, or a claim names it."""
+    claims = results.plan.space.claims
+    return bool(arm.search) or any(arm.name in (claim.better, claim.than) for claim in claims)
 
 
 def is_paired(results: ArmRecords) -> bool:

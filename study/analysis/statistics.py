@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 EXACT = 16  # pairs up to which all sign flips are counted
+LEAST_SHOWN = 3  # pairs from which an interval is shown: that of two is 13 times its standard error
 
 
 class ArmDifference(NamedTuple):
@@ -44,6 +45,16 @@ class ArmDifference(NamedTuple):
     def n(self) -> int:
         """Pairs; of unpaired arms the runs of the one that has fewer."""
         return len(self.differences) if self.is_paired else min(self.counts)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there are enough pairs to show an interval."""
+        return self.n >= LEAST_SHOWN
+
+    @property
+    def shown_ends(self) -> tuple[float, ...]:
+        """The interval's ends where it is shown; else none."""
+        return (self.low, self.high) if self.has_interval else ()
 
     @property
     def sd(self) -> float:

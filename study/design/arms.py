@@ -12,6 +12,13 @@ from study.errors import StudyError
 from study.text import join_words
 
 
+def leave_report_out(space: Space) -> Space:
+    """The space without what repeats the report; its setting is still run beside the searches."""
+    claims = tuple(c for c in space.claims if c.stage != "replica" and c.role != "published")
+    replica = replace(space.replica, row="", quote="", unknown=(), unstated="")
+    return replace(space, claims=claims, reported=(), replica=replica)
+
+
 def select_arms(
     space: Space,
     sizes: Profile,

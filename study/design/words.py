@@ -46,6 +46,7 @@ class Words:
     command: str = ""  # that runs one config, each field as --its-name VALUE
     defaults: dict[str, Any] = field(default_factory=dict)  # of its fields, that it need not say
     references: str = ""  # what a paper cites for what is trained, as BibTeX
+    terms: dict[str, str] = field(default_factory=dict)  # explained on the page, each in a sentence
     published: str = ""  # a sentence on the published report whose experiments a study repeats
 
     def title(self, name: str) -> str:

@@ -58,7 +58,7 @@ def claim_cells(results: Results, verdict: Verdict) -> list[str]:
     """A claim's row."""
     claim, result = verdict.claim, verdict.result
     metric = results.plan.space.metric(claim.metric)
-    has_interval = result.n > 1
+    has_interval = result.has_interval
     return [
         f"{results.plan.title(claim.better)} over {results.plan.title(claim.than)}",
         claim.stage,

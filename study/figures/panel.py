@@ -26,6 +26,7 @@ class Axis(NamedTuple):
     title: str = ""
     log: bool = False
     grid: bool = True  # of a vertical axis
+    ends: tuple[str, str] = ("", "")  # words at the two ends of a horizontal axis, for a title
 
     def clip(self, value: float) -> float:
         """The value, or the end of the axis that it lies beyond."""
@@ -141,6 +142,12 @@ def value_axis(
 ) -> Axis:
     """A linear axis with about so many round ticks."""
     return Axis(low=low, high=high, ticks=ticks(low, high, count, signed=signed), title=title)
+
+
+def difference_axis(low: float, high: float, better: str, than: str) -> Axis:
+    """A linear axis of differences whose ends say which arm each side favours."""
+    ends = (f"← favours {than}", f"favours {better} →")
+    return Axis(low=low, high=high, ticks=ticks(low, high, 6, signed=True), ends=ends)
 
 
 def decade_axis(low: float, high: float, title: str = "") -> Axis:

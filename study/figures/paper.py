@@ -61,7 +61,7 @@ def save_panel(
 def set_axis(axis: Any, given: Axis) -> None:
     """Ticks and title."""
     axis.set_ticks([tick.value for tick in given.ticks], [tick.label for tick in given.ticks])
-    axis.set_label_text(given.title)
+    axis.set_label_text("   ".join(filter(None, (given.title, *given.ends))))
 
 
 def draw_mark(axes: Any, mark: Mark, styles: dict[str, ArmStyle]) -> None:

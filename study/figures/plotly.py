@@ -240,7 +240,17 @@ def annotations(panel: Panel, names: dict[str, str], style: PlotlyStyle) -> list
     title = words(panel.y.title, **LEFT_EDGE, **TOP_EDGE, xshift=10 - panel.left, yshift=8)
     labels = [label for mark in panel.marks if (label := mark_label(mark, panel))]
     rows = [row_name(row, panel, names=names, glyphs=style.glyphs) for row in panel.rows]
-    return [*([title] if panel.y.title else []), *labels, *end_labels(panel), *rows]
+    own = [*([title] if panel.y.title else []), *axis_ends(panel.x)]
+    return [*own, *labels, *end_labels(panel), *rows]
+
+
+def axis_ends(axis: Axis) -> list[dict[str, Any]]:
+    """The words at the two ends of a horizontal axis, where its title would stand."""
+    below: dict[str, Any] = {"y": 0, "yref": "paper", "yanchor": "top", "yshift": -24}
+    places = (LEFT_EDGE, {"x": 1, "xref": "paper", "xanchor": "right"})
+    return [
+        words(text, **place, **below) for text, place in zip(axis.ends, places, strict=True) if text
+    ]
 
 
 def words(text: str, arm: str = "", **where: Any) -> dict[str, Any]:

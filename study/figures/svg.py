@@ -178,6 +178,10 @@ def axis_words(panel: Panel) -> str:
     if x.title:
         labels += f'<text x="50%" y="{bottom + 19}">{escape(x.title)}</text>'
     parts.append(f'<g class="t m">{labels}</g>')
+    for words, css, place in zip(x.ends, ("t", "t e"), ("0", "100%"), strict=True):
+        if words:
+            text = escape(words)
+            parts.append(f'<text class="{css}" x="{place}" y="{bottom + 19}">{text}</text>')
     if y.title:
         left = 10 - panel.left
         parts.append(f'<text class="t" x="0" dx="{left}" y="-13">{escape(y.title)}</text>')

@@ -21,8 +21,8 @@ from study.figures.panel import (
     Rule,
     Zone,
     arm_rows,
+    difference_axis,
     pad_range,
-    value_axis,
 )
 from study.figures.style import arms_css, marks_svg
 from study.figures.svg import render_svg
@@ -142,7 +142,6 @@ def forest(style: Plan, members: Sequence[Member], arm: ArmEffects, metric: Metr
     plan = members[0].study.plan
     reference = plan.title(plan.space.reference)
     words = effect_words(arm, metric, reference)
-    favours = f"← favours {reference}\u2003\u2003favours {arm.title} →"
     panel = row_panel(
         style,
         rows,
@@ -150,7 +149,7 @@ def forest(style: Plan, members: Sequence[Member], arm: ArmEffects, metric: Metr
         title=arm.title,
         note="",
         finding=words,
-        x=value_axis(low, high, favours, count=6, signed=True),
+        x=difference_axis(low, high, arm.title, reference),
         marks=marks,
         right=10,
     )

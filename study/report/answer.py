@@ -16,7 +16,6 @@ from study.report.wording import (
     find_gate,
     format_delta,
     format_difference,
-    format_interval,
     format_p,
     format_percent,
     format_size,
@@ -25,6 +24,7 @@ from study.report.wording import (
     pair_titles,
     pairs_words,
     rank_words,
+    size_interval,
 )
 from study.text import capitalize
 
@@ -64,7 +64,7 @@ def measure(plan: Plan, verdict: Verdict) -> Measured:
         pairs=(
             f"{format_percent(result.level)} % interval, n = {pairs_words(plan, verdict)}"
             f"{same_seeds(plan, verdict)}{items_words(plan, verdict)}"
-            if result.n > 1
+            if result.has_interval
             else f"n = {pairs_words(plan, verdict)}, no interval"
         ),
         delta=format_delta(verdict, metric),
@@ -79,15 +79,6 @@ def same_seeds(plan: Plan, verdict: Verdict) -> str:
     if not verdict.result.is_paired:
         return ""
     return f" by {plan.given.noun}" if plan.given else " on the same seeds"
-
-
-def size_interval(verdict: Verdict, metric: Metric) -> str:
-    """The interval of a size that is given without its sign; with signs where they differ."""
-    low, high = verdict.result.low, verdict.result.high
-    if metric.higher_is_better or low * high < 0:
-        return format_interval(verdict, metric)
-    low, high = sorted((abs(low), abs(high)))
-    return f"[{low:.{metric.decimals}f}, {high:.{metric.decimals}f}]"
 
 
 def tuning_words(plan: Plan, verdict: Verdict) -> tuple[str, str]:
@@ -154,6 +145,13 @@ def answer_itself(results: Results) -> Answer:
     plan, verdict = results.plan, results.verdict("primary")
     if verdict is not None and (gate := find_gate(verdict, Cause.ABSENT)):
         return "Not answered here.", f"{gate.reason}. Below the final result stands what to do."
+    if verdict is not None and find_gate(verdict, Cause.SAME):
+        again = plan.title(verdict.claim.than)
+        trials = f"{plan.sizes.search_trials} trials"
+        return (
+            f"No: the search found nothing better than {again}.",
+            f"Of its {trials} the best, confirmed on new seeds, is {again} itself.",
+        )
     if verdict is None or not verdict.result.n:
         return unanswered(results)
     measured = measure(plan, verdict)

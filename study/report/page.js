@@ -52,10 +52,26 @@
     addButton(table.closest(".scroll").parentNode, "Save this table as CSV", () => save(`${figure.id}.csv`, "text/csv", csv()));
   }
 
+  /* A reader may hide arms in figures and tables; verdicts stay as they are. */
+  const off = new Set(), shown = document.querySelector(".arms");
+  function show(arm, on) {
+    on ? off.delete(arm) : off.add(arm);
+    const of = CSS.escape(arm), places = "main section:not(#verdict):not(#four)";
+    for (const part of document.querySelectorAll(`${places} .plot .${of}`)) part.style.display = on ? "" : "none";
+    for (const name of document.querySelectorAll(`${places} tbody th > .name.${of}`)) name.closest("tr").hidden = !on;
+    for (const name of document.querySelectorAll(`${places} .panel > h4 > .name.${of}`)) name.closest(".panel").hidden = !on;
+    repaint();
+  }
+  if (shown) {
+    shown.hidden = false;
+    shown.addEventListener("change", event => show(event.target.value, event.target.checked));
+  }
+
   function painted(figure) {
     const copy = structuredClone(figure), paper = token("--paper"), faint = +token("--faint"), veil = +token("--veil");
     for (const trace of copy.data) {
       const { arm, part } = trace.meta, colour = token("--" + arm);
+      trace.visible = !off.has(arm);
       if (part === "line") trace.line.color = colour;
       if (part === "band") { trace.fillcolor = colour; trace.opacity = veil; }
       if (!trace.marker) continue;
@@ -78,7 +94,8 @@
       if (shape.name === "zone") shape.fillcolor = token("--shade");
       else shape.line.color = token({ zero: "--ink", grid: "--grid" }[shape.name] || "--ink-3");
     }
-    for (const note of layout.annotations || []) note.font = { color: note.name === "words" ? token("--ink-2") : token(`--${note.name}-text`) };
+    layout.annotations = (layout.annotations || []).filter(note => !off.has(note.name));
+    for (const note of layout.annotations) note.font = { color: note.name === "words" ? token("--ink-2") : token(`--${note.name}-text`) };
     return copy;
   }
 

@@ -40,6 +40,7 @@ from study.report.sections.pictures import pictures_section
 from study.report.sections.published_numbers import published_numbers
 from study.report.sections.reproduction import reproduction_section
 from study.report.sections.tuning_budget import budget_section
+from study.report.terms import explain_terms
 from study.report.verdict_file import write_verdict
 from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
@@ -223,6 +224,7 @@ def head_values(results: Results, about: About) -> dict[str, Any]:
         "primary_cards": cards.get("primary", []),
         "card_groups": card_groups(plan, cards),
         "error_sentence": error_sentence(plan),
+        "terms": explain_terms(plan),
     }
 
 

@@ -19,7 +19,7 @@ REMEDIES = {  # by gate
     "Range": "A denser search, as by --trials, or a wider range, as by --range NAME=LOW..HIGH.",
     "Tuning": "More trials a search, as by --trials, or a range that holds the reported setting.",
     "Budget": "The same command: it runs what an arm still lacks.",
-    "Search": "Run the same command: it continues the search.",
+    "Search": "A longer search, as by --trials; an unfinished one goes on by the same command.",
     "Learned": "Longer training (as by --set epochs), more images, or a larger encoder.",
     "Splits": "A field of the space’s stages, such as a split, that differs between search and "
     "final.",
@@ -71,23 +71,32 @@ def change_equivalent(verdict: Verdict, metric: Metric, unit: str) -> str:
 
 
 def change_nogain(verdict: Verdict, metric: Metric, unit: str) -> str:
-    """The δ below which a gain would not be ruled out."""
-    return f"A δ below {format_size(verdict.result.high, metric)}."
+    """The δ below which a gain would not be ruled out, or what would show the opposite."""
+    if verdict.result.high > 0:
+        return f"A δ below {format_size(verdict.result.high, metric)}."
+    return f"No δ; for the opposite claim p is too large. {least_p_words(verdict, unit)}".rstrip()
+
+
+def least_p_words(verdict: Verdict, unit: str) -> str:
+    """That so few pairs can reach no p that is small enough; empty where they can."""
+    n, lowest = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
+    if not verdict.result.is_paired or lowest <= verdict.alpha:
+        return ""
+    family = f" in a family of {verdict.family}" if verdict.family > 1 else ""
+    return (
+        f"With n = {n} no claim{family} can reach p = {verdict.alpha:g} (the least is "
+        f"{lowest:.2f}); more {plural(unit)} can."
+    )
 
 
 def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
     """How many pairs would decide, at the error rate of one more interim analysis."""
     if not verdict.result.is_paired:
         return "More runs, or runs that share seeds between the arms, so that they can be paired."
-    n, lowest_p = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
-    more = plural(unit)
+    n, more = verdict.result.n, plural(unit)
     alpha = ALPHA if verdict.claim.stage != "final" else ALPHA / (ALPHA / verdict.alpha + 1)
-    if lowest_p > verdict.alpha:
-        family = f" in a family of {verdict.family}" if verdict.family > 1 else ""
-        return (
-            f"With n = {n} no claim{family} can reach p = {verdict.alpha:g} (the least is "
-            f"{lowest_p:.2f}); more {more} can."
-        )
+    if words := least_p_words(verdict, unit):
+        return words
     by_items = verdict.result.item_half
     if by_items >= verdict.delta:
         return (

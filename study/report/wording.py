@@ -46,6 +46,17 @@ def format_interval(verdict: Verdict, metric: Metric) -> str:
     return f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
 
 
+def size_interval(verdict: Verdict, metric: Metric) -> str:
+    """The interval of a size that is given without its sign; with signs where they differ."""
+    if not verdict.result.has_interval:
+        return ""
+    low, high = verdict.result.low, verdict.result.high
+    if metric.higher_is_better or low * high < 0:
+        return format_interval(verdict, metric)
+    low, high = sorted((abs(low), abs(high)))
+    return f"[{low:.{metric.decimals}f}, {high:.{metric.decimals}f}]"
+
+
 def format_difference(verdict: Verdict, metric: Metric) -> str:
     """The first arm's value minus the second's, with its interval: negative where it is lower."""
     sign, result = (1 if metric.higher_is_better else -1), verdict.result
@@ -53,6 +64,8 @@ def format_difference(verdict: Verdict, metric: Metric) -> str:
     mean = format_signed(sign * result.mean, metric)
     if result.n < 2:
         return f"{mean} {metric.unit}, one {'pair' if result.is_paired else 'run of an arm'}"
+    if not result.has_interval:
+        return f"{mean} {metric.unit} of {metric.title}, no interval"
     interval = f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
     return f"{mean} {metric.unit} of {metric.title} {interval}"
 

@@ -10,6 +10,7 @@ class Cause(StrEnum):
     NONE = ""
     ABSENT = "absent"  # an arm cannot be run here
     UNFINISHED = "unfinished"  # the study has not ended
+    SAME = "same"  # an adaptive search found the reference again
     COLLAPSED = "collapsed"  # runs collapsed and are kept
 
 

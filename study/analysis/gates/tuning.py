@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.gates.gate import Gate, failed, passed
+from study.analysis.gates.gate import Cause, Gate, failed, passed
 from study.analysis.statistics import welch_interval
 from study.design.plan import Point
 from study.design.space import Arm, Claim
@@ -23,8 +23,17 @@ def search_gate(results: ArmRecords) -> Gate:
         plan.space.explore,
     )
     searched = f"{sizes.search_trials - left} of {sizes.search_trials} trials searched"
-    if left or explore is None or results.chosen_point(plan.space.arm(explore.arm)) is None:
+    arm = plan.space.arm(explore.arm) if explore else None
+    point = results.chosen_point(arm) if arm else None
+    if left or arm is None or point is None:
         return failed("Search", f"{searched}, nothing chosen yet")
+    reference = plan.space.arm(plan.space.reference)
+    if plan.config(arm, "final", point) == plan.config(reference, "final"):
+        return failed(
+            "Search",
+            f"{searched}, and it chose {reference.title} again: both arms are the same runs",
+            Cause.SAME,
+        )
     return passed(
         "Search",
         f"{searched}, the best {sizes.confirm_points} run again on {sizes.confirm_seeds} new "

@@ -83,10 +83,12 @@ def interim_line(plan: Plan) -> str:
 def added_lines(results: Results) -> list[str]:
     """Search points beyond an edge."""
     added = Counter(run.arm for run in results.current.values() if run.stage == "added")
+    counts = [f"{count} for {results.plan.title(arm)}" for arm, count in added.items()]
+    if not counts:
+        return []
     return [
-        f"{count} search point{' was' if count == 1 else 's were'} added for "
-        f"{results.plan.title(arm)} by the boundary rule, which the plan foresees."
-        for arm, count in added.items()
+        "Search points were added by the boundary rule, which the plan foresees: "
+        f"{join_words(counts)}."
     ]
 
 

@@ -24,7 +24,7 @@ from study.figures.panel import (
 )
 from study.report.section import Figure, Section, Table
 from study.search.importance import MIN_TRIALS, parameter_importances
-from study.text import capitalize, format_number, format_short
+from study.text import capitalize, count_words, format_number, format_short
 
 PARAMETER = 38  # pixels of a parameter's row
 BEST = 10  # trials in the table
@@ -109,14 +109,16 @@ def caption(search: Search, words: Words) -> str:
     """How the search was made."""
     explore = search.explore
     aims = " and ".join(words.title(name) for name, _ in explore.objectives)
-    points = "point" if len(explore.known) == 1 else "points"
+    known = min(len(explore.known), len(search.runs))
+    drawn = min(explore.random, len(search.runs) - known)
+    rest = "the rest" if len(search.runs) > known + drawn else "none"
     halving = (
         "Runs are stopped early by asynchronous successive halving on "
         f"{words.title(explore.judge)}: about one of {explore.reduction} goes on. "
     )
     return (
-        f"Optuna’s TPE, multivariate and grouped, for {aims}: {len(explore.known)} known {points} "
-        f"first, {explore.random} at random, the rest proposed from what was found. A value of "
+        f"Optuna’s TPE, multivariate and grouped, for {aims}: {count_words(known, 'known point')} "
+        f"first, {drawn} at random, {rest} proposed from what was found. A value of "
         "this stage is the best of many and flatters; only the final stage, on fresh seeds, "
         f"enters a claim. {halving if explore.judge else ''}{importance_words(search)}"
     )

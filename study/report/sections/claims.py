@@ -2,11 +2,12 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from study.analysis.gates.gate import Gate
+from study.analysis.gates.gate import Cause, Gate
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
@@ -17,16 +18,15 @@ from study.figures.panel import (
     Panel,
     Points,
     Rule,
+    difference_axis,
     pad_range,
     row_axis,
     stack_dots,
-    value_axis,
 )
 from study.figures.svg import render_svg
 from study.report.remedies import what_would_change
 from study.report.wording import (
     format_delta,
-    format_interval,
     format_p,
     format_percent,
     format_share,
@@ -36,9 +36,11 @@ from study.report.wording import (
     items_words,
     pair_titles,
     pairs_words,
+    size_interval,
 )
-from study.text import plural
+from study.text import count_words, plural
 
+Range = tuple[float, float]
 Cards = dict[str, list["Card"]]  # by role
 
 BESIDE = ("published", "replica", "secondary")  # roles that stand below the primary claim
@@ -78,22 +80,43 @@ class CardGroup(NamedTuple):
     title: str
     note: str
     cards: list[Card]
+    not_run: list[Card]  # claims about arms that this study cannot run: a line each
 
 
 def claim_cards(results: Results) -> Cards:
-    """The cards by role."""
+    """The cards by role; those of a role and metric share a scale, so that widths compare."""
     cards: Cards = {}
+    plan = results.plan
+    ranges = shared_ranges(results.verdicts)
     for verdict in results.verdicts:
-        cards.setdefault(verdict.claim.role, []).append(claim_card(results.plan, verdict))
+        card = claim_card(plan, verdict, ranges.get(scale_key(verdict)))
+        cards.setdefault(verdict.claim.role, []).append(card)
     return cards
 
 
-def claim_card(plan: Plan, verdict: Verdict) -> Card:
-    """One card."""
+def scale_key(verdict: Verdict) -> tuple[str, str]:
+    """Verdicts of one key are drawn on one scale."""
+    role = verdict.claim.role
+    return ("beside" if role in BESIDE else role, verdict.claim.metric)
+
+
+def shared_ranges(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], Range]:
+    """The ends of the scale that the verdicts of a key share."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for verdict in (one for one in verdicts if one.result.n):
+        result = verdict.result
+        ends = (0.0, verdict.delta, result.mean, *result.differences, *result.shown_ends)
+        numbers = (value for value in ends if not math.isnan(value))
+        values.setdefault(scale_key(verdict), []).extend(numbers)
+    return {key: pad_range(numbers) for key, numbers in values.items()}
+
+
+def claim_card(plan: Plan, verdict: Verdict, ends: Range | None) -> Card:
+    """One card; `ends` are those of its scale, None where nothing was run."""
     metric = plan.space.metric(verdict.claim.metric)
     effect, interval = effect_words(verdict, metric)
     is_first = verdict.claim.role in ("primary", "published", "replica")
-    panel = verdict_panel(plan, verdict, metric)
+    panel = verdict_panel(plan, verdict, metric, ends) if ends and verdict.result.n else None
     names = {arm.name: arm.title for arm in plan.space.arms}
     return Card(
         claim=verdict.claim,
@@ -117,35 +140,32 @@ def effect_words(verdict: Verdict, metric: Metric) -> tuple[str, str]:
     if not metric.higher_is_better:
         side = "better" if verdict.result.mean >= 0 else "worse"
         effect = f"{format_size(verdict.result.mean, metric)} {side}"
-    if verdict.result.n == 1:
-        return effect, "no interval: n = 1 pair"
-    return effect, format_interval(verdict, metric)
+    if not verdict.result.has_interval:
+        return effect, f"{count_words(verdict.result.n, 'pair')}, no interval"
+    return effect, size_interval(verdict, metric)
 
 
 def result_note(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     """Interval kind, n, p and δ under a claim's difference."""
     result, pairs = verdict.result, pairs_words(plan, verdict)
-    if result.n < 2:
-        return f"n = {pairs}, no interval."
+    delta = f"Smallest difference that matters: δ = {format_delta(verdict, metric)} {metric.unit}."
+    if not result.has_interval:
+        return delta if result.n else ""
     single = "sign-flip p" if result.is_paired else "Welch p"
     kind = "Holm p" if verdict.family > 1 else single
     return (
         f"{format_percent(result.level)} % {interval_kind([result])}, n = {pairs}"
         f"{items_words(plan, verdict)}, {kind} = {format_p(verdict.p)}.{share_words(verdict)}"
-        f"{median_words(verdict, metric)} "
-        f"Smallest difference that matters: δ = {format_delta(verdict, metric)} {metric.unit}."
+        f"{median_words(verdict, metric)} {delta}"
     )
 
 
 def share_words(verdict: Verdict) -> str:
-    """How much of the variance comes from the test images; empty where that is not known.
-
-    Two pairs tell next to nothing of a variance.
-    """
+    """How much of the variance comes from the test images; empty where that is not known."""
     share = verdict.result.item_share
     return (
         f" Of its variance {format_share(share)} is of the test images."
-        if verdict.result.items and verdict.result.n > 2
+        if verdict.result.items
         else ""
     )
 
@@ -208,10 +228,16 @@ def card_groups(plan: Plan, cards: Cards) -> list[CardGroup]:
     beside = [card for role in BESIDE for card in cards.get(role, [])]
     family = cards.get("family", [])
     groups = [
-        CardGroup(beside_title(plan, cards), EXPLORATORY, beside),
-        CardGroup(family_title(plan, family), family_note(plan), family),
+        (beside_title(plan, cards), EXPLORATORY, beside),
+        (family_title(plan, family), family_note(plan), family),
     ]
-    return [group for group in groups if group.cards]
+    return [card_group(*group) for group in groups if group[-1]]
+
+
+def card_group(title: str, note: str, cards: list[Card]) -> CardGroup:
+    """Cards under a heading, those that cannot be run apart."""
+    not_run = [card for card in cards if any(g.cause is Cause.ABSENT for g in card.gates)]
+    return CardGroup(title, note, [card for card in cards if card not in not_run], not_run)
 
 
 def beside_title(plan: Plan, cards: Cards) -> str:
@@ -247,25 +273,21 @@ def family_note(plan: Plan) -> str:
     return HOLM.format(rate=f"in {100 * plan.alpha:.3g} % at this analysis")
 
 
-def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric) -> Panel | None:
-    """A claim's paired differences: small marks, interval, mean, zero and δ; None of no pair."""
-    result = verdict.result
-    if not result.n:
-        return None
-    ends = (*result.differences, result.low, result.high, 0.0, verdict.delta)
-    low, high = pad_range([value for value in ends if not math.isnan(value)])
+def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric, ends: Range) -> Panel:
+    """A claim's paired differences: small marks, interval, mean, zero and δ."""
+    low, high = ends
+    result, unit = verdict.result, plan.unit(verdict.claim.stage)
     height = 92 if verdict.claim.role == "primary" else 62
     values = ", ".join(format_signed(value, metric) for value in sorted(result.differences))
-    unit = plan.unit(verdict.claim.stage)
     finding = FINDING.format(unit=unit, values=values) if values else INTERVAL
     return Panel(
         id=f"claim-{verdict.claim.name}",
         title=verdict.claim.words,
         note="",
         finding=finding,
-        x=value_axis(low, high, favours_words(plan, verdict), count=6, signed=True),
+        x=difference_axis(low, high, *pair_titles(plan, verdict)),
         y=row_axis(height),
-        marks=verdict_marks(verdict, metric, width=(high - low) * 0.025, height=height),
+        marks=verdict_marks(verdict, metric, ends=ends, height=height),
         height=height,
         left=8,
         right=8,
@@ -274,30 +296,19 @@ def verdict_panel(plan: Plan, verdict: Verdict, metric: Metric) -> Panel | None:
     )
 
 
-def favours_words(plan: Plan, verdict: Verdict) -> str:
-    """Which side of zero is whose."""
-    better, than = pair_titles(plan, verdict)
-    return f"← favours {than}\u2003\u2003favours {better} →"
-
-
 def verdict_marks(
-    verdict: Verdict, metric: Metric, *, width: float, height: int
+    verdict: Verdict, metric: Metric, *, ends: Range, height: int
 ) -> tuple[Mark, ...]:
-    """The marks of a claim's panel.
-
-    Args:
-        width: of a small mark, in the metric's unit.
-        height: of the panel, in pixels.
-    """
+    """The marks of a claim's panel, whose scale has these ends and which is so many pixels high."""
     result, arm, middle = verdict.result, verdict.claim.better, height * 0.68
     delta = Rule("ref", verdict.delta, label=f"δ = {format_delta(verdict, metric)}")
-    rules = (Rule("zero", 0.0), delta)
-    heights = stack_dots(result.differences, width=width, base=height / 3, step=10)
-    if result.n == 1:
-        return (*rules, Points(arm, "hollow", result.differences, heights))
-    return (
-        *rules,
-        Bar(arm, "ci", result.low, result.high, middle),
-        Points(arm, "mean", (result.mean,), (middle,)),
-        Points(arm, "dot", result.differences, heights),
+    heights = stack_dots(
+        result.differences, width=(ends[1] - ends[0]) * 0.025, base=height / 3, step=10
     )
+    marks: list[Mark] = [Rule("zero", 0.0), delta]
+    if result.n == 1:
+        return (*marks, Points(arm, "hollow", result.differences, heights))
+    if result.has_interval:
+        marks.append(Bar(arm, "ci", result.low, result.high, middle))
+    marks.append(Points(arm, "mean", (result.mean,), (middle,)))
+    return (*marks, Points(arm, "dot", result.differences, heights))

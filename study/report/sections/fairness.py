@@ -23,6 +23,11 @@ class FairnessSection(Section):
 
     groups: list[LedgerGroup]
 
+    @property
+    def count(self) -> int:
+        """Rows of all groups."""
+        return sum(len(group.rows) for group in self.groups)
+
 
 def fairness_section(results: Results) -> FairnessSection:
     """The fairness ledger."""

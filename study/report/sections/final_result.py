@@ -39,6 +39,8 @@ from study.report.wording import (
 )
 from study.text import capitalize, format_number, format_short, plural
 
+MOST_FIELDS = 2  # of a point in a column of the table
+
 
 class FinalRow(NamedTuple):
     """An arm of the table below the panels."""
@@ -55,6 +57,7 @@ class FinalSection(Section):
     head: list[str]
     rows: list[FinalRow]
     controls: list[FinalRow]
+    settings: list[str]  # each arm's point in words, where it has too many fields for a column
 
 
 class Spread(NamedTuple):
@@ -93,7 +96,26 @@ def final_section(results: Results) -> FinalSection | None:
         controls=[
             FinalRow(one.arm, table_cells(results, one)) for one in summarize_controls(results)
         ],
+        settings=setting_lines(results),
     )
+
+
+def has_point_column(plan: Plan) -> bool:
+    """Whether the table has a column of chosen points: one or two fields fit."""
+    return 0 < len(tuned_fields(plan)) <= MOST_FIELDS
+
+
+def setting_lines(results: Results) -> list[str]:
+    """The point of every arm, field by field; none where the table has a column of them."""
+    if len(tuned_fields(results.plan)) <= MOST_FIELDS:
+        return []
+    words = results.plan.words
+    lines = []
+    for one in results.arms:
+        point = one.points[-1] or one.arm.default
+        fields = (f"{words.title(name)} {format_short(value)}" for name, value in point.items())
+        lines.append(f"{one.arm.title}: {', '.join(fields)}.")
+    return lines
 
 
 def of_test(plan: Plan) -> str:
@@ -241,7 +263,7 @@ def table_head(results: Results) -> list[str]:
     space, fields = results.plan.space, tuned_fields(results.plan)
     return [
         capitalize(space.scientific),
-        *(["Chosen " + ", ".join(fields)] if fields else []),
+        *(["Chosen " + ", ".join(fields)] if has_point_column(results.plan) else []),
         *("n", "Mean", "sd", "95 % interval", "IQM", "Min", "Max"),
         *(metric_head(metric) for metric in space.metrics[1:]),
         *(["At default, validation"] if has_defaults(results) else []),
@@ -260,7 +282,7 @@ def table_cells(results: Results, one: ArmResult) -> list[str]:
     names = dict.fromkeys(name for point in one.points for name in point)
     point = ", ".join(chosen_words([p[name] for p in one.points]) for name in names) or DASH
     return [
-        *([point] if tuned_fields(results.plan) else []),
+        *([point] if has_point_column(results.plan) else []),
         str(len(values)),
         fmt(one.mean, places),
         fmt(one.sd, places),

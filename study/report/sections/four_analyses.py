@@ -26,8 +26,8 @@ HEIGHT = 44  # pixels of a row
 COUNTS = ("no", "one", "two", "three", "four")
 CAPTION = (
     "Difference on the same seed, turned so that a positive number favours {better}: {than}’s "
-    "{loss} less {better}’s, {better}’s {score} less {than}’s. Dotted: −δ and +δ. The zeros are "
-    "aligned; the two scales are not comparable."
+    "{loss} less {better}’s, {better}’s {score} less {than}’s. The zeros are aligned; the two "
+    "scales are not comparable."
 )
 
 
@@ -100,7 +100,7 @@ def analyses_figure(plan: Plan, verdicts: list[Verdict]) -> Figure:
         title=analyses_title(verdicts),
         sub=(
             f"{better} against {than}. {' and '.join(map(format_percent, levels))} % intervals, "
-            f"n = {n} pairs; the first row is one pair."
+            f"n = {n} pairs; the first row is one pair. Dotted: −δ and +δ."
         ),
         caption=CAPTION.format(better=better, than=than, loss=loss.title, score=score.title),
         table=pair_table(plan, verdicts[1:]),
@@ -149,7 +149,7 @@ def analysis_row(
         "n": result.n,
         "units": plural(plan.unit(verdict.claim.stage)),
     }
-    if result.n > 1:
+    if result.has_interval:
         bounds = f"{format_interval(verdict, metric)}, p = {format_p(result.p)}"
     else:
         bounds = f"no interval, n = {result.n}"
@@ -170,7 +170,7 @@ def analysis_row(
 def largest_value(verdict: Verdict) -> float:
     """How far a row reaches from zero."""
     result = verdict.result
-    ends = (result.mean, result.low, result.high, verdict.delta)
+    ends = (result.mean, *result.shown_ends, verdict.delta)
     return max(abs(value) for value in ends if not math.isnan(value))
 
 
@@ -178,8 +178,9 @@ def analysis_panel(verdict: Verdict, span: float) -> Panel:
     """One row: the interval around the mean on a scale of ± span."""
     result, arm, middle = verdict.result, verdict.claim.better, HEIGHT // 2
     marks: list[Mark] = [Rule("zero", 0.0), Rule("ref", -verdict.delta), Rule("ref", verdict.delta)]
-    if result.n > 1:
+    if result.has_interval:
         marks.append(Bar(arm, "ci", result.low, result.high, middle))
+    if result.n > 1:
         marks.append(Points(arm, "mean", (result.mean,), (middle,)))
     elif result.n:
         marks.append(Points(arm, "hollow", (result.mean,), (middle,)))

@@ -14,7 +14,7 @@ from study.design.record import Record
 from study.design.space import Arm
 from study.report.section import DASH, Figure, Table
 from study.store.pictures import Picture, read_pictures
-from study.text import join_words
+from study.text import capitalize, join_words
 
 STEPS = ((0.1, 0.15), (0.325, 0.3), (0.55, 0.45), (0.775, 0.6))  # share of the maximum: opacity
 SIDE = 64  # units of a picture's side
@@ -28,38 +28,48 @@ class Tile(NamedTuple):
     """One image."""
 
     svg: Markup
-    words: str
+    words: str  # empty where no position speaks for its answer
 
 
-class TileFigure(NamedTuple):
-    """The images of an arm under one map."""
+class MapRow(NamedTuple):
+    """An arm's images under one map."""
+
+    title: str
+    tiles: list[Tile]
+
+
+class MapFigure(NamedTuple):
+    """An arm's images under each of its maps."""
 
     frame: Figure
-    tiles: list[Tile]
+    answers: list[str]  # class and answer of each image, below its column
+    rows: list[MapRow]
 
 
 @dataclass(frozen=True)
 class PicturesSection:
-    """A figure for each map of each arm."""
+    """A figure for each arm."""
 
-    figures: list[TileFigure]
+    figures: list[MapFigure]
+    caption: str  # of all of them
     missing: str  # arms that should have left pictures, in words
 
 
 def pictures_section(results: Results, folder: Path) -> PicturesSection | None:
     """The pictures of each arm's first final run that left some; None: none did, none was to."""
-    figures: list[TileFigure] = []
+    figures: list[MapFigure] = []
     missing: list[str] = []
     asked = arms_with_pictures(results.plan)
     for arm in results.plan.running:
         runs = [run for run in results.runs(arm.name, "final") if run.status == "finished"]
         if found := next(left_pictures(folder, runs), None):
-            figures += arm_figures(results.plan, arm, *found, first=len(figures))
+            figures.append(arm_figure(arm, *found))
         elif runs and arm in asked:
             missing.append(arm.title)
     if not asked and not figures:
         return None
-    return PicturesSection(figures, join_words(missing) if missing else "")
+    words = join_words(missing) if missing else ""
+    return PicturesSection(figures, results.plan.words.pictures_caption, words)
 
 
 def arms_with_pictures(plan: Plan) -> list[Arm]:
@@ -74,58 +84,65 @@ def left_pictures(folder: Path, runs: list[Record]) -> Iterator[tuple[int, list[
             yield run.seed, pictures
 
 
-def arm_figures(
-    plan: Plan, arm: Arm, seed: int, pictures: list[Picture], *, first: int
-) -> list[TileFigure]:
-    """A figure for each map; `first` is the number of the first one."""
-    names = dict.fromkeys(name for picture in pictures for name in picture["maps"])
-    return [
-        map_figure(
-            f"maps-{arm.name}-{first + i}",
-            arm.title,
-            name,
-            seed=seed,
-            pictures=pictures,
-            caption=plan.words.pictures_caption,
-        )
-        for i, name in enumerate(names)
+def arm_figure(arm: Arm, seed: int, pictures: list[Picture]) -> MapFigure:
+    """An arm's images, a row for each map."""
+    names = [*dict.fromkeys(name for picture in pictures for name in picture["maps"])]
+    right = sum(picture["label"] == picture["answer"] for picture in pictures)
+    rests = [rest_of(name, pictures) for name in names]
+    ends = (min(rests).share, max(rests).share)
+    share = " to ".join(dict.fromkeys(f"{100 * end:.0f}" for end in ends))
+    frame = Figure(
+        id=f"maps-{arm.name}",
+        title=f"{arm.title}: the weights rest on {share} % of the positions",
+        sub=SUB.format(count=len(pictures), right=right, seed=seed),
+        caption="",
+        table=arm_table(arm, names, pictures),
+    )
+    rows = [
+        MapRow(rest.words, [tile(picture, name) for picture in pictures])
+        for name, rest in zip(names, rests, strict=True)
     ]
+    return MapFigure(frame, [answer_words(picture) for picture in pictures], rows)
 
 
-def map_figure(
-    id: str, arm: str, name: str, *, seed: int, pictures: list[Picture], caption: str
-) -> TileFigure:
-    """The pictures of one arm under one map."""
+class Rest(NamedTuple):
+    """On how many positions a map's weight rests: the mean over the images that have the map."""
+
+    share: float  # of the positions
+    words: str
+
+
+def rest_of(name: str, pictures: list[Picture]) -> Rest:
+    """A map's, in words and as a share."""
     maps = [picture["maps"][name] for picture in pictures if name in picture["maps"]]
     mean = sum(map(effective_positions, maps)) / len(maps)
-    total = sum(len(row) for row in maps[0])
-    right = sum(picture["label"] == picture["answer"] for picture in pictures)
-    sub = SUB.format(count=len(pictures), right=right, seed=seed)
+    total, title = sum(len(row) for row in maps[0]), name.replace("'", "’")
+    words = f"{capitalize(title)}: on {mean:.1f} of {total} positions"
     if without := len(pictures) - len(maps):
         they = "it counts" if without == 1 else "they count"
-        sub += f" In {without} of them no position speaks for the answer: {they} in no mean."
-    words = name.replace("'", "’")
-    head = ["Image", "Class", "Answer", "Positions", "Largest weight"]
-    rows = [picture_row(i, picture, name, total) for i, picture in enumerate(pictures, start=1)]
-    return TileFigure(
-        Figure(
-            id=id,
-            title=f"{arm}, {words}: the weight rests on {mean:.1f} of {total} positions",
-            sub=sub,
-            caption=caption,
-            table=Table(f"{arm}, {name}", head, rows),
-        ),
-        [tile(picture, name) for picture in pictures],
-    )
+        words += f"; for {without} no position speaks for the answer, {they} in no mean"
+    return Rest(mean / total, words)
 
 
-def picture_row(i: int, picture: Picture, name: str, total: int) -> list[str]:
+def arm_table(arm: Arm, names: list[str], pictures: list[Picture]) -> Table:
+    """Every image's numbers, by map."""
+    head = ["Image", "Class", "Answer"]
+    for name in names:
+        head += [f"{name}: positions", "largest weight"]
+    rows = [picture_row(i, picture, names) for i, picture in enumerate(pictures, start=1)]
+    return Table(f"{arm.title}, by image", head, rows)
+
+
+def picture_row(i: int, picture: Picture, names: list[str]) -> list[str]:
     """An image's row of the table."""
     cells = [str(i), picture["label"], picture["answer"]]
-    if (grid := picture["maps"].get(name)) is None:
-        return [*cells, DASH, DASH]
-    positions, largest = effective_positions(grid), max(max(row) for row in grid)
-    return [*cells, f"{positions:.1f} of {total}", f"{largest:.2f}"]
+    for name in names:
+        if (grid := picture["maps"].get(name)) is None:
+            cells += [DASH, DASH]
+            continue
+        positions, total = effective_positions(grid), sum(map(len, grid))
+        cells += [f"{positions:.1f} of {total}", f"{max(map(max, grid)):.2f}"]
+    return cells
 
 
 def effective_positions(grid: list[list[float]]) -> float:
@@ -133,19 +150,22 @@ def effective_positions(grid: list[list[float]]) -> float:
     return math.exp(-sum(w * math.log(w) for row in grid for w in row if w > 0))
 
 
+def answer_words(picture: Picture) -> str:
+    """An image's class and how it was read."""
+    is_right = picture["label"] == picture["answer"]
+    return f"{picture['label']}, {'right' if is_right else 'read as ' + picture['answer']}"
+
+
 def tile(picture: Picture, name: str) -> Tile:
     """One image with its weights in four steps of opacity."""
-    is_right = picture["label"] == picture["answer"]
-    words = f"{picture['label']}, {'right' if is_right else 'read as ' + picture['answer']}"
-    if name not in picture["maps"]:
-        words += "; no position speaks for it"
+    words = answer_words(picture)
     drawing = (
         f'<svg viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{escape(words)}">'
         f'<image href="data:image/png;base64,{escape(picture["image"])}" width="{SIDE}" '
         f'height="{SIDE}" style="image-rendering:pixelated"/>'
         f"{heat_paths(picture['maps'].get(name, [[0.0]]))}</svg>"
     )
-    return Tile(Markup(drawing), words)
+    return Tile(Markup(drawing), "" if name in picture["maps"] else "no position speaks for it")
 
 
 def heat_paths(grid: list[list[float]]) -> str:

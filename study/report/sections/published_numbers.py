@@ -17,12 +17,10 @@ FIGURE = Figure(
     title="No number is printed for these; ours stand alone",
     sub=(
         "Printed: one run each where nothing else is said, no interval. Ours: mean, 95 % t "
-        "interval and number of seeds, on the test split."
+        "interval and number of seeds, on the test split. The last column says what differs: two "
+        "numbers from different set-ups are no test of each other."
     ),
-    caption=(
-        "The last column says what differs. Two numbers from different set-ups are no test of "
-        "each other."
-    ),
+    caption="",
 )
 
 

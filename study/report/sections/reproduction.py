@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from study.analysis.results import Results
-from study.analysis.statistics import t_interval
+from study.analysis.statistics import LEAST_SHOWN, t_interval
 from study.analysis.summaries import epoch_curves, mean_or_nan
 from study.analysis.verdict import Verdict
 from study.design.plan import Plan
@@ -38,8 +38,10 @@ AGREEMENT = {  # by label: what the seeds say of the report's order
 }
 SUB = (
     "{drawn} by epoch at {shown}, the report’s experiment {row}. Left and middle: 1 run each, no "
-    "interval. Right: means of all seeds, pointwise 95 % t bands."
+    "interval. Right: {right}."
 )
+BANDS = "means of all seeds, pointwise 95 % t bands"
+THIN = "each seed as a thin line, and their mean"
 POINTWISE = "The bands are pointwise: they do not say from which epoch on two arms differ."
 
 Curves = dict[str, dict[int, list[float]]]  # by arm and seed, a value an epoch
@@ -68,8 +70,9 @@ def reproduction_section(results: Results) -> Reproduction | None:
                 drawn=capitalize(loss_title(plan) if metric is LOSS else metric.title),
                 shown=plan.space.replica.shown,
                 row=plan.space.replica.row,
+                right=BANDS if has_bands(curves) else THIN,
             ),
-            caption=reproduction_caption(plan, metric),
+            caption=reproduction_caption(plan, metric, has_bands=has_bands(curves)),
             table=curves_table(plan, metric, curves),
         ),
         panels=reproduction_panels(plan, metric, curves),
@@ -94,7 +97,12 @@ def one_seed_words(published: Verdict) -> str:
     return f"One seed {same} the report’s order"
 
 
-def reproduction_caption(plan: Plan, metric: Metric) -> str:
+def has_bands(curves: Curves) -> bool:
+    """Whether some arm has enough seeds for a band."""
+    return any(len(by_seed) >= LEAST_SHOWN for by_seed in curves.values())
+
+
+def reproduction_caption(plan: Plan, metric: Metric, *, has_bands: bool) -> str:
     """How the replica's curves were made."""
     chance = drawn_chance(plan, metric)
     sentences = []
@@ -106,7 +114,7 @@ def reproduction_caption(plan: Plan, metric: Metric) -> str:
             f"Chance is {chance:.0f} %.",
         ]
     missing = [arm.title for arm in plan.space.arms if not arm.in_report and not arm.of]
-    sentences.append(POINTWISE)
+    sentences += [POINTWISE] if has_bands else []
     if missing and len(missing) <= MANY:
         verb = "is" if len(missing) == 1 else "are"
         sentences.append(f"{join_words(missing)} {verb} not in the report and not run here.")
@@ -198,10 +206,11 @@ def reproduction_panels(plan: Plan, metric: Metric, curves: Curves) -> tuple[Pan
         height=240,
         right=76,
     )
+    how = f"mean of {count} seeds, pointwise 95 % t bands" if has_bands(curves) else THIN
     many = one._replace(
         id="then-all",
         title=f"Ours, {count} seeds",
-        note=f"same setting; mean of {count} seeds, pointwise 95 % t bands",
+        note=f"same setting; {how}",
         finding=line_ends(plan, marks.many, metric),
         marks=(*rule, *marks.many),
     )
@@ -219,9 +228,12 @@ def epoch_marks(arms: Iterable[Arm], curves: Curves, first: int) -> EpochMarks:
         if first in by_seed:
             line = tuple(by_seed[first][: len(epochs)])
             marks.one.append(Line(name, x, line, end=titles[name]))
-        if len(by_seed) > 1:
+        if len(by_seed) >= LEAST_SHOWN:
             lows, highs = zip(*map(t_interval, columns), strict=True)
             marks.many.append(Band(name, x, lows, highs))
+        elif len(by_seed) > 1:
+            seeds = (tuple(curve[: len(epochs)]) for curve in by_seed.values())
+            marks.many.extend(Line(name, x, one, thin=True) for one in seeds)
         marks.many.append(Line(name, x, tuple(map(mean_or_nan, columns)), end=titles[name]))
     return marks
 
@@ -250,6 +262,6 @@ def line_ends(plan: Plan, marks: list[Mark], metric: Metric) -> str:
     ends = ", ".join(
         f"{plan.title(mark.arm)} {mark.y[-1]:.{metric.decimals}f}"
         for mark in marks
-        if isinstance(mark, Line)
+        if isinstance(mark, Line) and mark.end
     )
     return f"At the last epoch: {ends} {metric.level_unit}."

@@ -115,7 +115,7 @@ def test_it_has_one_first_heading_and_skips_no_level(folder):
 def test_the_first_screen_answers_with_n_and_an_interval(folder):
     write_report(folder)
     page = (folder / "report.html").read_text()
-    answer = Reader(page[page.index('<p class="answer">') : page.index('<dl class="meta">')]).text
+    answer = Reader(page[page.index('<p class="answer">') : page.index('<dl class="meta"')]).text
     assert re.search(r"Yes, by \d\.\d points of score \[\+\d\.\d, \+\d\.\d\]", answer)
     assert "n = 7 pairs" in answer
     assert "As published the claim is not testable" in answer

@@ -8,8 +8,9 @@ import pytest
 from test_page import read, write_study
 from toy import run_all
 
+from study.design.space import Arm
 from study.report.page import write_report
-from study.report.sections.pictures import effective_positions, map_figure, tile
+from study.report.sections.pictures import arm_figure, effective_positions, tile
 
 PICTURE = {
     "image": base64.b64encode(b"a picture").decode(), "label": "cat", "answer": "<dog>",
@@ -33,8 +34,9 @@ def test_pictures_of_a_final_run_stand_on_the_page(toy, tmp_path):
     (place / "pictures.json").write_text(json.dumps([PICTURE, {**PICTURE, "answer": "cat"}]))
     write_report(folder)
     page = read(folder)
-    assert "Red, attention after layer3: the weight rests on 2.6 of 4 positions" in page.text
-    assert "Red, probe’s answer from layer3: the weight rests on 1.0 of 4 positions" in page.text
+    assert "Red: the weights rest on 25 to 64 % of the positions" in page.text
+    assert "Attention after layer3: on 2.6 of 4 positions" in page.text
+    assert "Probe’s answer from layer3: on 1.0 of 4 positions" in page.text
     assert "cat, read as <dog>" in page.text
     assert (
         "n = 2 test images, every class in turn, 1 of them answered rightly; one run, seed 101; no interval."
@@ -59,7 +61,7 @@ def test_pictures_of_a_final_run_stand_on_the_page(toy, tmp_path):
         assert (
             "Of Red no readable pictures.json lies in the folders of the final trials" in page.text
         ), broken
-        assert "fig-maps-red-0" not in page.ids
+        assert "fig-maps-red" not in page.ids
     later = [record for record in records if record.stage == "final" and record.arm == "red"][1]
     (folder / "trials" / later.trial).mkdir()
     (folder / "trials" / later.trial / "pictures.json").write_text(json.dumps([PICTURE]))
@@ -72,18 +74,18 @@ def test_an_image_where_no_position_speaks_for_the_answer_is_shown_clear():
         **PICTURE,
         "maps": {"attention after layer3": PICTURE["maps"]["attention after layer3"]},
     }
-    name = "probe's answer from layer3"
-    found = map_figure("id", "Red", name, seed=7, pictures=[PICTURE, part], caption="")
-    assert (
-        found.frame.title
-        == "Red, probe’s answer from layer3: the weight rests on 1.0 of 4 positions"
+    arm = Arm("red", "Red", {}, {}, {})
+    found = arm_figure(arm, 7, [PICTURE, part])
+    assert found.frame.title == "Red: the weights rest on 25 to 64 % of the positions"
+    row = found.rows[1]
+    assert row.title == (
+        "Probe’s answer from layer3: on 1.0 of 4 positions; for 1 no position speaks for the "
+        "answer, it counts in no mean"
     )
-    assert found.frame.sub.endswith(
-        "no interval. In 1 of them no position speaks for the answer: it counts in no mean."
-    )
-    assert found.tiles[1].words == "cat, read as <dog>; no position speaks for it"
-    assert 'class="heat"' not in found.tiles[1].svg
+    assert [tile.words for tile in row.tiles] == ["", "no position speaks for it"]
+    assert 'class="heat"' not in row.tiles[1].svg
     assert found.frame.table.rows[1][-2:] == ["–", "–"]
+    assert found.answers == ["cat, read as <dog>"] * 2
 
 
 def test_an_arm_without_pictures_has_no_part_of_maps(finished, tmp_path):
@@ -100,7 +102,7 @@ def test_pictures_of_a_study_that_names_no_field_for_them_are_shown(finished, tm
     place.mkdir(parents=True)
     (place / "pictures.json").write_text(json.dumps([PICTURE]))
     write_report(folder)
-    assert "maps-red-0" in "".join(read(folder).ids)
+    assert "fig-maps-red" in "".join(read(folder).ids)
 
 
 def test_weights_are_drawn_in_steps_of_the_largest_and_words_are_escaped():
