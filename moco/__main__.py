@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from argparse import Namespace
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -48,6 +49,7 @@ from moco.trainer.trial import load_trial_checkpoint, run_config
 from moco.training.optimizers import decayed_parameters, optimizer_spec
 from moco.training.supervised import with_plain_batch_norm
 
+LINE_INTERVAL = 0.2  # seconds between two writings of the line of steps
 CONTINUE = "Finished epochs are saved; run the same command to continue."
 
 
@@ -196,15 +198,20 @@ def train_run(run: Run, until: int) -> None:
     config, folder, done = run.config, run.folder, run.finished_epochs
     is_first = distributed.rank() == 0
     if is_first:
-        print_lines([*run.opening, *progress_lines(run)])
+        print_lines([*run.opening, f"Folder: {folder}", *progress_lines(run)])
     rows: list[dict[str, Any]] = []
-    with closing(run_config(config.to_dict(), folder, run.cached, **run.weights)) as epochs:
+    bar = StepLine(config) if is_first and sys.stderr.isatty() else None
+    epochs = run_config(config.to_dict(), folder, run.cached, on_step=bar, **run.weights)
+    with closing(epochs):
         while True:
             try:
                 rows.append(next(epochs))
             except StopIteration as end:
                 result = end.value
                 break
+            finally:
+                if bar:
+                    bar.clear()
             if is_first and len(rows) >= done:
                 print_lines([epoch_line(rows[-1], config.epochs)] if len(rows) > done else [])
                 text = "".join(strict_json(row) + "\n" for row in rows)
@@ -217,6 +224,45 @@ def train_run(run: Run, until: int) -> None:
         (folder / "result.json").write_text(json.dumps(json.loads(strict_json(result)), indent=1))
         print_lines(result_lines(result, config, run.scored_images, folder))
         export_run(run, result)
+
+
+class StepLine:
+    """The step that a run is at and how long it still takes, in one line of a terminal."""
+
+    def __init__(self, config: Config) -> None:
+        self.epochs, self.began, self.first, self.shown = config.epochs, 0.0, 0, 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Rewrite the line, a few times a second; the evaluation at the end is not foreseen."""
+        now = time.monotonic()
+        if not self.began:
+            self.began, self.first = now, done
+        if now - self.shown < LINE_INTERVAL or done == self.first:
+            return
+        self.shown = now
+        left = (now - self.began) / (done - self.first) * (total - done)
+        each = total // self.epochs
+        epoch, step = (done - 1) // each + 1, (done - 1) % each + 1
+        self.write(f"epoch {epoch}/{self.epochs}  step {step}/{each}  {time_left(left)}")
+
+    def clear(self) -> None:
+        """Leave an empty line for what is printed next."""
+        self.write("")
+
+    def write(self, words: str) -> None:
+        """Put words in the place of the line."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"\r{words}\033[K")
+            sys.stderr.flush()
+
+
+def time_left(seconds: float) -> str:
+    """A time that is left, in words."""
+    if seconds < 90:
+        return f"about {seconds:.0f} s of training left"
+    if seconds < 5400:
+        return f"about {seconds / 60:.0f} min of training left"
+    return f"about {seconds / 3600:.1f} h of training left"
 
 
 def export_run(run: Run, result: dict[str, Any]) -> None:

@@ -135,7 +135,7 @@ class MoCoTrainer:
     def train(
         self, config: Fields, folder: Path, **inputs: Path
     ) -> Generator[dict[str, Any], None, dict[str, Any]]:
-        return run_config(config, folder, **inputs)
+        return run_config(config, folder, on_step=None, **inputs)
 
     def estimate_seconds(
         self, configs: list[Fields], inputs: Mapping[str, Path], threads: int

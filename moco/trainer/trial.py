@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,12 @@ METHODS = {
 
 
 def run_config(
-    values: dict[str, Any], folder: Path, cached: Path, **files: Path
+    values: dict[str, Any],
+    folder: Path,
+    cached: Path,
+    *,
+    on_step: Callable[[int, int], None] | None = None,
+    **files: Path,
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Yield one dict of numbers an epoch and return the result.
 
@@ -56,6 +61,7 @@ def run_config(
             names), `head.pt`, `attention.pt` and `pictures.json` where there are such, and
             `evaluation.json` (accuracy by class, confusion).
         cached: a dataset as `moco.data.cache` left it.
+        on_step: called after each step of the training with the steps done and all of them.
         files: where files of weights and packed code are on this machine, by
             `moco.model.published_weights.weights_key` and `moco.own_code.code_key`.
 
@@ -91,7 +97,7 @@ def run_config(
         )
     else:
         training = METHODS[config.method](config, dataset, splits)
-        encoder = training.encoder
+        encoder, training.on_step = training.encoder, on_step
         yield from train_epochs(training, saved, splits, dataset)
     if saved.content["evaluation"] is None:
         saved.save(evaluation=evaluate_encoder(encoder, training, saved, splits, dataset, config))

@@ -58,6 +58,7 @@ class MoCoWords(NamedTuple):
         "Chance is {chance} nats for our queue; a loss at another queue size could not be compared "
         "with it. The queue begins with random keys, so the first steps are easier than chance."
     )
+    packages: tuple[str, ...] = ("torch", "torchvision", "timm", "numpy", "PIL", "safetensors")
     terms: dict[str, Any] = TERMS
     pictures: str = "pictures"
     pictures_title: str = "Attention maps"

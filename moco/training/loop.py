@@ -5,7 +5,7 @@ Letters: N images, M metrics of a step, S steps.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -69,6 +69,8 @@ class Training(ABC):
     """
 
     views_per_image = 1
+    # called after each step with the steps done and all of them; on a GPU it runs ahead of these
+    on_step: Callable[[int, int], None] | None = None
 
     def __init__(
         self, config: Config, dataset: Dataset, images: Tensor, model: nn.Module, trained: nn.Module
@@ -160,6 +162,8 @@ class Training(ABC):
         for batch in prefetch(self.batches(generators), self.device):
             lr = self.set_lr()
             metrics.append(self.train_step(batch, generators))
+            if self.on_step:
+                self.on_step(self.step, self.total_steps)
         distributed.average_batch_norm_statistics(self.model)
         own_means = epoch_means(torch.stack(metrics))
         # the only point of the epoch at which the program waits for the device

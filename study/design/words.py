@@ -46,6 +46,7 @@ class Words:
     command: str = ""  # that runs one config, each field as --its-name VALUE
     defaults: dict[str, Any] = field(default_factory=dict)  # of its fields, that it need not say
     references: str = ""  # what a paper cites for what is trained, as BibTeX
+    packages: tuple[str, ...] = ()  # that training imports: nodes of a cluster must have them
     terms: dict[str, str] = field(default_factory=dict)  # explained on the page, each in a sentence
     published: str = ""  # a sentence on the published report whose experiments a study repeats
 
@@ -72,5 +73,8 @@ class Words:
             for name, where in values.get("fixed", ())
         ]
         live = [EpochNumber(*number) for number in values.get("live", ())]
-        flat = {name: tuple(values.get(name, ())) for name in ("set_by_study", "not_compared")}
+        flat = {
+            name: tuple(values.get(name, ()))
+            for name in ("set_by_study", "not_compared", "packages")
+        }
         return cls(**{**values, **flat, "fixed": tuple(fixed), "live": tuple(live)})

@@ -4,6 +4,7 @@ Colours are written for light paper; the page's script reads the tokens and repa
 trace's `meta` names its arm and part, a shape's `name` its kind and an annotation's `name` its arm.
 """
 
+from html import escape
 from math import log10
 from typing import Any, NamedTuple
 
@@ -50,7 +51,7 @@ def plotly_figure(panel: Panel, names: dict[str, str], style: PlotlyStyle) -> di
     chart = go.Figure()
     chart.layout.template = None
     for mark in panel.marks:
-        if trace := mark_trace(mark, names, style):
+        if trace := mark_trace(mark, panel, names, style):
             chart.add_scatter(**trace)
         if shape := mark_shape(mark):
             chart.add_shape(layer="below", **shape)
@@ -111,18 +112,31 @@ def axis_place(axis: Axis, value: float) -> float:
     return log10(value) if axis.log else value
 
 
-def mark_trace(mark: Mark, names: dict[str, str], style: PlotlyStyle) -> dict[str, Any] | None:
+def mark_trace(
+    mark: Mark, panel: Panel, names: dict[str, str], style: PlotlyStyle
+) -> dict[str, Any] | None:
     """A mark as a scatter trace; None for those that are shapes or words."""
     match mark:
         case Line():
-            return line_trace(mark, names, style)
+            return {**line_trace(mark, names, style), "hovertemplate": place_words(panel)}
         case Band():
             return band_trace(mark, style)
         case Bar():
             return bar_trace(mark, names, style)
         case Points():
-            return points_trace(mark, names, style)
+            return {"hovertemplate": place_words(panel), **points_trace(mark, names, style)}
     return None
+
+
+def place_words(panel: Panel) -> str:
+    """What is shown of a place whose mark has no words of its own: the axes and their values."""
+    titles = (panel.x.title, "" if panel.rows else panel.y.title)
+    values = ("%{x:.4g}", "" if panel.rows else "%{y:.4g}")
+    return ", ".join(
+        f"{escape(title)} {value}".strip()
+        for title, value in zip(titles, values, strict=True)
+        if value
+    )
 
 
 def line_trace(mark: Line, names: dict[str, str], style: PlotlyStyle) -> dict[str, Any]:
@@ -135,7 +149,6 @@ def line_trace(mark: Line, names: dict[str, str], style: PlotlyStyle) -> dict[st
         "meta": {"arm": mark.arm, "part": "line"},
         "name": names[mark.arm],
         "line": {"width": width, "dash": style.dashes[mark.arm], "color": colour},
-        "hovertemplate": "%{x:.4g}: %{y:.4g}",
     }
 
 
@@ -164,7 +177,7 @@ def bar_trace(mark: Bar, names: dict[str, str], style: PlotlyStyle) -> dict[str,
         "name": names[mark.arm],
         "meta": {"arm": mark.arm, "part": "line"},
         "line": {"width": width, "color": style.colours[mark.arm]},
-        "hovertemplate": "%{x:.4g}",
+        "hovertemplate": f"{mark.low:.4g} to {mark.high:.4g}",
     }
 
 
@@ -183,8 +196,8 @@ def points_trace(mark: Points, names: dict[str, str], style: PlotlyStyle) -> dic
         "cliponaxis": False,
         "marker": marker,
         "text": mark.hover or None,
-        "hovertemplate": "%{text}<extra></extra>" if mark.hover else "%{x:.4g}: %{y:.4g}",
         "hoverinfo": "skip" if mark.kind == "ring" else None,
+        **({"hovertemplate": "%{text}<extra></extra>"} if mark.hover else {}),
     }
 
 

@@ -1,23 +1,29 @@
 """Where trials run: a Ray of this machine or an existing cluster, and how many of them fit."""
 
+import importlib.util
 import logging
 import math
 import os
 import socket
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
 from ray import tune
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study.errors import StudyError
 from study.runner.ray_patches import HEAD_NODE
 from study.runner.ray_settings import NODE_SETTINGS
 from study.store.environment import cores
+from study.text import join_words
 
+NODE_SECONDS = 60  # that a node may take to say what it has
 NODES_INTERVAL = 2.0  # seconds at least between two looks at the nodes
 # what Ray and its workers print; the records and the live table say it all
 OUTPUT: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
@@ -100,6 +106,37 @@ def join_cluster(cluster: Cluster) -> Any:
             "--address must name a running Ray cluster of this Ray and Python; "
             f"{cluster.address} cannot be joined: {first_line(error)}"
         ) from None
+
+
+def check_nodes(packages: Sequence[str]) -> None:
+    """Check that every node has the packages that trials import.
+
+    Raises:
+        StudyError: one has not; the message names the node and what it lacks.
+    """
+    asked = {
+        node["NodeManagerAddress"]: missing_packages.options(
+            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], True)
+        ).remote(list(packages))
+        for node in ray.nodes()
+        if node["Alive"]
+    }
+    for address, answer in asked.items():
+        try:
+            missing = ray.get(answer, timeout=NODE_SECONDS)
+        except (RayError, TimeoutError):  # the node is busy or went: its trials will tell
+            continue
+        if missing:
+            raise StudyError(
+                f"every node must have what trials import; {address} lacks {join_words(missing)}. "
+                "Install it there, in the Python that runs Ray"
+            )
+
+
+@ray.remote
+def missing_packages(packages: list[str]) -> list[str]:
+    """Which packages this node has not."""
+    return [name for name in packages if importlib.util.find_spec(name) is None]
 
 
 def first_line(error: Exception) -> str:

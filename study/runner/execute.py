@@ -4,6 +4,7 @@ Call `ray_settings.configure_ray_environment` before importing this module: Ray 
 environment when it is imported.
 """
 
+import importlib.util
 import json
 import shutil
 import sys
@@ -22,11 +23,18 @@ from study.design.trial import Trial, trial_title
 from study.errors import StudyError
 from study.execution.stop import Stop
 from study.runner.callbacks import PageRedraw, make_callbacks
-from study.runner.cluster import Cluster, TrialSlots, first_line, start_ray, wants_dashboard
+from study.runner.cluster import (
+    Cluster,
+    TrialSlots,
+    check_nodes,
+    first_line,
+    start_ray,
+    wants_dashboard,
+)
 from study.runner.files.inputs import with_inputs
 from study.runner.files.trials import TrialFiles, open_trial_files, remove_marker
 from study.runner.progress import Progress
-from study.runner.ray_patches import run_tune, survive_memory_kills
+from study.runner.ray_patches import logs_place, run_tune, survive_memory_kills
 from study.runner.scheduler import StudyScheduler
 from study.runner.searcher import StudySearch
 from study.runner.trainable import Job, run_data_parallel, run_single
@@ -57,6 +65,8 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster:
     scratch = scratch_folder(folder)  # of this run, or left by one that was killed
     try:
         dashboard = start_ray(cluster)
+        if cluster.address and plan.words.packages:
+            check_nodes(plan.words.packages)
         with stop.signal_handlers():  # after Ray's start, which takes SIGTERM for itself
             slots = TrialSlots(cluster, plan.workers)
             slots.check()
@@ -83,8 +93,18 @@ def scratch_folder(folder: Path) -> Path:
 def describe_dashboard(address: str) -> str:
     """A line for the user."""
     if not address:
-        return f"Ray without a dashboard{'' if wants_dashboard() else ' (STUDY_DASHBOARD=off)'}"
+        return f"Ray without a dashboard: {why_no_dashboard()}"
     return f"Ray dashboard: {address} (its token: ray get-auth-token)"
+
+
+def why_no_dashboard() -> str:
+    """What keeps Ray's dashboard away, as far as it is known."""
+    if not wants_dashboard():
+        return "STUDY_DASHBOARD=off"
+    lacking = [name for name in ("aiohttp", "grpc") if importlib.util.find_spec(name) is None]
+    if lacking:
+        return f"{' and '.join(lacking)} not installed, which ray[default] brings"
+    return f"it did not start, dashboard.log {logs_place()} says why"
 
 
 def run_experiment(search: StudySearch, folder: Path, *, work: Work, cluster: Cluster) -> None:

@@ -51,6 +51,13 @@ def survive_memory_kills() -> None:
     RayActorManager._actor_task_failed = report_failure  # type: ignore[method-assign]
 
 
+def logs_place() -> str:
+    """Where Ray's logs lie, as "in FOLDER"; another version may not say, which loses the path."""
+    node = getattr(getattr(ray._private, "worker", None), "_global_node", None)
+    find = getattr(node, "get_logs_dir_path", None)
+    return f"in {find()}" if find else "among Ray’s logs"
+
+
 def is_ray_client() -> bool:
     """Whether this process is connected by `ray://`; other versions may have no such client."""
     client = getattr(ray.util, "client", None)

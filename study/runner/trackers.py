@@ -1,6 +1,7 @@
 """Trackers of other makers, through Ray's own callbacks: MLflow and Weights & Biases."""
 
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 from ray import tune
 
+from study.design.trial import Trial
 from study.errors import StudyError
 from study.runner.cluster import Cluster, first_line
 from study.runner.ray_patches import DriverOnly
@@ -42,12 +44,26 @@ class GuardedTracker(DriverOnly, tune.Callback):
                 file=sys.stderr,
             )
 
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Pass on the start of a trial with its fields as parameters, not with a text of them."""
+        whole = trial.config
+        trial.config = tracked_fields(whole)
+        try:
+            self.call("on_trial_start", iteration, trials, trial, **info)
+        finally:
+            trial.config = whole
+
     setup = forward("setup")
-    on_trial_start = forward("on_trial_start")
     on_trial_result = forward("on_trial_result")
     on_trial_complete = forward("on_trial_complete")
     on_trial_error = forward("on_trial_error")
     on_experiment_end = forward("on_experiment_end")
+
+
+def tracked_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a Tune trial's run, with its stage and arm."""
+    trial = Trial(**json.loads(config["trial"]))
+    return {"stage": trial.stage, "arm": trial.arm, **trial.config, "seed": trial.seed}
 
 
 def make_trackers(cluster: Cluster, space: str, folder: Path) -> list[tune.Callback]:

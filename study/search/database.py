@@ -2,6 +2,7 @@
 
 import math
 import time
+from datetime import datetime
 from pathlib import Path
 
 import optuna
@@ -13,7 +14,7 @@ from study.design.plan import Plan
 from study.design.record import Record
 from study.errors import StudyError
 from study.search.distributions import log_distributions
-from study.search.tpe import AdaptiveSearch
+from study.search.tpe import AdaptiveSearch, name_objectives
 
 STATES = {
     "finished": TrialState.COMPLETE,
@@ -51,7 +52,7 @@ class SearchDatabase:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         metric, explore = plan.space.primary, plan.space.explore
-        self.metric = metric.name
+        self.metrics = [*(one.name for one in plan.space.metrics), "loss"]
         self.distributions = {arm.name: log_distributions(arm.search) for arm in plan.space.arms}
         self.storage = open_storage(folder.resolve() / "optuna.db")
         self.adaptive = AdaptiveSearch(self.storage, plan, explore) if explore else None
@@ -66,6 +67,8 @@ class SearchDatabase:
             for arm in plan.space.arms
             if arm.search
         }
+        for study in self.studies.values():
+            name_objectives(study, [metric.title])
         trials = (t for study in self.studies.values() for t in study.get_trials(deepcopy=False))
         self.recorded = {trial.user_attrs.get("record") for trial in trials}
 
@@ -81,7 +84,7 @@ class SearchDatabase:
             if searched and key not in self.recorded:
                 self.recorded.add(key)
                 trial = to_optuna_trial(
-                    record, key, distributions=self.distributions[record.arm], metric=self.metric
+                    record, key, distributions=self.distributions[record.arm], metrics=self.metrics
                 )
                 self.studies[record.arm].add_trial(trial)
 
@@ -92,9 +95,13 @@ class SearchDatabase:
 
 
 def to_optuna_trial(
-    record: Record, key: str, *, distributions: dict[str, BaseDistribution], metric: str
+    record: Record, key: str, *, distributions: dict[str, BaseDistribution], metrics: list[str]
 ) -> optuna.trial.FrozenTrial:
-    """The record as an Optuna trial; a point outside the range has a range of its own."""
+    """The record as an Optuna trial; a point outside the range has a range of its own.
+
+    Its value is the first of the metrics, its intermediate values are of the first one that its
+    epochs hold.
+    """
     point = {name: float(record.point[name]) for name in distributions}
     own = {
         name: distribution
@@ -102,20 +109,40 @@ def to_optuna_trial(
         else FloatDistribution(point[name], point[name], log=True)
         for name, distribution in distributions.items()
     }
-    has_value = math.isfinite(record.metric(metric))
+    value = record.metric(metrics[0])
+    has_value = math.isfinite(value)
     state = STATES[record.status] if has_value or record.status != "finished" else TrialState.FAIL
-    losses = {row["epoch"]: row["loss"] for row in record.curve if math.isfinite(row["loss"])}
-    return create_trial(
+    by_epoch = next((name for name in metrics if epoch_values(record, name)), metrics[-1])
+    trial = create_trial(
         state=state,
-        value=record.metric(metric) if state == TrialState.COMPLETE else None,
+        value=value if state == TrialState.COMPLETE else None,
         params=point,
         distributions=own,
         user_attrs={
             "record": key,
             "trial": record.trial,
             "stage": record.stage,
+            "seed": record.seed,
             "status": record.status,
             "why": record.why,
+            "intermediate values": by_epoch,
         },
-        intermediate_values=losses,
+        intermediate_values=epoch_values(record, by_epoch),
     )
+    trial.datetime_start, trial.datetime_complete = when(record.started), when(record.ended)
+    return trial
+
+
+def epoch_values(record: Record, name: str) -> dict[int, float]:
+    """A number of the epochs, where it is finite."""
+    values = ((row["epoch"], row.get(name)) for row in record.curve)
+    return {
+        epoch: float(value)
+        for epoch, value in values
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+def when(stamp: str) -> datetime:
+    """A record's time as Optuna keeps times: local, without a zone."""
+    return datetime.fromisoformat(stamp).astimezone().replace(tzinfo=None)

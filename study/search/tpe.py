@@ -28,6 +28,13 @@ STATES = {
 }
 
 
+def name_objectives(study: Study, titles: list[str]) -> None:
+    """Name what a study's values are, for Optuna's dashboard."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(titles)
+
+
 class AdaptiveSearch:
     """Proposes points and learns from their results.
 
@@ -46,6 +53,7 @@ class AdaptiveSearch:
             directions=directions,
             load_if_exists=True,
         )
+        name_objectives(self.study, [plan.words.title(name) for name in self.metrics])
         self.open: dict[str, optuna.Trial] = {}  # proposed and not ended, by point
         self.waiting: list[Point] = []  # of those the ones that are not running
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

@@ -36,6 +36,7 @@ WORDS = Words(
     epochs="epochs",
     live=(EpochNumber("loss", "loss"), EpochNumber("progress", "progress, %", 100.0, 1)),
     alike={"precision": "precision"},
+    packages=("numpy",),
 )
 DATA = DataFacts(
     fingerprint="f" * 64,

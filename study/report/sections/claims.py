@@ -200,7 +200,10 @@ def error_sentence(plan: Plan) -> str:
         parts.append(f"its family{together} in as many")
     if exploratory:
         rates = " to ".join(f"{one:.3g}" for one in sorted({*exploratory}))
-        parts.append(f"each of the {len(exploratory)} exploratory ones in about {rates} %")
+        ones = f"each of the {len(exploratory)} exploratory ones"
+        parts.append(
+            f"{ones if len(exploratory) > 1 else 'the exploratory one'} in about {rates} %"
+        )
     return (
         f"Where nothing differs, a study like this calls a difference real: {', '.join(parts)}; "
         f"any of them in up to {sum(primary + family + exploratory):.3g} %."

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import toy_run
@@ -16,7 +17,7 @@ from waiting import wait_for
 from study.design.record import final_records
 from study.design.stages import is_finished
 from study.errors import StudyError
-from study.runner.cluster import Cluster, TrialSlots
+from study.runner.cluster import Cluster, TrialSlots, check_nodes, missing_packages
 from study.store.ledger import read_records
 
 
@@ -66,6 +67,26 @@ def test_workers_of_one_trial_may_lie_on_several_nodes():
 def test_a_trial_that_never_fits_is_refused_in_a_sentence(has, asked, workers, sentence):
     with pytest.raises(StudyError, match=sentence):
         TrialSlots(Cluster(**asked), workers, nodes(*has)).check()
+
+
+def test_a_node_that_lacks_a_package_is_named_before_anything_runs(monkeypatch):
+    assert missing_packages._function(["json", "no_such_package"]) == ["no_such_package"]
+    answers = {"a": [], "b": ["timm", "numpy"]}
+    alive = [
+        {"Alive": True, "NodeID": one * 56, "NodeManagerAddress": f"10.0.0.{one}"} for one in "ab"
+    ]
+    gone = [{"Alive": False, "NodeID": "c", "NodeManagerAddress": "10.0.0.c"}]
+
+    def options(num_cpus, scheduling_strategy):
+        return SimpleNamespace(remote=lambda packages: answers[scheduling_strategy.node_id[0]])
+
+    monkeypatch.setattr("ray.nodes", lambda: alive + gone)
+    monkeypatch.setattr("ray.get", lambda answer, timeout: answer)
+    monkeypatch.setattr("study.runner.cluster.missing_packages", SimpleNamespace(options=options))
+    with pytest.raises(StudyError, match=r"10\.0\.0\.b lacks timm and numpy\. Install it there"):
+        check_nodes(["timm", "numpy"])
+    answers["b"] = []
+    check_nodes(["timm", "numpy"])
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """optuna.db holds every search trial once, with its state, and opens as Optuna studies."""
 
+from dataclasses import replace
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -46,3 +48,30 @@ def test_a_damaged_database_is_moved_aside_and_made_again(toy, tmp_path):
     assert len(list(tmp_path.glob("optuna-damaged-*.db"))) == 1
     SearchDatabase(tmp_path, toy.plan()).close()
     assert len(list(tmp_path.glob("optuna-damaged-*.db"))) == 1
+
+
+def test_the_dashboard_s_names_times_and_epochs_are_those_of_the_records(toy, tmp_path):
+    plan = toy.plan()
+    records = toy.run_all(plan, toy.task, tmp_path)
+    ended = [
+        replace(
+            record,
+            started="2026-01-01T10:00:00Z",
+            ended="2026-01-01T10:00:07Z",
+            curve=[{**row, "score": 0.1 * row["epoch"]} for row in record.curve],
+        )
+        if (record.stage, record.arm, record.status) == ("search", "red", "finished")
+        else record
+        for record in records
+    ]
+    database = SearchDatabase(tmp_path, plan)
+    database.add(ended)
+    study = database.studies["red"]
+    assert study.metric_names == ["score"]
+    trial = next(t for t in study.trials if t.user_attrs["stage"] == "search" and t.values)
+    assert (trial.datetime_complete - trial.datetime_start).total_seconds() == 7
+    assert trial.user_attrs["intermediate values"] == "score"
+    assert list(trial.intermediate_values.values()) == pytest.approx([0.1, 0.2, 0.3])
+    other = next(t for t in database.studies["blue"].trials if t.values)
+    assert other.user_attrs["intermediate values"] == "loss"
+    database.close()
