@@ -130,13 +130,8 @@ def mark_trace(
 
 def place_words(panel: Panel) -> str:
     """What is shown of a place whose mark has no words of its own: the axes and their values."""
-    titles = (panel.x.title, "" if panel.rows else panel.y.title)
-    values = ("%{x:.4g}", "" if panel.rows else "%{y:.4g}")
-    return ", ".join(
-        f"{escape(title)} {value}".strip()
-        for title, value in zip(titles, values, strict=True)
-        if value
-    )
+    across = f"{escape(panel.x.title)} %{{x:.4g}}".strip()
+    return across if panel.rows else f"{across}, {escape(panel.y.title)} %{{y:.4g}}"
 
 
 def line_trace(mark: Line, names: dict[str, str], style: PlotlyStyle) -> dict[str, Any]:
