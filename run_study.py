@@ -1,7 +1,6 @@
 """Run or resume the study of one search space and write its report."""
 
 import importlib
-import os
 import pkgutil
 import signal
 import sys
@@ -16,6 +15,7 @@ from study.errors import StudyError
 from study.options import Options
 from study.space_file import load_own_space, with_own_code
 from study.store.exchange import read_trials
+from study.streams import open_streams
 
 SOURCE = Path(__file__).resolve().parent
 # how the command is called: from a clone, or as it was installed
@@ -25,6 +25,7 @@ PACKAGES = tuple(SOURCE / name for name in ("moco", "study", "search_spaces"))
 
 def main(words: list[str] | None = None) -> int:
     """Exit code: 0 complete, 2 a wrong command or wrong data, 130 interrupted, 1 anything else."""
+    open_streams()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # preemption is an interrupt
     try:
         options = parse_command(sys.argv[1:] if words is None else words, space_names(), PROGRAM)
@@ -32,9 +33,6 @@ def main(words: list[str] | None = None) -> int:
     except StudyError as problem:  # a sentence for the user; anything else is our mistake
         print(f"{PROGRAM.split()[-1]}: {problem}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         print(
             "\ninterrupted. Finished trials are saved; run the same command to continue.",

@@ -6,3 +6,8 @@ class StudyError(ValueError):
 
     One sentence says what must hold, what came, and what to do.
     """
+
+
+def why_refused(error: OSError | ValueError) -> str:
+    """What the system says of a file, without the name of an exception or of the file."""
+    return getattr(error, "strerror", None) or str(error)

@@ -1,15 +1,19 @@
 """The options of a study, as the command or a program gives them."""
 
 import math
+import os
+import re
 import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from study.errors import StudyError
+from study.text import hide_passwords
 
 MOST_DELTA = 1e30
 READING = ("check", "verify", "report", "list", "judge", "export")  # options that run nothing
+PLACES = ("out", "dataset", "weights", "trials", "judge", "records", "data_dir", "space")  # paths
 WORDS = (  # options that take a word
     "space", "profile", "dataset", "out", "weights", "trials", "check", "address", "judge",
     "reference", "by", "metric", "stage",
@@ -67,10 +71,15 @@ class Options:
     modules: tuple[str, ...] = ()  # modules that nodes are sent by value: a space's own file
 
     def __post_init__(self) -> None:
+        self._expand_home()
         for name in WORDS:
             value = getattr(self, name)
             if value is not None and ("\0" in value or (not value and name != "address")):
                 raise StudyError(f"--{name} must be a word without NUL bytes; got {value!r}")
+        if self.out and re.match(r"[\w+.-]+:/*$|s3:///", self.out):
+            raise StudyError(
+                f"--out must name a place at its address, as s3://bucket/study; got {self.out!r}"
+            )
         for name in ("workers", "cores", "at_once"):
             if (count := getattr(self, name)) < 1:
                 raise StudyError(f"--{name.replace('_', '-')} must be 1 or more; got {count}")
@@ -102,6 +111,20 @@ class Options:
         if self.judge and self.out and "://" in self.out:
             raise StudyError(f"--judge writes to a folder of this machine; got --out {self.out}")
         self._check_actions()
+
+    def _expand_home(self) -> None:
+        """Write out a `~` at the beginning of a path, which the shell leaves where it is quoted.
+
+        Raises:
+            StudyError: this user has no home folder.
+        """
+        for name in PLACES:
+            value = getattr(self, name)
+            if value is not None and re.match(r"~(/|$)", str(value)):
+                whole = os.path.expanduser(str(value))
+                if whole.startswith("~"):
+                    raise StudyError(f"--{name} must be a path; got {value}, and HOME is not set")
+                object.__setattr__(self, name, type(value)(whole))
 
     def _check_actions(self) -> None:
         """Check that at most one thing is asked for instead of running.
@@ -141,12 +164,15 @@ class Options:
 
     @property
     def lasting_words(self) -> tuple[str, ...]:
-        """The command's words without those that were meant once: they run the study again."""
+        """The command's words without those that were meant once: they run the study again.
+
+        Passwords in addresses are left out: a study's folder is handed around.
+        """
         kept: tuple[str, ...] = ()
         skip = False
         for word in self.words:
             if not skip and word != "--plan" and not word.startswith("--adopt"):
-                kept = (*kept, word)
+                kept = (*kept, hide_passwords(word))
             skip = word == "--adopt"
         return kept
 

@@ -23,6 +23,7 @@ from study.errors import StudyError
 from study.options import Options
 from study.store.directory import default_folder, is_begun, local_folder
 from study.store.environment import cores
+from study.store.places import check_folder
 from study.store.study_file import read_study
 from study.text import plural
 
@@ -143,6 +144,7 @@ def sizes_and_folder(
     own_data = options.dataset if options.dataset != sizes.dataset else None
     default = default_folder(space.name, profile, own_data)
     folder = local_folder(options.out) if options.out else default
+    check_folder(folder)
     begun = (folder / "study.json").exists() and is_begun(folder)
     before = read_study(folder, no_points).plan.sizes if begun else None
     return sizes_of_analyses(sizes, before, options.until_decided), folder, before

@@ -1,5 +1,7 @@
 """Words and numbers for people, used by every room."""
 
+import re
+
 
 def join_words(names: list[str]) -> str:
     """A list in words."""
@@ -45,3 +47,8 @@ def plural(noun: str) -> str:
         return noun + "es"
     is_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
     return noun[:-1] + "ies" if is_y else noun + "s"
+
+
+def hide_passwords(text: str) -> str:
+    """The text with names and passwords in its addresses taken out: s3://…@bucket."""
+    return re.sub(r"(://)[^/@\s]+@", r"\1…@", text)

@@ -18,6 +18,22 @@ from study.design.plan import Plan, Point
 from study.design.record import Record, final_records
 from study.design.space import Arm, Metric
 from study.design.stages import chosen_point, current_records
+from study.errors import StudyError
+
+
+def check_arms(plan: Plan, records: Iterable[Record]) -> None:
+    """Check that every record is of an arm or a control of the plan's space.
+
+    Raises:
+        StudyError: one is not; records of two studies lie in one file, or a line was edited.
+    """
+    known = {one.name for one in (*plan.space.arms, *plan.space.controls)}
+    for number, record in enumerate(records, start=1):
+        if record.arm not in known:
+            raise StudyError(
+                f"line {number} of records.jsonl must be a run of the plan in study.json; it is of "
+                f"the arm {record.arm!r}, which that plan has not"
+            )
 
 
 class ArmRecords:
@@ -26,6 +42,7 @@ class ArmRecords:
     def __init__(self, plan: Plan, records: Iterable[Record]) -> None:
         self.plan = plan
         self.records = list(records)  # all of them, failed attempts and superseded points included
+        check_arms(plan, self.records)
         self.final = final_records(self.records)  # by trial
         self.current = current_records(plan, self.final)  # of trials that the plan asks for
         self._points: dict[str, dict[int, Point]] = {}

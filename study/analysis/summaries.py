@@ -213,12 +213,17 @@ def loss_and_score(results: ArmRecords) -> list[LossAndScore]:
     for stage in ("replica", "final"):
         for arm in results.plan.space.arms:
             runs = [run for run in results.runs(arm.name, stage) if run.status == "finished"]
-            runs = [run for run in runs if not math.isnan(run.metric("loss"))]
+            runs = [run for run in runs if has_both(results, run)]
             if runs and not arm.of:
                 loss = tuple(run.metric("loss") for run in runs)
                 score = tuple(score_in_unit(results, run) for run in runs)
                 pairs.append(LossAndScore(arm, stage, loss, score))
     return pairs
+
+
+def has_both(results: ArmRecords, record: Record) -> bool:
+    """Whether a run has a finite loss and a finite primary metric."""
+    return math.isfinite(record.metric("loss")) and math.isfinite(score_in_unit(results, record))
 
 
 def rank_correlation(groups: list[LossAndScore]) -> float:

@@ -12,7 +12,7 @@ from study.design.trainer import Prepared
 from study.design.words import Words
 from study.errors import StudyError
 
-MOST_TRIALS = 10_000
+MOST_TRIALS = 1_000
 MOST_SEEDS = {"replica": 20, "confirm": 80, "final": 1000}  # so that no two stages share one
 MOST_SEARCHES = 1000
 
@@ -79,6 +79,9 @@ def check_sizes(sizes: Profile) -> None:
     Raises:
         StudyError: it is; the message names the limit.
     """
+    counts = {name: value for name, value in vars(sizes).items() if isinstance(value, int)}
+    if negative := [name for name, count in counts.items() if count < 0]:
+        raise StudyError(f"{negative[0]} must be 0 or more; got {counts[negative[0]]}")
     sizes = with_pairs(sizes, max(sizes.looks, default=sizes.pairs))
     most_final = SEEDS_A_SEARCH - 1 if sizes.repeats else MOST_SEEDS["final"]
     for stage, most in {**MOST_SEEDS, "final": most_final}.items():

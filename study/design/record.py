@@ -4,20 +4,14 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from study.design.space import Metric
 from study.errors import StudyError
+from study.typed import check_own_fields, why_unread
 
-TEXTS = ("trial", "stage", "arm", "status", "error", "why", "device", "commit", "started", "ended")
-OBJECTS = ("config", "point", "result", "versions")
-TYPES: dict[str, Any] = {
-    **dict.fromkeys(TEXTS, str),
-    **dict.fromkeys(OBJECTS, dict),
-    "seed": int,
-    "curve": list,
-    "seconds": int | float,
-}
+COUNTED = ("step", "seconds")  # of an epoch, where it has them
 SCHEMA = 2  # of a line of records.jsonl; lines of 1 name none and have no chain
 STATUSES = ("finished", "diverged", "stopped", "failed")
 
@@ -63,8 +57,9 @@ class Record:
     def metric(self, name: str) -> float:
         """A number of the result; NaN where the trial did not finish or has none."""
         value = self.result.get(name)
-        is_number = self.status == "finished" and isinstance(value, int | float)
-        return float(value) if is_number else math.nan  # type: ignore[arg-type]
+        if self.status != "finished" or value is None or not is_number(value):
+            return math.nan
+        return float(value)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as a line of records.jsonl has them."""
@@ -86,31 +81,80 @@ def parse_record(line: str | bytes, place: str) -> Record:
     try:
         values = json.loads(line)
         known = {name: values[name] for name in FIELDS}
-        if not all(isinstance(known[name], kind) for name, kind in TYPES.items()):
-            raise TypeError("a field has the wrong type")
-        if known["status"] not in STATUSES or not 0 <= known["seconds"] < math.inf:
-            raise ValueError(f"status {known['status']!r}, seconds {known['seconds']!r}")
-        if not all(is_epoch(row) for row in known["curve"]):
-            raise TypeError("an epoch of the curve")
-        link = Link(**chain) if (chain := values.get("chain")) else None
-    except (ValueError, KeyError, TypeError) as error:
+        extra = {k: v for k, v in values.items() if k not in (*FIELDS, "schema", "chain")}
+        link = parse_link(values["chain"]) if values.get("chain") else None
+        record = Record(**known, extra=extra, link=link)
+        check_own_fields(record, "")
+        check_numbers(record)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise StudyError(
-            f"{place} must be a trial's record; it is not ({error!r}). Delete that line, and its "
-            "trial runs again"
+            f"{place} must be a trial's record; it is not: {why_unread(error)}. Delete that line, "
+            "and its trial runs again"
         ) from None
     if (schema := values.get("schema", 1)) not in range(1, SCHEMA + 1):
         raise StudyError(
             f"{place} must be a record of schema {SCHEMA} or lower; it has {schema!r}, of a later "
             "version of this program"
         )
-    extra = {k: v for k, v in values.items() if k not in (*FIELDS, "schema", "chain")}
-    return Record(**known, extra=extra, link=link)
+    return record
 
 
-def is_epoch(row: Any) -> bool:
-    """Whether a value is an epoch of a curve."""
-    is_object = isinstance(row, dict) and isinstance(row["epoch"], int)
-    return is_object and isinstance(row["loss"], int | float)
+def parse_link(values: dict[str, Any]) -> Link:
+    """A place in a chain.
+
+    Raises:
+        TypeError: it is none.
+    """
+    link = Link(**values)
+    if not all(isinstance(one, str) for one in link):
+        raise TypeError("chain must hold three texts")
+    return link
+
+
+def check_numbers(record: Record) -> None:
+    """Check what a record's types do not say.
+
+    Raises:
+        TypeError, ValueError, OverflowError: a value is of another kind, or out of range.
+    """
+    if record.status not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(STATUSES)}; got {record.status!r}")
+    if not 0 <= record.seconds < math.inf:
+        raise ValueError(f"seconds must be 0 or more; got {record.seconds!r}")
+    if wrong := [name for name, value in record.point.items() if not is_scalar(value)]:
+        raise TypeError(f"point.{wrong[0]} must be a number or a word")
+    for i, row in enumerate(record.curve):
+        if not (is_whole(row["epoch"]) and is_number(row["loss"])):
+            raise TypeError(f"curve.{i} must have a whole epoch and a number as loss")
+        if wrong := [name for name in COUNTED if not is_number(row.get(name, 0))]:
+            raise TypeError(f"curve.{i}.{wrong[0]} must be a number")
+    for name in ("started", "ended"):
+        if time := getattr(record, name):
+            datetime.fromisoformat(time)
+    for value in record.result.values():
+        is_number(value)  # whole numbers are such that a float can hold
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is no list and no object."""
+    return isinstance(value, str | int | float)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number that a float can hold.
+
+    Raises:
+        OverflowError: it is a whole number beyond.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    float(value)
+    return True
 
 
 def final_records(records: Iterable[Record]) -> dict[str, Record]:

@@ -4,6 +4,7 @@ Scientific parameters tell the arms apart, nuisance parameters are tuned for eac
 ones are caveats on the result (terms of the Deep Learning Tuning Playbook, Godbole et al. 2023).
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from study.design.ranges import LogRange, Span
 from study.design.trainer import Trainer
 
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")  # of an arm: the page names its colours so
 ROLES = ("primary", "published", "replica", "secondary", "family")
 DECIMALS = {"points": 1, "nats": 2}  # by unit; others have 2
 
@@ -233,6 +235,11 @@ class Space:
         if "final" not in self.stages:
             stages = ", ".join(self.stages) or "none"
             raise ValueError(f"stages must have one named final; got {stages}")
+        for arm in (*self.arms, *self.controls):
+            if not NAME.fullmatch(arm.name):
+                raise ValueError(
+                    f"an arm's name must be letters, digits, - and _; got {arm.name!r}"
+                )
         arms, metrics = [arm.name for arm in self.arms], [metric.name for metric in self.metrics]
         if not metrics:
             raise ValueError(f"the space {self.name} must have a metric; it has none")

@@ -172,7 +172,9 @@ def unanswered(results: Results) -> Answer:
         return "Not answered yet.", "No pair of final runs has finished; the study goes on."
     finals = [run for run in results.current.values() if run.stage == "final"]
     diverged = sum(run.status == "diverged" for run in finals)
+    empty = sum(run.status == "finished" for run in finals)
     why = f"{diverged} of {len(finals)} final runs diverged"
+    why += f", {empty} ended without a finite {results.plan.space.primary.title}" if empty else ""
     return (
         "Not answered.",
         f"The study has ended and no pair of final runs has a result: {why}.",

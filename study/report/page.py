@@ -16,7 +16,7 @@ from study.analysis.results import Results
 from study.analysis.verdict import LABELS
 from study.design.arms import absent_sentences
 from study.design.plan import Plan
-from study.errors import StudyError
+from study.errors import StudyError, why_refused
 from study.figures.panel import Panel
 from study.figures.style import arms_css, marks_svg
 from study.report.advice import advise
@@ -51,6 +51,8 @@ from study.store.study_file import About, StudyFile, read_study
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
+# what a plan raises that was edited so that its types are right and its values make no sense
+WRONG_PLAN = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, StopIteration)
 TITLES = {  # of the sections, by the id of each
     "verdict": "Verdicts",
     "four": "One claim, four analyses",
@@ -102,11 +104,11 @@ def write_report(folder: Path) -> Report:
             written.
     """
     study = read_study(folder, sobol_points)
-    results = Results(study.plan, read_records(folder))
-    page = folder / PAGE
+    records, page = read_records(folder), folder / PAGE
     try:
+        results = Results(study.plan, records)
         text = render_page(results, study, folder)
-    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except WRONG_PLAN as error:
         if study.found == study.hash and study.plan.hash == study.hash:
             raise  # our own mistake
         raise StudyError(
@@ -119,7 +121,7 @@ def write_report(folder: Path) -> Report:
         write_atomically(page, text)
     except OSError as error:
         raise StudyError(
-            f"{folder} must be a folder that can be written; the report cannot be ({error})"
+            f"{folder} must be a folder that can be written; the report cannot be ({why_refused(error)})"
         ) from None
     first = " ".join(answer(results))
     return Report(page, " ".join(filter(None, (first, level_sentence(results)))))

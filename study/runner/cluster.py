@@ -157,15 +157,17 @@ def check_address(address: str) -> None:
     Raises:
         StudyError: nothing does.
     """
+    if address == "auto":
+        return
     host, _, port = address.removeprefix("ray://").rpartition(":")
+    allowed = "--address must be HOST:PORT or ray://HOST:PORT of a running Ray cluster, or auto"
+    if not (host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise StudyError(f"{allowed}; got {address!r}")
     try:
-        if address != "auto":
-            socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError) as error:
-        allowed = "HOST:PORT or ray://HOST:PORT of a running Ray cluster, or auto"
-        raise StudyError(
-            f"--address must be {allowed}; {address} does not answer: {first_line(error)}"
-        ) from None
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError(f"{allowed}; {address} does not answer ({reason})") from None
 
 
 class TrialSlots:

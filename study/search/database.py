@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import optuna
+import sqlalchemy
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
@@ -31,12 +32,14 @@ def open_storage(path: Path) -> optuna.storages.RDBStorage:
     Raises:
         StudyError: it cannot be moved.
     """
+    # a path may hold what means something in an address, as ? or %
+    address = sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string()
     try:
-        return optuna.storages.RDBStorage(f"sqlite:///{path}")
+        return optuna.storages.RDBStorage(address)
     except Exception as error:  # of SQLAlchemy, SQLite and Alembic
         try:
             path.rename(path.with_name(f"optuna-damaged-{int(time.time())}.db"))
-            return optuna.storages.RDBStorage(f"sqlite:///{path}")
+            return optuna.storages.RDBStorage(address)
         except Exception:
             reason = str(error).splitlines()[0]
             raise StudyError(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from study.design.plan import Plan
 from study.design.record import Record, final_records
-from study.errors import StudyError
+from study.errors import StudyError, why_refused
 from study.store.ledger import Ledger, read_records
+from study.store.places import check_folder
 from study.store.study_file import (
     About,
     Kind,
@@ -24,8 +25,9 @@ def open_study(folder: Path, plan: Plan, about: About) -> tuple[Plan, Ledger]:
 
     Raises:
         StudyError: the folder cannot be written, another run writes to it, or it holds another
-            plan.
+            plan, records without a plan, or something else.
     """
+    check_folder(folder)
     ledger = open_ledger(folder)
     try:
         seen = is_seen(ledger.records)
@@ -52,7 +54,7 @@ def open_ledger(folder: Path) -> Ledger:
         ) from None
     except OSError as error:
         raise StudyError(
-            f"{folder} must be a folder that can be written; it cannot ({error})"
+            f"{folder} must be a folder that can be written; it cannot ({why_refused(error)})"
         ) from None
 
 
@@ -93,11 +95,15 @@ def local_folder(out: str) -> Path:
     """The folder that --out names: of an address one here that mirrors it."""
     if not address_of(out):
         return Path(out)
-    return Path("results") / re.sub(r"[^\w.-]+", "-", out.partition("://")[2]).strip("-")
+    place = out.partition("://")[2]
+    first, slash, rest = place.partition("/")
+    place = first.rpartition("@")[2] + slash + rest  # without a name and a password
+    return Path("results") / re.sub(r"[^\w.-]+", "-", place).strip("-")
 
 
 def preview_plan(folder: Path, plan: Plan) -> tuple[Plan, bool]:
     """The plan as the folder would take it, and whether the folder's records belong to it."""
+    check_folder(folder)
     if not (folder / "study.json").exists() or not is_begun(folder):
         return plan, False
     old, seen = read_study(folder, plan.propose).plan, is_seen(read_records(folder))

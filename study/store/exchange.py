@@ -11,10 +11,12 @@ from study.design.plan import Plan
 from study.design.record import Record, final_records, parse_record
 from study.design.stages import Records, due_trials
 from study.design.trial import Trial
-from study.errors import StudyError
+from study.errors import StudyError, why_refused
 from study.store.atomic import write_atomically
 from study.store.ledger import Ledger
 from study.store.pictures import read_pictures
+from study.store.places import check_file
+from study.typed import why_unread
 
 ADOPTABLE = ("finished", "diverged")  # ends of what ran elsewhere
 TYPES = {"stage": str, "arm": str, "seed": int, "point": dict, "config": dict, "why": str}
@@ -55,7 +57,7 @@ def export_trials(plan: Plan, records: Records, folder: Path) -> tuple[Path, int
         write_atomically(path, "".join(lines))
     except OSError as error:
         raise StudyError(
-            f"{path} must be a file that can be written; it cannot ({error})"
+            f"{path} must be a file that can be written; it cannot ({why_refused(error)})"
         ) from None
     return path, len(lines)
 
@@ -67,18 +69,19 @@ def read_trials(path: Path) -> list[ExportedTrial]:
         StudyError: it cannot be read, or a line is no trial.
     """
     rule = "--trials must be a file that run_study.py --plan --out wrote"
+    check_file(path, rule)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise StudyError(f"{rule}; {path} cannot be read ({error})") from None
+        raise StudyError(f"{rule}; {path} cannot be read ({why_refused(error)})") from None
     trials: dict[str, ExportedTrial] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 one = parse_trial(line)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise StudyError(
-                    f"{rule}; line {number} of {path} is no trial ({error!r})"
+                    f"{rule}; line {number} of {path} is no trial: {why_unread(error)}"
                 ) from None
             trials.setdefault(one.trial.id, one)
     return list(trials.values())
@@ -91,10 +94,10 @@ def parse_trial(line: str) -> ExportedTrial:
         KeyError, TypeError, ValueError: it holds none.
     """
     values = json.loads(line)
-    if not all(isinstance(values[name], kind) for name, kind in TYPES.items()):
-        raise TypeError("a field has the wrong type")
+    if wrong := [name for name, kind in TYPES.items() if not isinstance(values[name], kind)]:
+        raise TypeError(f"{wrong[0]} is of another kind")
     if not re.fullmatch(r"\w{1,64}", values["trial"]):  # it names a folder
-        raise ValueError(f"trial {values['trial']!r}")
+        raise ValueError(f"trial must be letters and digits; got {values['trial']!r}")
     trial = Trial(id=values["trial"], **{name: values[name] for name in TYPES})
     space, dataset, fingerprint = (str(values[k]) for k in ("space", "dataset", "fingerprint"))
     return ExportedTrial(trial, space, dataset, fingerprint, str(values.get("plan", "")))
@@ -185,7 +188,7 @@ def copy_pictures(source: Path, trials: Path, ids: list[str]) -> int:
             write_atomically(target, json.dumps(pictures))
         except OSError as error:
             raise StudyError(
-                f"the pictures of trial {id} cannot be copied to {target} ({error}); the records "
+                f"the pictures of trial {id} cannot be copied to {target} ({why_refused(error)}); the records "
                 "are taken"
             ) from None
         count += 1
@@ -229,6 +232,7 @@ def read_foreign_records(path: Path) -> list[Record]:
     Raises:
         StudyError: it cannot be read, or a line of it is no record.
     """
+    check_file(path, "--adopt must name a file of records")
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except OSError as error:

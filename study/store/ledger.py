@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.design.record import Record, final_records, parse_record
-from study.errors import StudyError
+from study.errors import StudyError, why_refused
 from study.store.chain import append_link, head_hash
 from study.store.locks import lock_folder
 
@@ -34,29 +34,40 @@ class Ledger:
         self.path = folder / name
         try:
             self.records = read_records(folder, name)
-            self._cut_torn_line()
+            self._mend_end()
         except BaseException:
             self._lock.release()
             raise
         self._final = set(final_records(self.records))
 
-    def _cut_torn_line(self) -> None:
-        """Cut off half a line at the end, which a kill may have left; its trial is run again.
+    def _mend_end(self) -> None:
+        """Make the file end in a whole line.
+
+        A record without its line's end gets one. Half a line, which a kill may have left, is moved
+        into a file beside this one, and its trial is run again.
 
         Raises:
-            StudyError: the end is no such half; nothing is cut off a file of something else.
+            StudyError: the end is no such line; nothing is taken off a file of something else.
         """
         if not self.path.exists():
             return
         text = self.path.read_bytes()
         torn = text[text.rfind(b"\n") + 1 :]
-        if not torn.startswith(OPENING[: len(torn)]):
+        if not torn:
+            return
+        if b"\r" in torn or not torn.startswith(OPENING[: len(torn)]):
             raise StudyError(
-                f"{self.path} must be a file of records, or a new one; it ends in something else"
+                f"{self.path} must be a file of records, each line with a line feed at its end, or "
+                "a new one; it ends in something else"
             )
-        if torn:
-            with open(self.path, "r+b") as file:
-                file.truncate(len(text) - len(torn))
+        if is_record(torn):
+            with open(self.path, "ab") as file:
+                file.write(b"\n")
+            return
+        with open(self.path.with_name(f"{self.path.stem}-torn.txt"), "ab") as aside:
+            aside.write(torn + b"\n")
+        with open(self.path, "r+b") as file:
+            file.truncate(len(text) - len(torn))
 
     def append(self, record: Record) -> None:
         """Add a line, on the disk when this returns, unless the trial has its final record."""
@@ -90,6 +101,15 @@ class Ledger:
         self._lock.release()
 
 
+def is_record(line: bytes) -> bool:
+    """Whether a line holds a record."""
+    try:
+        parse_record(line, "")
+    except StudyError:
+        return False
+    return True
+
+
 def read_records(folder: Path, name: str = FILE) -> list[Record]:
     """All whole lines in their order; none where there is no file.
 
@@ -104,7 +124,9 @@ def read_records(folder: Path, name: str = FILE) -> list[Record]:
             return [
                 parse_record(line, f"line {number} of {path}")
                 for number, line in enumerate(lines, start=1)
-                if line.endswith(b"\n")  # else it is torn, and the last
+                if line.endswith(b"\n") or is_record(line)  # else it is torn, and the last
             ]
     except OSError as error:
-        raise StudyError(f"{path} must be a file of records; it cannot be read ({error})") from None
+        raise StudyError(
+            f"{path} must be a file of records; it cannot be read ({why_refused(error)})"
+        ) from None

@@ -5,6 +5,7 @@ from typing import Any
 
 from study.design.facts import DataFacts
 from study.design.given_runs import GivenRuns
+from study.design.make_plan import check_sizes
 from study.design.plan import Plan, PointSource
 from study.design.ranges import LogRange, span_of
 from study.design.space import (
@@ -19,6 +20,7 @@ from study.design.space import (
     Space,
 )
 from study.design.words import Words
+from study.typed import check_fields
 
 OF_SPACE = (
     "question", "scientific", "rows", "reference", "arms", "stages", "replica", "metrics",
@@ -34,7 +36,7 @@ def plan_from_dict(values: dict[str, Any], propose: PointSource) -> Plan:
     """
     values = upgraded(values) if isinstance(values["space"], str) else dict(values)
     sizes, given = profile_from_dict(values.pop("sizes")), values.get("given")
-    return Plan(
+    plan = Plan(
         **{
             **values,
             "space": space_from_dict(values["space"]),
@@ -45,6 +47,10 @@ def plan_from_dict(values: dict[str, Any], propose: PointSource) -> Plan:
             "propose": propose,
         }
     )
+    check_fields(plan, "plan")
+    if not plan.given:
+        check_sizes(plan.sizes)
+    return plan
 
 
 def upgraded(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import fsspec
 
 from study.errors import StudyError
+from study.store.locks import lock_folder
+from study.text import hide_passwords
 
 FILES = (
     "study.json",
@@ -22,11 +24,36 @@ class RemoteFolder:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url.rstrip("/"), folder
+        self.name = hide_passwords(self.url)
 
     def pull(self) -> None:
         """Copy the remote files here, unless the files here continue them.
 
         Then a run here was killed before it could send everything.
+
+        Raises:
+            StudyError: the address cannot be read, another run writes here, or here and there lie
+                records of different runs.
+        """
+        try:
+            lock = lock_folder(self.folder)
+        except BlockingIOError:
+            raise StudyError(
+                f"{self.folder}, where {self.name} is worked on, is being written by another run; "
+                "wait for it"
+            ) from None
+        except OSError as error:
+            raise StudyError(
+                f"{self.folder}, where {self.name} is worked on, cannot be written "
+                f"({error.strerror})"
+            ) from None
+        try:
+            self._copy_here()
+        finally:
+            lock.release()
+
+    def _copy_here(self) -> None:
+        """Copy the remote files here; the folder is locked.
 
         Raises:
             StudyError: the address cannot be read, or here and there lie records of different runs.
@@ -45,8 +72,8 @@ class RemoteFolder:
                 return
             if not theirs.startswith(mine):
                 raise StudyError(
-                    f"{self.url} and {self.folder}, where it is worked on, hold different records; "
-                    "move the folder away, or use it with --out"
+                    f"{self.name} and {self.folder}, where it is worked on, hold different "
+                    "records; move the folder away, or use it with --out"
                 )
             for name in FILES:
                 if store.exists(f"{root}/{name}"):
@@ -55,8 +82,8 @@ class RemoteFolder:
             raise
         except Exception as error:  # each store has errors of its own
             raise StudyError(
-                f"--out must be a folder or an address that can be read; {self.url} cannot "
-                f"({error})"
+                f"--out must be a folder or an address that can be read; {self.name} cannot "
+                f"({hide_passwords(str(error))})"
             ) from None
 
     def push(self, names: tuple[str, ...] = FILES) -> None:
@@ -73,6 +100,6 @@ class RemoteFolder:
                     store.pipe_file(f"{root}/{name}", (self.folder / name).read_bytes())
         except Exception as error:
             raise StudyError(
-                f"--out must be a folder or an address that can be written; {self.url} cannot "
-                f"({error})"
+                f"--out must be a folder or an address that can be written; {self.name} cannot "
+                f"({hide_passwords(str(error))})"
             ) from None

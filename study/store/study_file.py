@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from study.design.plan import Plan, PointSource, hash_values, with_pairs
 from study.design.record import Record
-from study.errors import StudyError
+from study.errors import StudyError, why_refused
 from study.store.atomic import write_atomically
 from study.store.plan_json import plan_from_dict
 from study.text import join_words
+from study.typed import why_unread
 
 # sizes that may be raised
 SCHEMA = 2  # of study.json; files of 1 name none
@@ -109,12 +110,12 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
         ]
         about = About(
             command=[str(word) for word in values.get("command", [])],
-            folder=values.get("folder", "FOLDER"),
-            versions=values.get("versions", {}),
-            commit=values.get("commit", ""),
-            created=values.get("created", ""),
+            folder=str(values.get("folder", "FOLDER")),
+            versions={str(k): str(v) for k, v in dict(values.get("versions", {})).items()},
+            commit=str(values.get("commit", "")),
+            created=str(values.get("created", "")),
             changes=changes,
-            program=values.get("program", About._field_defaults["program"]),
+            program=str(values.get("program", About._field_defaults["program"])),
         )
         found = hash_values(values["plan"])
         plan = plan_from_dict(values["plan"], propose)
@@ -127,9 +128,12 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
             f"{folder} holds no study (no study.json); run the study first, or name its folder "
             "with --out"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise StudyError(f"{path} must be a file that can be read; {error.strerror}") from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise StudyError(
-            f"{path} must be the plan of a study of this version; it cannot be read ({error!r})"
+            f"{path} must be the plan of a study of this version; it cannot be read: "
+            f"{why_unread(error)}"
         ) from None
 
 
@@ -149,7 +153,7 @@ def write_study(folder: Path, plan: Plan, about: About) -> None:
         write_atomically(folder / "study.json", json.dumps(values, indent=1))
     except OSError as error:
         raise StudyError(
-            f"{folder} must be a folder that can be written; it cannot ({error})"
+            f"{folder} must be a folder that can be written; it cannot ({why_refused(error)})"
         ) from None
 
 
