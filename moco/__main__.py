@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import signal
 import sys
@@ -51,6 +52,13 @@ from moco.training.supervised import with_plain_batch_norm
 
 LINE_INTERVAL = 0.2  # seconds between two writings of the line of steps
 CONTINUE = "Finished epochs are saved; run the same command to continue."
+
+
+class DivergedError(Exception):
+    """A run's loss left the finite numbers, in the epoch that it names."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"epoch {epoch}")
 
 
 class Run(NamedTuple):
@@ -106,6 +114,9 @@ def run_command(command: Namespace) -> int:
             train_run(run, command.until or run.config.epochs)
         except OSError as error:
             complain(f"{os_problem(error)} {CONTINUE}")
+            return 1
+        except DivergedError as problem:
+            complain(f"training diverged in {problem}: the loss is no finite number; lower --lr")
             return 1
     return 0
 
@@ -216,6 +227,8 @@ def train_run(run: Run, until: int) -> None:
                 print_lines([epoch_line(rows[-1], config.epochs)] if len(rows) > done else [])
                 text = "".join(strict_json(row) + "\n" for row in rows)
                 (folder / "epochs.jsonl").write_text(text)
+            if not math.isfinite(rows[-1]["loss"]):
+                raise DivergedError(rows[-1]["epoch"])
             if max(until, done) <= rows[-1]["epoch"] < config.epochs:
                 if is_first:
                     print_lines([stopped_line(rows[-1]["epoch"], config, folder)])

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.options import Options, check_kind
 
 FILE_NAME = "study.toml"  # in a study's folder
@@ -43,9 +43,7 @@ def read_config(path: Path, known: Iterable[str]) -> list[str]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise StudyError(
-            f"--config must name a TOML file; {path} is none ({why_refused(error)})"
-        ) from None
+        raise StudyError(f"--config must name a TOML file; {path} is none ({why(error)})") from None
     words: list[str] = []
     for key, value in values.items():
         name = key.replace("-", "_")

@@ -8,6 +8,6 @@ class StudyError(ValueError):
     """
 
 
-def why_refused(error: OSError | ValueError) -> str:
+def why(error: OSError | ValueError) -> str:
     """What the system says of a file, without the name of an exception or of the file."""
     return getattr(error, "strerror", None) or str(error)

@@ -21,9 +21,8 @@ from study.design.space import Profile, Space
 from study.design.trainer import Prepared, Request
 from study.errors import StudyError
 from study.options import Options
-from study.store.directory import default_folder, is_begun, local_folder
+from study.store.directory import check_folder, default_folder, is_begun, local_folder
 from study.store.environment import cores
-from study.store.places import check_folder
 from study.store.study_file import read_study
 from study.text import plural
 

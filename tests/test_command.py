@@ -105,7 +105,7 @@ def test_the_plan_names_stages_arms_trials_cost_and_the_detectable_difference(ca
         ),
         (
             ["--space", "optimizers", "--trials", "1000000000"],
-            "a search takes at most 10,000 trials an arm",
+            "a search takes at most 1,000 trials an arm",
         ),
         (["--space", "optimizers", "--set", "lr=0.1"], "--set lr is not free"),
         (["--space", "optimizers", "--set", "method=supervised"], "--set method is not free"),

@@ -75,10 +75,15 @@ def fingerprint(classes: Sequence[str], arrays: Sequence[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def is_intact(cached: Path) -> bool:
-    """Whether a cache folder matches its fingerprint; otherwise the dataset is decoded again."""
+def is_intact(cached: Path, name: str) -> bool:
+    """Whether a cache folder holds the dataset of that name and matches its fingerprint.
+
+    Otherwise the dataset is decoded again.
+    """
     try:
         dataset = load_dataset(cached)
+        if dataset.name != name:
+            return False
         arrays = [array.numpy() for split in dataset.splits.values() for array in split]
         return fingerprint(dataset.classes, arrays) == dataset.fingerprint
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
@@ -91,7 +96,7 @@ def fill_cache(target: Path, facts: dict[str, Any], decode: Callable[[], Decoded
     Raises:
         DataError: a label is out of range, or a class has no images.
     """
-    if not is_intact(target):
+    if not is_intact(target, facts["name"]):
         shutil.rmtree(target, ignore_errors=True)
         decoded = decode()
         labelled = {"train": decoded.train, "test": decoded.test, "validation": decoded.validation}

@@ -13,6 +13,8 @@ from moco.data.checks import DataError, quote_names
 from moco.data.folders.image_files import missing_plugin, readable_formats
 from moco.data.folders.listing import Files, Listing
 
+SIXTEEN_BITS = ("PNG", "PPM", "JPEG2000")  # formats of which mode I means 16 bits
+LONGEST = 64  # times its shorter side that an image is resized as a whole
 Arrays = tuple[np.ndarray, np.ndarray]  # uint8 images (N, C, size, size), int64 labels (N,)
 
 
@@ -125,7 +127,7 @@ def read_image(path: Path, size: int, formats: list[str]) -> DecodedImage:
             turned = file.getexif().get(ExifTags.Base.Orientation, 1) not in (0, 1)
             image: Image.Image = ImageOps.exif_transpose(file) if turned else file
             return DecodedImage(
-                image=np.asarray(resize_and_crop(to_rgb(image), size)),
+                image=np.asarray(resize_and_crop(to_rgb(image, file.format or ""), size)),
                 mode=file.mode,
                 pixels=f"{image.width}x{image.height}",
                 turned=turned,
@@ -149,19 +151,22 @@ def remedy(path: Path) -> str:
     return "Repair it or take it out"
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image, kind: str = "") -> Image.Image:
     """The image in RGB with 8 bits a channel; transparent pixels are composed over white.
 
+    Args:
+        kind: the format of its file, by Pillow's name.
+
     Raises:
-        ValueError: the pixels are floats, whose range the file does not state.
+        ValueError: the pixels are numbers whose range the file does not state.
     """
     if image.mode == "F":
         raise ValueError("its pixels are real numbers of an unknown range")
     if image.mode.startswith("I"):
-        values = np.asarray(image, dtype=np.float64)
-        # mode I has 32 bits; whether a file uses 8 or 16 of them shows only in its values
-        wide = image.mode != "I" or values.max() > 255
-        values = values / 257 if wide else values
+        # mode I has 32 bits; of which files use 16 is known of these formats, and of others not
+        if image.mode == "I" and kind not in SIXTEEN_BITS:
+            raise ValueError("its pixels are whole numbers of an unknown range")
+        values = np.asarray(image, dtype=np.float64) / 257
         image = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -176,6 +181,11 @@ def resize_and_crop(image: Image.Image, size: int) -> Image.Image:
     """
     if image.size == (size, size):
         return image
+    shorter, longer = sorted(image.size)
+    if longer > LONGEST * shorter:  # resized as a whole it would take gigabytes
+        left, top = ((side - shorter) / 2 for side in image.size)
+        box = (left, top, left + shorter, top + shorter)
+        return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
     factor = size / min(image.size)
     width, height = (max(size, round(side * factor)) for side in image.size)
     image = image.resize((width, height), Image.Resampling.BICUBIC)

@@ -1,5 +1,6 @@
 """One trial from config to result: train, save after every epoch, evaluate, fine-tune."""
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Generator
@@ -32,6 +33,7 @@ from moco.training.supervised import (
     with_plain_batch_norm,
 )
 
+SET_ASIDE = "Another run’s checkpoint lay in the trial’s folder; it was set aside."
 PARTS = ("encoder", "attention", "head")  # of an encoder, each saved as a state dict
 FILES = ("checkpoint.pt", *(f"{part}.pt" for part in PARTS))
 METHODS = {
@@ -83,7 +85,7 @@ def run_config(
     use_own_code(config, files)
     dataset = cache.load_dataset(cached)
     splits = make_splits(dataset, config)
-    saved = TrialCheckpoint(folder)
+    saved = TrialCheckpoint(folder, run_mark(values, dataset.fingerprint))
     yield from saved.content["curve"]
     if saved.content["result"] is not None:
         saved.delete_previous()
@@ -102,6 +104,7 @@ def run_config(
     if saved.content["evaluation"] is None:
         saved.save(evaluation=evaluate_encoder(encoder, training, saved, splits, dataset, config))
     result = dict(saved.content["evaluation"])
+    result["remarks"] = [*result["remarks"], *saved.content.get("remarks", ())]
     if config.finetune_epochs:
         result |= finetune_numbers(encoder, saved, splits, dataset, config)
         if math.isnan(result["finetune_accuracy"]):
@@ -150,20 +153,39 @@ def load_trial_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 class TrialCheckpoint:
-    """A trial's checkpoint; only the first worker reads and writes it."""
+    """A trial's checkpoint; only the first worker reads and writes it.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.file = folder, folder / "checkpoint.pt"
+    One that belongs to another run, or holds what no run leaves, is set aside, and the trial begins
+    again: it would fail at every repeat, or pass for this trial's result.
+
+    Args:
+        identity: of the run, as `run_mark` gives it.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self.folder, self.file, self.identity = folder, folder / "checkpoint.pt", identity
         for name in FILES if distributed.rank() == 0 else ():
             for draft in folder.glob(f"{name}.[0-9]*"):  # a kill during a save left it
                 draft.unlink(missing_ok=True)
-        self.content: dict[str, Any] = distributed.broadcast_from_first(
-            lambda: load_trial_checkpoint(folder)
-        )
+        self.content: dict[str, Any] = distributed.broadcast_from_first(self._load)
+
+    def _load(self) -> dict[str, Any]:
+        """The content of the file if it is this run's, else that of a new run."""
+        try:
+            content = load_trial_checkpoint(self.folder)
+            foreign = content.get("identity", self.identity) != self.identity
+        except ValueError:
+            foreign = True
+        if not foreign and is_plausible(content):
+            return content
+        for file in (self.file, checkpoint.previous_path(self.file)):
+            if file.exists():
+                file.replace(file.with_name(f"foreign-{file.name}"))
+        return {**load_trial_checkpoint(self.folder), "remarks": [SET_ASIDE]}
 
     def save(self, **changes: Any) -> None:
         """Save the checkpoint with these changes."""
-        self.content = {**self.content, **changes}
+        self.content = {**self.content, **changes, "identity": self.identity}
         if distributed.rank() == 0:
             checkpoint.save_generation(self.file, self.content)
 
@@ -186,6 +208,30 @@ class TrialCheckpoint:
             if state := {key: tensor.cpu() for key, tensor in part.state_dict().items()}:
                 checkpoint.save_atomically(self.folder / f"{name}.pt", state)
         (self.folder / "evaluation.json").write_text(json.dumps(tables))
+
+
+def run_mark(values: dict[str, Any], fingerprint: str) -> str:
+    """What a checkpoint must be of: SHA-256 of the fields and of the data's fingerprint."""
+    text = json.dumps([values, fingerprint], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_plausible(content: dict[str, Any]) -> bool:
+    """Whether a checkpoint's curve and result are such as a run leaves."""
+    curve, result = content["curve"], content["result"]
+    if not (isinstance(curve, list) and all(isinstance(row, dict) for row in curve)):
+        return False
+    if result is None:
+        return True
+    shares = [
+        value
+        for name, value in (result.items() if isinstance(result, dict) else ())
+        if name.endswith("_accuracy") and value is not None
+    ]
+    return isinstance(result, dict) and all(
+        isinstance(share, int | float) and (math.isnan(share) or 0 <= share <= 1)
+        for share in shares
+    )
 
 
 def train_epochs(

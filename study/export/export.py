@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from study.analysis.results import Results
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.export.paragraphs import BIBTEX, deviations_paragraph, methods_paragraph
 from study.export.tables import csv_table, escape, latex_table, levels_csv, paper_tables
 from study.figures.style import arm_styles
@@ -45,7 +45,7 @@ def export_study(folder: Path, kind: str, to: Path) -> list[Path]:
         return KINDS[kind](one)
     except OSError as error:
         raise StudyError(
-            f"{to} must be a folder that can be written; it cannot ({why_refused(error)})"
+            f"{to} must be a folder that can be written; it cannot ({why(error)})"
         ) from None
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from study.analysis.statistics import ArmDifference
 from study.design.plan import Plan
 from study.design.space import Arm, Metric
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.figures.panel import (
     Bar,
     Mark,
@@ -93,7 +93,7 @@ def compare_studies(folders: Sequence[str], out: Path) -> tuple[Path, str]:
         write_atomically(out / PAGE, page)
     except OSError as error:
         raise StudyError(
-            f"{out} must be a folder that can be written; it cannot ({why_refused(error)})"
+            f"{out} must be a folder that can be written; it cannot ({why(error)})"
         ) from None
     return out / PAGE, " ".join(forest.words for forest in forests)
 

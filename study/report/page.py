@@ -16,7 +16,7 @@ from study.analysis.results import Results
 from study.analysis.verdict import LABELS
 from study.design.arms import absent_sentences
 from study.design.plan import Plan
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.figures.panel import Panel
 from study.figures.style import arms_css, marks_svg
 from study.report.advice import advise
@@ -121,7 +121,7 @@ def write_report(folder: Path) -> Report:
         write_atomically(page, text)
     except OSError as error:
         raise StudyError(
-            f"{folder} must be a folder that can be written; the report cannot be ({why_refused(error)})"
+            f"{folder} must be a folder that can be written; the report cannot be ({why(error)})"
         ) from None
     first = " ".join(answer(results))
     return Report(page, " ".join(filter(None, (first, level_sentence(results)))))

@@ -18,6 +18,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study.errors import StudyError
+from study.runner.files.private import ray_folder
 from study.runner.ray_patches import HEAD_NODE
 from study.runner.ray_settings import NODE_SETTINGS
 from study.store.environment import cores
@@ -77,6 +78,7 @@ def start_local_ray(cpus: int) -> Any:
             address="local",
             num_cpus=cpus or cores(),
             include_dashboard=wants_dashboard(),
+            _temp_dir=str(folder) if (folder := ray_folder()) else None,
             **OUTPUT,
         )
     except Exception as error:  # under load its parts time out, with exceptions of their own

@@ -6,6 +6,7 @@ environment when it is imported.
 
 import importlib.util
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from study.runner.cluster import (
     wants_dashboard,
 )
 from study.runner.files.inputs import with_inputs
+from study.runner.files.private import ray_folder, remove_sessions
 from study.runner.files.trials import TrialFiles, open_trial_files, remove_marker
 from study.runner.progress import Progress
 from study.runner.ray_patches import logs_place, run_tune, survive_memory_kills
@@ -83,6 +85,8 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster:
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+        if not cluster.address and (sessions := ray_folder()):
+            remove_sessions(sessions, ended=os.getpid())
 
 
 def scratch_folder(folder: Path) -> Path:

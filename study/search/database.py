@@ -23,6 +23,7 @@ STATES = {
     "diverged": TrialState.FAIL,
     "failed": TrialState.FAIL,
 }
+PATIENCE = 20.0  # seconds until a database that was held is tried again
 SEARCH_STAGES = ("search", "added", "beside")
 
 
@@ -37,6 +38,11 @@ def open_storage(path: Path) -> optuna.storages.RDBStorage:
     try:
         return optuna.storages.RDBStorage(address)
     except Exception as error:  # of SQLAlchemy, SQLite and Alembic
+        if "locked" in str(error):
+            raise StudyError(
+                f"{path} is held by another program for too long; close it, as a dashboard, and "
+                "run the same command again"
+            ) from None
         try:
             path.rename(path.with_name(f"optuna-damaged-{int(time.time())}.db"))
             return optuna.storages.RDBStorage(address)
@@ -55,6 +61,8 @@ class SearchDatabase:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         metric, explore = plan.space.primary, plan.space.explore
+        self.waiting: list[Record] = []  # that it has not taken yet
+        self.again_at = 0.0  # when they are tried again
         self.metrics = [*(one.name for one in plan.space.metrics), "loss"]
         self.distributions = {arm.name: log_distributions(arm.search) for arm in plan.space.arms}
         self.storage = open_storage(folder.resolve() / "optuna.db")
@@ -76,23 +84,42 @@ class SearchDatabase:
         self.recorded = {trial.user_attrs.get("record") for trial in trials}
 
     def add(self, records: list[Record]) -> None:
-        """Add the search records that it lacks; tell an adaptive search its results."""
-        for record in records:
-            adaptive = self.adaptive
-            if adaptive and (record.arm, record.stage) == (adaptive.explore.arm, "search"):
-                adaptive.tell(record)
-                continue
-            key = f"{record.trial} {record.ended}"
-            searched = record.stage in SEARCH_STAGES and record.arm in self.studies
-            if searched and key not in self.recorded:
-                self.recorded.add(key)
-                trial = to_optuna_trial(
-                    record, key, distributions=self.distributions[record.arm], metrics=self.metrics
-                )
-                self.studies[record.arm].add_trial(trial)
+        """Add the search records that it lacks; tell an adaptive search its results.
+
+        A database that something else holds, as a dashboard may, stops nothing: records.jsonl is
+        what counts, and what was not added is added with the next record.
+        """
+        self.waiting += records
+        if time.monotonic() < self.again_at:
+            return
+        try:
+            while self.waiting:
+                self._add_one(self.waiting[0])
+                self.waiting.pop(0)
+        except (sqlalchemy.exc.OperationalError, optuna.exceptions.StorageInternalError):
+            if self.adaptive:  # its next proposal rests on this one's result
+                raise
+            self.again_at = time.monotonic() + PATIENCE
+
+    def _add_one(self, record: Record) -> None:
+        """Add a record unless it is there, or is of no search."""
+        adaptive = self.adaptive
+        if adaptive and (record.arm, record.stage) == (adaptive.explore.arm, "search"):
+            adaptive.tell(record)
+            return
+        key = f"{record.trial} {record.ended}"
+        searched = record.stage in SEARCH_STAGES and record.arm in self.studies
+        if searched and key not in self.recorded:
+            trial = to_optuna_trial(
+                record, key, distributions=self.distributions[record.arm], metrics=self.metrics
+            )
+            self.studies[record.arm].add_trial(trial)
+            self.recorded.add(key)
 
     def close(self) -> None:
-        """Close the file."""
+        """Add what is left, if that can be, and close the file."""
+        self.again_at = 0.0
+        self.add([])
         self.storage.remove_session()
         self.storage.engine.dispose()
 

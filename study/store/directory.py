@@ -5,9 +5,8 @@ from pathlib import Path
 
 from study.design.plan import Plan
 from study.design.record import Record, final_records
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.store.ledger import Ledger, read_records
-from study.store.places import check_folder
 from study.store.study_file import (
     About,
     Kind,
@@ -17,6 +16,10 @@ from study.store.study_file import (
     read_study,
 )
 
+OWN = {  # what a study's folder may hold; any of them shows that it is one
+    "study.json", "study.toml", "records.jsonl", "trials.jsonl", "report.html", "verdict.json",
+    "trials", "optuna.db", ".lock", "tensorboard", "epochs.csv", "trials.csv",
+}  # fmt: skip
 PROFILES = ("quick", "small", "full")
 
 
@@ -54,7 +57,7 @@ def open_ledger(folder: Path) -> Ledger:
         ) from None
     except OSError as error:
         raise StudyError(
-            f"{folder} must be a folder that can be written; it cannot ({why_refused(error)})"
+            f"{folder} must be a folder that can be written; it cannot ({why(error)})"
         ) from None
 
 
@@ -99,6 +102,36 @@ def local_folder(out: str) -> Path:
     first, slash, rest = place.partition("/")
     place = first.rpartition("@")[2] + slash + rest  # without a name and a password
     return Path("results") / re.sub(r"[^\w.-]+", "-", place).strip("-")
+
+
+def check_folder(folder: Path) -> None:
+    """Check that a study may be written into a folder: a new one, an empty one, or a study's.
+
+    Raises:
+        StudyError: it is a file, holds something else, or has a name that the system refuses.
+    """
+    try:
+        if not folder.exists():
+            return
+        names = {one.name for one in folder.iterdir()}
+    except NotADirectoryError:
+        raise StudyError(f"--out must be a folder; {folder} is a file") from None
+    except OSError as error:
+        shown = str(folder) if len(str(folder)) < 200 else f"{str(folder)[:80]}…"
+        raise StudyError(
+            f"--out must be a folder that can be read; {shown} cannot ({error.strerror})"
+        ) from None
+    if names and not names & OWN:
+        raise StudyError(
+            f"--out must be a new folder, an empty one or a study's; {folder} holds "
+            f"{sorted(names)[0]!r} and no study"
+        )
+    if "records.jsonl" in names and "study.json" not in names:
+        raise StudyError(
+            f"{folder} holds records.jsonl without the study.json that it belongs to: whose "
+            "records they are cannot be known. Put study.json back, or name another folder with "
+            "--out and take the records by --adopt"
+        )
 
 
 def preview_plan(folder: Path, plan: Plan) -> tuple[Plan, bool]:

@@ -1,5 +1,6 @@
 """What ran the study: versions, commit and processor, for every record and the page."""
 
+import math
 import os
 import platform
 import subprocess
@@ -20,6 +21,9 @@ PACKAGES = (
     "pandas",
     "plotly",
 )
+
+
+MOST_CORES = 1_000_000  # beyond what any machine has
 
 
 @cache
@@ -70,8 +74,28 @@ def program_version() -> str:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The cores that this process may use: those it may run on, and no more than its quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    quota = core_quota(Path("/sys/fs/cgroup"))
+    return max(1, min(allowed or 1, math.ceil(min(quota, MOST_CORES))))
+
+
+def core_quota(root: Path) -> float:
+    """The cores' worth of time that a container may take; infinite where it has no limit.
+
+    Args:
+        root: the folder of the kernel's control groups, of version 2 or 1.
+    """
+    try:
+        if (limit := root / "cpu.max").exists():
+            quota, period = limit.read_text().split()[:2]
+        else:
+            quota, period = (
+                (root / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
+            )
+        return float(quota) / float(period) if float(quota) > 0 else math.inf
+    except (OSError, ValueError, ZeroDivisionError):  # "max": no limit
+        return math.inf
 
 
 def now() -> str:

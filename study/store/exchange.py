@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import stat
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,11 +12,10 @@ from study.design.plan import Plan
 from study.design.record import Record, final_records, parse_record
 from study.design.stages import Records, due_trials
 from study.design.trial import Trial
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.store.atomic import write_atomically
 from study.store.ledger import Ledger
 from study.store.pictures import read_pictures
-from study.store.places import check_file
 from study.typed import why_unread
 
 ADOPTABLE = ("finished", "diverged")  # ends of what ran elsewhere
@@ -57,9 +57,28 @@ def export_trials(plan: Plan, records: Records, folder: Path) -> tuple[Path, int
         write_atomically(path, "".join(lines))
     except OSError as error:
         raise StudyError(
-            f"{path} must be a file that can be written; it cannot ({why_refused(error)})"
+            f"{path} must be a file that can be written; it cannot ({why(error)})"
         ) from None
     return path, len(lines)
+
+
+def check_file(path: Path, rule: str) -> None:
+    """Check that a path leads to a regular file: reading a pipe or a device may never end.
+
+    Args:
+        rule: what the option must be, as the beginning of the sentence.
+
+    Raises:
+        StudyError: it does not.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can have this name"
+        raise StudyError(f"{rule}; {path} cannot be read ({reason})") from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise StudyError(f"{rule}; {path} is {kind}")
 
 
 def read_trials(path: Path) -> list[ExportedTrial]:
@@ -73,7 +92,7 @@ def read_trials(path: Path) -> list[ExportedTrial]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise StudyError(f"{rule}; {path} cannot be read ({why_refused(error)})") from None
+        raise StudyError(f"{rule}; {path} cannot be read ({why(error)})") from None
     trials: dict[str, ExportedTrial] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -188,8 +207,8 @@ def copy_pictures(source: Path, trials: Path, ids: list[str]) -> int:
             write_atomically(target, json.dumps(pictures))
         except OSError as error:
             raise StudyError(
-                f"the pictures of trial {id} cannot be copied to {target} ({why_refused(error)}); the records "
-                "are taken"
+                f"the pictures of trial {id} cannot be copied to {target} ({why(error)}); the "
+                "records are taken"
             ) from None
         count += 1
     return count

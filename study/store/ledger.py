@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.design.record import Record, final_records, parse_record
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.store.chain import append_link, head_hash
 from study.store.locks import lock_folder
 
@@ -128,5 +128,5 @@ def read_records(folder: Path, name: str = FILE) -> list[Record]:
             ]
     except OSError as error:
         raise StudyError(
-            f"{path} must be a file of records; it cannot be read ({why_refused(error)})"
+            f"{path} must be a file of records; it cannot be read ({why(error)})"
         ) from None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from study.design.plan import Plan, PointSource, hash_values, with_pairs
 from study.design.record import Record
-from study.errors import StudyError, why_refused
+from study.errors import StudyError, why
 from study.store.atomic import write_atomically
 from study.store.plan_json import plan_from_dict
 from study.text import join_words
@@ -153,7 +153,7 @@ def write_study(folder: Path, plan: Plan, about: About) -> None:
         write_atomically(folder / "study.json", json.dumps(values, indent=1))
     except OSError as error:
         raise StudyError(
-            f"{folder} must be a folder that can be written; it cannot ({why_refused(error)})"
+            f"{folder} must be a folder that can be written; it cannot ({why(error)})"
         ) from None
 
 

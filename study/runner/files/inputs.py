@@ -1,7 +1,6 @@
 """A trainer's inputs, files and folders of the driver's machine, brought to nodes without them."""
 
 import hashlib
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from filelock import FileLock
 
 from study.design.trainer import Epochs, Fields
 from study.execution.run_trial import Train
+from study.runner.files.private import own_folder, user_name
 
 
 class InputFiles:
@@ -39,9 +39,7 @@ class InputFiles:
         """The path of the content on this node, unpacked if it is not there yet."""
         if not self.refs or self.is_whole(self.path):
             return self.path
-        user = getattr(os, "getuid", lambda: "user")()  # Windows has no such number
-        folder = Path(tempfile.gettempdir()) / f"study-parcels-{user}"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = own_folder(Path(tempfile.gettempdir()) / f"study-parcels-{user_name()}")
         place = folder / f"{self.path.name}-{self.key}"
         target = place if self.is_folder else place / self.path.name
         with FileLock(f"{place}.lock"):  # one process of the node unpacks

@@ -145,7 +145,7 @@ def test_a_trial_that_fails_or_diverges_ends_as_a_record(lines, main, capsys):
         ),
         (
             ["--trials", "trials.jsonl", "--records", "notes.txt"],
-            "notes.txt must be a file of records, or a new one",
+            "notes.txt must be a file of records, each line with a line feed at its end",
         ),
         ([*COMMAND, "--dataset", "cifar10"], "cifar10"),
         ([*COMMAND, "--space", "nope"], "--space must be one of"),
