@@ -1,6 +1,7 @@
 """The cache of decoded datasets, and the fingerprint."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ def test_a_damaged_cache_is_decoded_again_never_trusted(tmp_path, file, damage):
     path.write_bytes(damage(path.read_bytes()))
     cache.load_dataset.cache_clear()
     assert cache.load_dataset(cache.prepare("digits", 8, tmp_path)).fingerprint == whole
-    assert cache.is_intact(cached)
+    assert cache.is_intact(cached, "digits")
+    assert not cache.is_intact(cached, "shapes")
 
 
 def test_a_folder_named_like_a_dataset_is_still_a_folder(tmp_path, make_folder):
@@ -105,3 +107,12 @@ def test_a_dataset_has_a_size_of_its_own_where_no_field_says_otherwise(
     where = name if name == "digits" else str(make_folder(tmp_path / name))
     dataset = cache.load_dataset(cache.prepare(where, 0, tmp_path / "data"))
     assert dataset.train.images.shape[2] == size
+
+
+def test_another_dataset_s_cache_in_the_place_of_one_is_decoded_again(tmp_path):
+    digits, shapes = (cache.prepare(name, 16, tmp_path) for name in ("digits", "shapes"))
+    whole = cache.load_dataset(digits).fingerprint
+    shutil.rmtree(digits)
+    shutil.copytree(shapes, digits)
+    cache.load_dataset.cache_clear()
+    assert cache.load_dataset(cache.prepare("digits", 16, tmp_path)).fingerprint == whole

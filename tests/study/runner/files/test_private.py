@@ -1,0 +1,49 @@
+"""Ray's sessions lie in a folder of this user alone, and go with the process that made them."""
+
+import os
+import stat
+from pathlib import Path
+
+from study.runner.files import private
+
+
+def test_a_folder_is_closed_to_others_also_where_it_was_open(tmp_path):
+    folder = tmp_path / "study-0"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    assert private.own_folder(folder) == folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_link_that_somebody_else_has_put_there_is_not_followed(tmp_path):
+    (tmp_path / "trap").mkdir()
+    (tmp_path / "study-0").symlink_to(tmp_path / "trap")
+    found = private.own_folder(tmp_path / "study-0")
+    assert found.parent != tmp_path / "trap"
+    assert not found.is_symlink()
+    found.rmdir()
+
+
+def test_sessions_of_processes_that_are_gone_are_removed_and_others_stay(tmp_path):
+    gone = 2**22 - 1
+    for number in (os.getpid(), gone):
+        (tmp_path / f"session_2026-01-01_10-00-00_000001_{number}" / "logs").mkdir(parents=True)
+    (tmp_path / "session_latest").symlink_to(
+        tmp_path / f"session_2026-01-01_10-00-00_000001_{gone}"
+    )
+    private.remove_sessions(tmp_path)
+    assert [one.name for one in sorted(tmp_path.glob("session_2*"))] == [
+        f"session_2026-01-01_10-00-00_000001_{os.getpid()}"
+    ]
+    private.remove_sessions(tmp_path, ended=os.getpid())
+    assert list(tmp_path.glob("session_2*")) == []
+
+
+def test_a_long_temporary_folder_is_not_taken_and_ray_s_own_wish_counts(monkeypatch, tmp_path):
+    long = tmp_path / ("x" * 60)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    assert private.ray_folder().parents[1] == Path("/tmp")
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    assert private.ray_folder() is None
