@@ -31,9 +31,9 @@ def cached(tmp_path_factory):
     return cache.prepare("digits", 8, tmp_path_factory.mktemp("data"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ended(cached, tmp_path_factory):
-    """A folder of a trial that has ended, and its numbers."""
+    """A folder of a trial that has ended, and its numbers; as many threads as the test has."""
     folder = tmp_path_factory.mktemp("trial")
     return folder, *run(SMALL, folder, cached)
 
