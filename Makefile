@@ -1,13 +1,14 @@
 # make study [ARGS="..."]   installs what is missing, then runs the study of the optimizers
 # make test                 installs what is missing, then lint, format, types, imports and tests
 # make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
+# make results              writes docs/records/TABLE.md from the records of the studies there
 # make docs                 builds docs/ as pages, into build/site
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
 TESTS_AT_ONCE ?= 0
 BIN := .venv/bin
 
-.PHONY: study test test-faults bench docs install clean
+.PHONY: study test test-faults bench results docs install clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed
@@ -25,6 +26,9 @@ test-faults: .venv/installed-test
 
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)
+
+results: .venv/installed
+	$(BIN)/python -m study.export.standing docs/records docs/records/TABLE.md
 
 docs: .venv/installed-docs
 	$(BIN)/python -m mkdocs build --quiet

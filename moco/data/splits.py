@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from moco.config import Config
-from moco.data.checks import DataError
+from moco.data.checks import DataError, image_digest
 from moco.data.dataset import Dataset, Split
 from moco.seed import Source, derived_seed, make_generator
 
@@ -30,7 +30,8 @@ def make_splits(dataset: Dataset, config: Config) -> Splits:
     """Hold out a share of every class for validation; keep `train_images` of the others.
 
     `Config.split_seed` decides which. Nothing is held out of a dataset that has a validation split
-    of its own, and of one without labels neither that nor the test split has images.
+    of its own, and of one without labels neither that nor the test split has images. Of images that
+    are there twice none is on both sides.
 
     Raises:
         DataError: a class has too few images.
@@ -39,7 +40,7 @@ def make_splits(dataset: Dataset, config: Config) -> Splits:
         return unlabelled_splits(dataset, config)
     labels = dataset.train.labels.numpy()
     generator = np.random.default_rng(derived_seed(config.split_seed, Source.SPLIT))
-    training: list[np.ndarray] = []
+    left: list[np.ndarray] = []
     validation: list[np.ndarray] = []
     for label, name in enumerate(dataset.classes):
         members = generator.permutation(np.flatnonzero(labels == label))
@@ -51,16 +52,12 @@ def make_splits(dataset: Dataset, config: Config) -> Splits:
                 f"{config.validation_share:.0%} of it for validation; "
                 f"class {name!r} has {len(members)} images"
             )
-        quota = len(members) - held_out
-        if config.train_images:
-            quota = config.train_images // len(dataset.classes)
-        if quota < 1:
-            raise DataError(
-                f"train_images must be 0 or at least one a class, {len(dataset.classes)}; "
-                f"got {config.train_images}"
-            )
         validation.append(members[:held_out])
-        training.append(members[held_out : held_out + quota])
+        left.append(members[held_out:])
+    training = [
+        members[: class_quota(config, dataset, len(members))]
+        for members in without_copies(dataset.train, left, validation)
+    ]
     train = select_images(dataset.train, training)
     return Splits(
         train=train,
@@ -68,6 +65,43 @@ def make_splits(dataset: Dataset, config: Config) -> Splits:
         test=dataset.test,
         pretrain=pretraining_images(train, dataset, config),
     )
+
+
+def class_quota(config: Config, dataset: Dataset, count: int) -> int:
+    """How many of a class's `count` images are trained on.
+
+    Raises:
+        DataError: none would be.
+    """
+    if not count:
+        raise DataError(
+            "every class must have images that are no copies of those held out for validation; "
+            f"one of {dataset.name} has none"
+        )
+    quota = config.train_images // len(dataset.classes) if config.train_images else count
+    if quota < 1:
+        raise DataError(
+            f"train_images must be 0 or at least one a class, {len(dataset.classes)}; "
+            f"got {config.train_images}"
+        )
+    return quota
+
+
+def without_copies(
+    split: Split, left: Sequence[np.ndarray], held_out: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """The indices that are left, without images that were held out too, pixel for pixel.
+
+    A copy on both sides would let a choice be made on what was trained on.
+    """
+    images = split.images.numpy()
+    held = {image_digest(images[i]) for indices in held_out for i in indices}
+    if not held:
+        return list(left)
+    return [
+        np.array([i for i in indices if image_digest(images[i]) not in held], indices.dtype)
+        for indices in left
+    ]
 
 
 def unlabelled_splits(dataset: Dataset, config: Config) -> Splits:

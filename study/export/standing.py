@@ -1,0 +1,99 @@
+"""The standing table: what every published study says, a row for each claim, as Markdown.
+
+python -m study.export.standing RECORDS TABLE writes it from a folder of studies' folders, each with
+study.json and records.jsonl. The same folders give the same bytes.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from study.analysis.results import Results
+from study.analysis.verdict import Verdict
+from study.report.answer import setting_words
+from study.report.levels import level_sentence
+from study.report.wording import format_interval, format_p, format_signed
+from study.search.quasi_random import sobol_points
+from study.store.atomic import write_atomically
+from study.store.chain import tamper_lines
+from study.store.ledger import read_records
+from study.store.study_file import StudyFile, read_study
+from study.text import join_words
+
+HEAD = """# Studies so far
+
+What every study in this folder says, as `make results` writes it from the records: nothing here is
+written by hand. [The guide to the page](../page.md#the-labels) says what a label means, and
+[README.md](README.md) how a study is added.
+"""
+SOFTWARE = ("optuna", "ray", "torch")
+COLUMNS = ("Claim", "Label", "Difference", "p", "n", "Failed gates")
+
+
+def standing_table(folders: Sequence[Path]) -> str:
+    """All studies, in the order of their folders' names."""
+    parts = [study_part(folder) for folder in sorted(folders, key=lambda folder: folder.name)]
+    return "\n".join([HEAD, *parts])
+
+
+def study_part(folder: Path) -> str:
+    """One study: its question, setting and levels, its claims, and what made it."""
+    study = read_study(folder, sobol_points)
+    results = Results(study.plan, read_records(folder))
+    rows = [claim_row(results, verdict) for verdict in results.verdicts]
+    lines = [
+        f"## {study.plan.question}",
+        "",
+        f"On {setting_words(study.plan)}; profile {study.plan.profile}. {level_sentence(results)}",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * len(COLUMNS)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+        origin_line(folder, study, results),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def claim_row(results: Results, verdict: Verdict) -> list[str]:
+    """A claim's cells."""
+    metric, result = results.plan.space.metric(verdict.claim.metric), verdict.result
+    difference = f"{format_signed(result.mean, metric)} {metric.unit}" if result.n else "not run"
+    if result.has_interval:
+        difference += f" {format_interval(verdict, metric)}"
+    failed = [gate.name for gate in verdict.failed_gates]
+    return [
+        verdict.claim.words.replace("|", "/"),
+        verdict.title,
+        difference,
+        format_p(verdict.p) if result.has_interval else "",
+        str(result.n),
+        join_words(failed) if failed else "none",
+    ]
+
+
+def origin_line(folder: Path, study: StudyFile, results: Results) -> str:
+    """What made the study: records, time, devices, commits, and whether it is as it was written."""
+    records = results.records
+    hours = sum(record.seconds for record in records) / 3600
+    devices = join_words(sorted({record.device for record in records}))
+    commits = join_words(sorted({record.commit for record in records}))
+    ended = max(record.ended for record in records)[:10]
+    found = study.about.versions
+    software = ", ".join(f"{name} {found[name]}" for name in SOFTWARE if name in found)
+    state = "; ".join(tamper_lines(study, records)) or "as it was written"
+    return (
+        f"[{folder.name}]({folder.name}/): {len(records)} runs, {hours:.1f} hours of trials on "
+        f"{devices}, ended {ended}; {software}; commit {commits}; plan {study.hash}; {state}."
+    )
+
+
+def main(records: str, table: str) -> None:
+    """Write the table of a folder of studies."""
+    folders = [path.parent for path in Path(records).glob("*/study.json")]
+    write_atomically(Path(table), standing_table(folders))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

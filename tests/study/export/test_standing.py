@@ -1,0 +1,59 @@
+"""The published studies: each is whole, ended, without paths of a machine, and in the table."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import toy as toy_module
+from report.test_page import write_study
+
+from study.analysis.results import Results
+from study.design.stages import is_finished
+from study.export.standing import main, standing_table
+from study.report.page import write_report
+from study.search.quasi_random import sobol_points
+from study.store.chain import tamper_lines
+from study.store.ledger import read_records
+from study.store.study_file import read_study
+
+RECORDS = Path(__file__).parents[3] / "docs" / "records"
+STUDIES = sorted(path.parent for path in RECORDS.glob("*/study.json"))
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
+def test_a_published_study_is_whole_ended_and_has_a_page(folder, tmp_path):
+    assert {path.name for path in folder.iterdir()} <= {"study.json", "records.jsonl"}
+    study, records = read_study(folder, sobol_points), read_records(folder)
+    assert tamper_lines(study, records) == []
+    assert is_finished(study.plan, Results(study.plan, records).final)
+    copy = shutil.copytree(folder, tmp_path / folder.name)
+    write_report(copy)
+    text = (folder / "study.json").read_text() + (folder / "records.jsonl").read_text()
+    assert not re.search(r'"(/|~|[A-Z]:\\\\)', text)
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 5 * MEGABYTE
+
+
+def test_all_of_them_are_small_and_the_table_is_what_the_records_say(tmp_path):
+    files = [path for path in RECORDS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 10 * MEGABYTE
+    main(str(RECORDS), str(tmp_path / "table.md"))
+    assert (tmp_path / "table.md").read_bytes() == (RECORDS / "TABLE.md").read_bytes()
+
+
+def test_a_row_says_label_difference_and_what_failed_and_a_changed_folder_shows(tmp_path):
+    plan = toy_module.plan(search_trials=3, final_seeds=5)
+    records = toy_module.run_all(plan, toy_module.task, tmp_path / "work")
+    folder = write_study(tmp_path / "toy-quick", plan, records)
+    table = standing_table([folder])
+    verdict = Results(plan, records).verdict("primary")
+    mean = f"+{verdict.result.mean:.1f} points"
+    assert f"| Blue scores higher than red | Not testable | {mean} [" in table
+    assert "| 5 | Range and Seeds |" in table or "| 5 | Seeds |" in table
+    assert table.rstrip().endswith("as it was written.")
+    lines = (folder / "records.jsonl").read_text().splitlines()
+    lines[3] = json.dumps({**json.loads(lines[3]), "seconds": 99.0})
+    (folder / "records.jsonl").write_text("\n".join(lines) + "\n")
+    assert "as it was written" not in standing_table([folder])
