@@ -12,6 +12,7 @@ from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.report.answer import setting_words
 from study.report.levels import level_sentence
+from study.report.provenance.origin import chain_words
 from study.report.wording import format_interval, format_p, format_signed
 from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
@@ -82,10 +83,11 @@ def origin_line(folder: Path, study: StudyFile, results: Results) -> str:
     ended = max(record.ended for record in records)[:10]
     found = study.about.versions
     software = ", ".join(f"{name} {found[name]}" for name in SOFTWARE if name in found)
-    state = "; ".join(tamper_lines(study, records)) or "as it was written"
+    state = "; ".join(tamper_lines(study, records)) or chain_words(study, records)
     return (
         f"[{folder.name}]({folder.name}/): {len(records)} runs, {hours:.1f} hours of trials on "
-        f"{devices}, ended {ended}; {software}; commit {commits}; plan {study.hash}; {state}."
+        f"{devices}, ended {ended}; {software}; commit {commits}; plan {study.hash}. "
+        f"Hashes: {state}."
     )
 
 
