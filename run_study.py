@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from study import api
 from study.command import parse_command
 from study.design.space import Space
 from study.errors import StudyError
+from study.execution.stop import raise_on_signals
 from study.options import Options
 from study.space_file import load_own_space, with_own_code
 from study.store.exchange import read_trials
@@ -26,7 +26,7 @@ PACKAGES = tuple(SOURCE / name for name in ("moco", "study", "search_spaces"))
 def main(words: list[str] | None = None) -> int:
     """Exit code: 0 complete, 2 a wrong command or wrong data, 130 interrupted, 1 anything else."""
     open_streams()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # preemption is an interrupt
+    raise_on_signals()
     try:
         options = parse_command(sys.argv[1:] if words is None else words, space_names(), PROGRAM)
         return run(replace(options, code=PACKAGES))

@@ -14,6 +14,28 @@ MESSAGE = (
 )
 
 
+_came: list[int] = []  # signals since `raise_on_signals`
+
+
+def raise_on_signals() -> None:
+    """Make a signal before the first trial a KeyboardInterrupt, also where it is lost on its way.
+
+    An exception that a signal raises within an import, a destructor or a callback from C is printed
+    or dropped there, and a study would run on to its end (seen while Ray was imported and started).
+    `Stop.signal_handlers` raises it again.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        _came.append(number)
+        raise KeyboardInterrupt
+
+    _came.clear()
+    for name in ("SIGINT", "SIGTERM"):
+        number = getattr(signal, name)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+
+
 class Stop:
     """Whether no new trial may begin, and running ones should stop after their epoch."""
 
@@ -36,7 +58,13 @@ class Stop:
 
     @contextmanager
     def signal_handlers(self) -> Iterator[None]:
-        """Handle signals meanwhile; one that the caller ignores, under nohup say, stays ignored."""
+        """Handle signals meanwhile; one that the caller ignores, under nohup say, stays ignored.
+
+        Raises:
+            KeyboardInterrupt: on entering, where a signal came before and was lost.
+        """
+        if _came:
+            raise KeyboardInterrupt
         numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
         before = {number: signal.getsignal(number) for number in numbers}
         try:
