@@ -5,7 +5,7 @@
 # make docs                 builds docs/ as pages, into build/site
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
-TESTS_AT_ONCE ?= 0
+TESTS_AT_ONCE ?= 2
 BIN := .venv/bin
 
 .PHONY: study test test-faults bench results docs install clean
