@@ -6,7 +6,6 @@ import math
 import os
 import signal
 import sys
-import time
 from argparse import Namespace
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -38,6 +37,7 @@ from moco.export import CARD_FILE, UNKNOWN, Exported, export_encoder
 from moco.model.encoder import build_encoder
 from moco.model.published_weights import WEIGHTS, with_local_weights
 from moco.run_folder import claim_folder, lock_run, run_folder, run_identity
+from moco.step_line import StepLine
 from moco.trainer.availability import survey
 from moco.trainer.dataset_facts import (
     DatasetFacts,
@@ -46,11 +46,11 @@ from moco.trainer.dataset_facts import (
     dataset_facts,
 )
 from moco.trainer.proposal import fit_batch
-from moco.trainer.trial import load_trial_checkpoint, run_config
+from moco.trainer.trial import run_config
+from moco.trainer.trial_checkpoint import load_trial_checkpoint
 from moco.training.optimizers import decayed_parameters, optimizer_spec
 from moco.training.supervised import with_plain_batch_norm
 
-LINE_INTERVAL = 0.2  # seconds between two writings of the line of steps
 CONTINUE = "Finished epochs are saved; run the same command to continue."
 
 
@@ -211,7 +211,7 @@ def train_run(run: Run, until: int) -> None:
     if is_first:
         print_lines([*run.opening, f"Folder: {folder}", *progress_lines(run)])
     rows: list[dict[str, Any]] = []
-    bar = StepLine(config) if is_first and sys.stderr.isatty() else None
+    bar = StepLine(config.epochs) if is_first and sys.stderr.isatty() else None
     epochs = run_config(config.to_dict(), folder, run.cached, on_step=bar, **run.weights)
     with closing(epochs):
         while True:
@@ -237,45 +237,6 @@ def train_run(run: Run, until: int) -> None:
         (folder / "result.json").write_text(json.dumps(json.loads(strict_json(result)), indent=1))
         print_lines(result_lines(result, config, run.scored_images, folder))
         export_run(run, result)
-
-
-class StepLine:
-    """The step that a run is at and how long it still takes, in one line of a terminal."""
-
-    def __init__(self, config: Config) -> None:
-        self.epochs, self.began, self.first, self.shown = config.epochs, 0.0, 0, 0.0
-
-    def __call__(self, done: int, total: int) -> None:
-        """Rewrite the line, a few times a second; the evaluation at the end is not foreseen."""
-        now = time.monotonic()
-        if not self.began:
-            self.began, self.first = now, done
-        if now - self.shown < LINE_INTERVAL or done == self.first:
-            return
-        self.shown = now
-        left = (now - self.began) / (done - self.first) * (total - done)
-        each = total // self.epochs
-        epoch, step = (done - 1) // each + 1, (done - 1) % each + 1
-        self.write(f"epoch {epoch}/{self.epochs}  step {step}/{each}  {time_left(left)}")
-
-    def clear(self) -> None:
-        """Leave an empty line for what is printed next."""
-        self.write("")
-
-    def write(self, words: str) -> None:
-        """Put words in the place of the line."""
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"\r{words}\033[K")
-            sys.stderr.flush()
-
-
-def time_left(seconds: float) -> str:
-    """A time that is left, in words."""
-    if seconds < 90:
-        return f"about {seconds:.0f} s of training left"
-    if seconds < 5400:
-        return f"about {seconds / 60:.0f} min of training left"
-    return f"about {seconds / 3600:.1f} h of training left"
 
 
 def export_run(run: Run, result: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ import torch
 
 from moco.config import Config
 from moco.data import cache
-from moco.trainer.trial import SET_ASIDE, is_plausible, run_config
+from moco.trainer.trial import run_config
+from moco.trainer.trial_checkpoint import SET_ASIDE, is_plausible
 
 SMALL = Config.of(
     {
