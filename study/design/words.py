@@ -67,7 +67,10 @@ class Words:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Words":
-        """The words that `dataclasses.asdict` and JSON made these values of."""
+        """The words that `dataclasses.asdict` and JSON made these values of.
+
+        Those that a later version has besides are left out: words decide nothing.
+        """
         fixed = [
             FixedField(name, (where[0], tuple(where[1])) if where else None)
             for name, where in values.get("fixed", ())
@@ -77,4 +80,5 @@ class Words:
             name: tuple(values.get(name, ()))
             for name in ("set_by_study", "not_compared", "packages")
         }
-        return cls(**{**values, **flat, "fixed": tuple(fixed), "live": tuple(live)})
+        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        return cls(**{**known, **flat, "fixed": tuple(fixed), "live": tuple(live)})

@@ -81,6 +81,12 @@ def start_local_ray(cpus: int) -> Any:
             _temp_dir=str(folder) if (folder := ray_folder()) else None,
             **OUTPUT,
         )
+    except OSError as error:  # its token lies in HOME, its sockets in the temporary folder
+        place = error.filename or "a file"
+        raise StudyError(
+            f"Ray must start on this machine; {place} cannot be used ({error.strerror or error}). "
+            "HOME and the temporary folder (TMPDIR) must be folders that you may write"
+        ) from None
     except Exception as error:  # under load its parts time out, with exceptions of their own
         raise StudyError(
             f"Ray must start on this machine; it did not: {first_line(error)}. Run the same "
