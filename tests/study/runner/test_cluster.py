@@ -17,7 +17,13 @@ from waiting import wait_for
 from study.design.record import final_records
 from study.design.stages import is_finished
 from study.errors import StudyError
-from study.runner.cluster import Cluster, TrialSlots, check_nodes, missing_packages
+from study.runner.cluster import (
+    Cluster,
+    TrialSlots,
+    check_nodes,
+    missing_packages,
+    start_local_ray,
+)
 from study.store.ledger import read_records
 
 
@@ -146,3 +152,14 @@ def test_a_study_uses_a_node_that_is_added_and_survives_one_that_dies(toy, tmp_p
 def first_epochs(folder):
     """What the trials have written of their epochs."""
     return list((folder / "trials").glob("*/metrics.jsonl"))
+
+
+def test_where_home_keeps_ray_from_starting_the_sentence_names_it(monkeypatch):
+    def refuse(**options):
+        raise FileNotFoundError(2, "No such file or directory", "/nowhere/.ray")
+
+    monkeypatch.setattr("ray.init", refuse)
+    with pytest.raises(
+        StudyError, match=r"/nowhere/\.ray cannot be used .* HOME and the temporary"
+    ):
+        start_local_ray(1)
