@@ -76,7 +76,7 @@ class Options:
             value = getattr(self, name)
             if value is not None and ("\0" in value or (not value and name != "address")):
                 raise StudyError(f"--{name} must be a word without NUL bytes; got {value!r}")
-        if self.out and re.match(r"[\w+.-]+:/*$|s3:///", self.out):
+        if self.out and re.match(r"[\w+.-]*:/+$|s3:///", self.out):
             raise StudyError(
                 f"--out must name a place at its address, as s3://bucket/study; got {self.out!r}"
             )

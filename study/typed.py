@@ -13,6 +13,10 @@ UNREAD = ("trainer", "own_arm", "propose")
 SHOWN = 60  # characters of a wrong value that a sentence shows
 
 
+class WrongTypeError(TypeError):
+    """A value of a file is of another type than it must be; the message names it in words."""
+
+
 @cache
 def field_adapters(kind: Any) -> dict[str, Any]:
     """How each field of a dataclass is checked: by pydantic, or as an instance of a dataclass."""
@@ -35,7 +39,7 @@ def check_fields(value: Any, place: str) -> None:
         place: what the value is called in the file, as "plan".
 
     Raises:
-        TypeError: one is of another type; the message names it, what it must be and what it is.
+        WrongTypeError: one is of another type; the message says where, what it must be, what it is.
     """
     check_own_fields(value, place)
     kind: Any = type(value)
@@ -48,7 +52,7 @@ def check_own_fields(value: Any, place: str) -> None:
     """Check the fields of a dataclass, but not those of dataclasses within.
 
     Raises:
-        TypeError: as `check_fields`.
+        WrongTypeError: as `check_fields`.
     """
     kind: Any = type(value)
     for name, adapter in field_adapters(kind).items():
@@ -56,14 +60,14 @@ def check_own_fields(value: Any, place: str) -> None:
         if not isinstance(adapter, type):
             check_value(inner, adapter, where)
         elif not isinstance(inner, adapter):
-            raise TypeError(f"{where} must be an object; got {clip(inner)}")
+            raise WrongTypeError(f"{where} must be an object; got {clip(inner)}")
 
 
 def check_value(value: Any, adapter: TypeAdapter[Any], place: str) -> None:
     """Check one value.
 
     Raises:
-        TypeError: it is of another type.
+        WrongTypeError: it is of another type.
     """
     try:
         adapter.validate_python(value)
@@ -71,7 +75,7 @@ def check_value(value: Any, adapter: TypeAdapter[Any], place: str) -> None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in (place, *first["loc"]))
         what = first["msg"].removeprefix("Input should be ")
-        raise TypeError(f"{where} must be {what}; got {clip(first['input'])}") from None
+        raise WrongTypeError(f"{where} must be {what}; got {clip(first['input'])}") from None
 
 
 def nested_dataclasses(value: Any, part: str = "") -> Iterator[tuple[str, Any]]:
@@ -91,7 +95,7 @@ def why_unread(error: Exception) -> str:
     match error:
         case json.JSONDecodeError():
             return f"no JSON: {error.msg.lower()} at character {error.pos}"
-        case UnicodeDecodeError():
+        case UnicodeError():
             return "no text in UTF-8"
         case RecursionError():
             return "nested too deeply"
@@ -99,6 +103,10 @@ def why_unread(error: Exception) -> str:
             return f"it has no {error.args[0]!r}"
         case OverflowError():
             return "a number is too large"
+        case WrongTypeError():
+            return str(error)
+        case TypeError() | AttributeError() | LookupError():  # in the words of Python
+            return "a part of it has another form than it must have"
     return str(error).removesuffix(".")
 
 
@@ -106,3 +114,12 @@ def clip(value: Any) -> str:
     """A value in so many characters at most."""
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def check_text(value: Any) -> None:
+    """Check that all texts of a JSON value can be written again.
+
+    Raises:
+        UnicodeError: one holds half of a letter.
+    """
+    json.dumps(value, ensure_ascii=False).encode()

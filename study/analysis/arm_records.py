@@ -22,17 +22,22 @@ from study.errors import StudyError
 
 
 def check_arms(plan: Plan, records: Iterable[Record]) -> None:
-    """Check that every record is of an arm or a control of the plan's space.
+    """Check that every record is of an arm or a control of the plan's space, at a point of it.
 
     Raises:
         StudyError: one is not; records of two studies lie in one file, or a line was edited.
     """
-    known = {one.name for one in (*plan.space.arms, *plan.space.controls)}
+    known = {one.name: set(one.search) for one in (*plan.space.arms, *plan.space.controls)}
     for number, record in enumerate(records, start=1):
         if record.arm not in known:
             raise StudyError(
                 f"line {number} of records.jsonl must be a run of the plan in study.json; it is of "
                 f"the arm {record.arm!r}, which that plan has not"
+            )
+        if missing := sorted(known[record.arm] - set(record.point)):
+            raise StudyError(
+                f"line {number} of records.jsonl must be a run of the plan in study.json; its "
+                f"point has no {missing[0]!r}, which that plan tunes"
             )
 
 

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from study.design.space import Metric
 from study.errors import StudyError
-from study.typed import check_own_fields, why_unread
+from study.typed import WrongTypeError, check_own_fields, check_text, why_unread
 
 COUNTED = ("step", "seconds")  # of an epoch, where it has them
 SCHEMA = 2  # of a line of records.jsonl; lines of 1 name none and have no chain
+STAGES = ("replica", "search", "beside", "added", "confirm", "final", "control")
 STATUSES = ("finished", "diverged", "stopped", "failed")
 
 
@@ -80,6 +81,7 @@ def parse_record(line: str | bytes, place: str) -> Record:
     """
     try:
         values = json.loads(line)
+        check_text(values)
         known = {name: values[name] for name in FIELDS}
         extra = {k: v for k, v in values.items() if k not in (*FIELDS, "schema", "chain")}
         link = parse_link(values["chain"]) if values.get("chain") else None
@@ -107,7 +109,7 @@ def parse_link(values: dict[str, Any]) -> Link:
     """
     link = Link(**values)
     if not all(isinstance(one, str) for one in link):
-        raise TypeError("chain must hold three texts")
+        raise WrongTypeError("chain must hold three texts")
     return link
 
 
@@ -115,19 +117,21 @@ def check_numbers(record: Record) -> None:
     """Check what a record's types do not say.
 
     Raises:
-        TypeError, ValueError, OverflowError: a value is of another kind, or out of range.
+        WrongTypeError, ValueError, OverflowError: a value is of another kind, or out of range.
     """
     if record.status not in STATUSES:
         raise ValueError(f"status must be one of {', '.join(STATUSES)}; got {record.status!r}")
+    if record.stage not in STAGES:
+        raise ValueError(f"stage must be one of {', '.join(STAGES)}; got {record.stage!r}")
     if not 0 <= record.seconds < math.inf:
         raise ValueError(f"seconds must be 0 or more; got {record.seconds!r}")
     if wrong := [name for name, value in record.point.items() if not is_scalar(value)]:
-        raise TypeError(f"point.{wrong[0]} must be a number or a word")
+        raise WrongTypeError(f"point.{wrong[0]} must be a number or a word")
     for i, row in enumerate(record.curve):
         if not (is_whole(row["epoch"]) and is_number(row["loss"])):
-            raise TypeError(f"curve.{i} must have a whole epoch and a number as loss")
+            raise WrongTypeError(f"curve.{i} must have a whole epoch and a number as loss")
         if wrong := [name for name in COUNTED if not is_number(row.get(name, 0))]:
-            raise TypeError(f"curve.{i}.{wrong[0]} must be a number")
+            raise WrongTypeError(f"curve.{i}.{wrong[0]} must be a number")
     for name in ("started", "ended"):
         if time := getattr(record, name):
             datetime.fromisoformat(time)

@@ -12,7 +12,8 @@ def atomic_writer(path: Path) -> Iterator[TextIO]:
     """A draft beside the target, forced to the disk at the end and then moved there in one step."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(draft, "w", encoding="utf-8", newline="") as file:
+        # a name of a file may hold bytes that are no letters: they are written as escapes
+        with open(draft, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -16,7 +16,7 @@ from study.errors import StudyError, why
 from study.store.atomic import write_atomically
 from study.store.ledger import Ledger
 from study.store.pictures import read_pictures
-from study.typed import why_unread
+from study.typed import WrongTypeError, why_unread
 
 ADOPTABLE = ("finished", "diverged")  # ends of what ran elsewhere
 TYPES = {"stage": str, "arm": str, "seed": int, "point": dict, "config": dict, "why": str}
@@ -114,7 +114,7 @@ def parse_trial(line: str) -> ExportedTrial:
     """
     values = json.loads(line)
     if wrong := [name for name, kind in TYPES.items() if not isinstance(values[name], kind)]:
-        raise TypeError(f"{wrong[0]} is of another kind")
+        raise WrongTypeError(f"{wrong[0]} is of another kind")
     if not re.fullmatch(r"\w{1,64}", values["trial"]):  # it names a folder
         raise ValueError(f"trial must be letters and digits; got {values['trial']!r}")
     trial = Trial(id=values["trial"], **{name: values[name] for name in TYPES})

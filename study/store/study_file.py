@@ -16,7 +16,7 @@ from study.errors import StudyError, why
 from study.store.atomic import write_atomically
 from study.store.plan_json import plan_from_dict
 from study.text import join_words
-from study.typed import why_unread
+from study.typed import check_text, why_unread
 
 # sizes that may be raised
 SCHEMA = 2  # of study.json; files of 1 name none
@@ -92,6 +92,7 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
     path = folder / "study.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
+        check_text(values)
         if values.get("schema", 1) not in range(1, SCHEMA + 1):
             raise StudyError(
                 f"{path} must be a study of schema {SCHEMA} or lower; it has "

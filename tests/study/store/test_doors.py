@@ -12,13 +12,16 @@ import pytest
 import toy as toy_module
 from report.test_page import write_study
 
+from study.analysis.results import Results
 from study.design.record import parse_record
 from study.errors import StudyError
 from study.options import Options
 from study.report.page import write_report
+from study.search.quasi_random import sobol_points
 from study.store.directory import check_folder, local_folder
 from study.store.exchange import check_file
 from study.store.ledger import Ledger, read_records
+from study.store.study_file import read_study
 from study.text import hide_passwords
 
 SCRIPT = "</style><script>alert(1)</script>"
@@ -248,7 +251,7 @@ def test_a_quoted_tilde_is_the_home_folder_and_an_address_names_a_place(monkeypa
     assert Options(out="~/x", dataset="~").out == "/home/me/x"
     assert Options(dataset="~").dataset == "/home/me"
     assert Options(out="~x/y").out == "~x/y"
-    for out in ("s3:///", "s3://", "memory:/"):
+    for out in ("s3:///", "s3://", "memory:/", "://"):
         with pytest.raises(StudyError, match="--out must name a place at its address"):
             Options(out=out)
 
@@ -264,3 +267,52 @@ def test_a_study_in_which_no_run_has_a_number_says_so(base, tmp_path):
     ]
     write_study(folder, plan, records)
     assert "18 ended without a finite score" in write_report(folder).answer
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stage": "a\nb"}, "stage must be one of replica, search"),
+        ({"commit": "\ud800"}, "no text in UTF-8"),
+        ({"chain": {"plan": "p"}}, "a part of it has another form"),
+    ],
+)
+def test_a_stage_half_a_letter_and_half_a_chain_are_named(base, change, words):
+    values = json.loads((base / "records.jsonl").read_text().splitlines()[0])
+    with pytest.raises(StudyError) as problem:
+        parse_record(json.dumps({**values, **change}), "line 7 of records.jsonl")
+    assert words in str(problem.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "new", "words"),
+    [
+        (("plan", "space", "claims", 0, "words"), "\ud800", "no text in UTF-8"),
+        (("plan", "space", "arms", 0, "search"), {"lr": "x"}, "a part of it has another form"),
+        (("plan", "space", "arms", 0, "search"), {"lr": {"low": 1}}, "a part of it has another"),
+    ],
+)
+def test_no_sentence_has_the_words_of_python(base, tmp_path, path, new, words):
+    folder = tmp_path / "edited"
+    shutil.copytree(base, folder)
+    values = json.loads((base / "study.json").read_text())
+    (folder / "study.json").write_text(json.dumps(changed(values, path, new)))
+    with pytest.raises(StudyError) as problem:
+        write_report(folder)
+    assert words in str(problem.value)
+
+
+def test_a_record_without_the_point_that_the_plan_tunes_is_refused_by_its_line(base):
+    study = read_study(base, sobol_points)
+    records = read_records(base)
+    records[2] = replace(records[2], point={})
+    with pytest.raises(StudyError, match=r"line 3 of records\.jsonl .* its point has no 'lr'"):
+        Results(study.plan, records)
+
+
+def test_a_folder_whose_name_is_no_text_takes_a_study(tmp_path):
+    place = tmp_path / os.fsdecode(b"b\xff")
+    plan = toy_module.plan(search_trials=3, final_seeds=6)
+    write_study(place, plan, [])
+    write_report(place)
+    assert (place / "report.html").exists()
