@@ -112,6 +112,8 @@ def check_folder(folder: Path) -> None:
     """
     try:
         if not folder.exists():
+            if folder.is_symlink():
+                raise StudyError(f"--out must be a folder; {folder} is a link to nothing")
             return
         names = {one.name for one in folder.iterdir()}
     except NotADirectoryError:

@@ -1,6 +1,7 @@
 """A study whose folder is an address, s3://bucket/study say: worked on here and mirrored there."""
 
 from pathlib import Path
+from typing import Any
 
 import fsspec
 
@@ -35,6 +36,7 @@ class RemoteFolder:
             StudyError: the address cannot be read, another run writes here, or here and there lie
                 records of different runs.
         """
+        self._open()  # before a folder is made here
         try:
             lock = lock_folder(self.folder)
         except BlockingIOError:
@@ -52,6 +54,20 @@ class RemoteFolder:
         finally:
             lock.release()
 
+    def _open(self) -> tuple[Any, str]:
+        """The store, and the place in it.
+
+        Raises:
+            StudyError: there is no such store, or its package is not installed.
+        """
+        try:
+            return fsspec.core.url_to_fs(self.url)
+        except Exception as error:  # each store has errors of its own
+            raise StudyError(
+                f"--out must be a folder or an address that can be read; {self.name} cannot "
+                f"({hide_passwords(str(error))})"
+            ) from None
+
     def _copy_here(self) -> None:
         """Copy the remote files here; the folder is locked.
 
@@ -59,7 +75,7 @@ class RemoteFolder:
             StudyError: the address cannot be read, or here and there lie records of different runs.
         """
         try:
-            store, root = fsspec.core.url_to_fs(self.url)
+            store, root = self._open()
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / "records.jsonl"
             mine = path.read_bytes() if path.exists() else b""

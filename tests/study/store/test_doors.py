@@ -21,6 +21,7 @@ from study.search.quasi_random import sobol_points
 from study.store.directory import check_folder, local_folder
 from study.store.exchange import check_file
 from study.store.ledger import Ledger, read_records
+from study.store.remote import RemoteFolder
 from study.store.study_file import read_study
 from study.text import hide_passwords
 
@@ -218,6 +219,11 @@ def test_a_study_begins_in_a_new_folder_an_empty_one_or_its_own(base, tmp_path):
         check_folder(photos / "holiday.jpg")
     with pytest.raises(StudyError, match="File name too long"):
         check_folder(tmp_path / ("x" * 300))
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("dangling", "loop"):
+        with pytest.raises(StudyError, match=f"{name} is a link to nothing"):
+            check_folder(tmp_path / name)
     orphaned = tmp_path / "orphaned"
     orphaned.mkdir()
     shutil.copy(base / "records.jsonl", orphaned)
@@ -316,3 +322,10 @@ def test_a_folder_whose_name_is_no_text_takes_a_study(tmp_path):
     write_study(place, plan, [])
     write_report(place)
     assert (place / "report.html").exists()
+
+
+def test_an_address_of_no_store_leaves_no_folder_here(tmp_path):
+    place = tmp_path / "mirror"
+    with pytest.raises(StudyError, match=r"foo://…@a/b cannot \(Protocol not known: foo"):
+        RemoteFolder("foo://me:geheim@a/b", place).pull()
+    assert not place.exists()
