@@ -22,7 +22,8 @@ def fill(folder, count=40, start=0, size=(12, 10)):
     """A folder with so many small images, no two alike."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(start, start + count):
-        pixels = np.random.default_rng([i, len(folder.name)]).integers(0, 255, (*size, 3))
+        place = [*folder.parent.name.encode(), *folder.name.encode()]
+        pixels = np.random.default_rng([i, *place]).integers(0, 255, (*size, 3))
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i}.png")
 
 
