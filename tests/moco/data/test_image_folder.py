@@ -6,7 +6,7 @@ from PIL import Image
 
 from moco.data import cache
 from moco.data.checks import DataError
-from moco.data.decoding import decode_listing, resize_and_crop, to_rgb
+from moco.data.decoding import decode_listing, read_image, resize_and_crop, to_rgb
 from moco.data.folders.layouts import list_folder
 from moco.trainer.dataset_facts import dataset_facts
 
@@ -131,3 +131,24 @@ def test_converted_files_are_reported_and_other_sizes_listed(tmp_path, make_fold
     facts = dataset_facts(cache.prepare(str(root), 16, tmp_path), wish)
     assert "1 of 161 images are not RGB and were converted: 1 CMYK." in facts.warnings
     assert facts.about[2] == ("Files", "160 RGB, 1 CMYK", "2 sizes, 24x20 to 30x40")
+
+
+@pytest.mark.parametrize("top", [200, 40_000])
+def test_sixteen_bits_are_read_as_such_whatever_their_largest_value(tmp_path, top):
+    values = np.linspace(0, top, 64).reshape(8, 8).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    image = read_image(tmp_path / "deep.png", 8, ["PNG"]).image
+    assert image[..., 0] == pytest.approx(values / 257, abs=1)
+
+
+def test_whole_numbers_of_an_unknown_range_are_refused(tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.int32)).save(tmp_path / "deep.tif")
+    with pytest.raises(DataError, match="its pixels are whole numbers of an unknown range"):
+        read_image(tmp_path / "deep.tif", 8, ["TIFF"])
+
+
+def test_an_image_of_a_pixel_s_height_takes_no_gigabytes(tmp_path):
+    Image.new("RGB", (60_000, 1), "red").save(tmp_path / "long.png")
+    image = read_image(tmp_path / "long.png", 64, ["PNG"]).image
+    assert image.shape == (64, 64, 3)
+    assert (image == (255, 0, 0)).all()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import optuna
 import pytest
+import sqlalchemy
 from optuna.trial import TrialState
 from toy import run_all
 
@@ -75,3 +76,35 @@ def test_the_dashboard_s_names_times_and_epochs_are_those_of_the_records(toy, tm
     other = next(t for t in database.studies["blue"].trials if t.values)
     assert other.user_attrs["intermediate values"] == "loss"
     database.close()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_folder_s_name_may_hold_what_means_something_in_an_address(toy, tmp_path):
+    folder = tmp_path / "q?m#1%20"
+    folder.mkdir()
+    SearchDatabase(folder, toy.plan()).close()
+    assert (folder / "optuna.db").exists()
+    assert [one.name for one in tmp_path.iterdir()] == [folder.name]
+
+
+def test_records_that_a_held_database_does_not_take_wait_and_are_added_later(
+    toy, tmp_path, monkeypatch
+):
+    plan = toy.plan()
+    records = [one for one in toy.run_all(plan, toy.task, tmp_path) if one.stage == "search"]
+    database = SearchDatabase(tmp_path, plan)
+    add, held = database._add_one, [True]
+
+    def add_unless_held(record):
+        if held[0]:
+            raise sqlalchemy.exc.OperationalError("insert", {}, Exception("database is locked"))
+        add(record)
+
+    monkeypatch.setattr(database, "_add_one", add_unless_held)
+    database.add(records[:3])
+    assert len(database.waiting) == 3
+    held[0] = False
+    database.add(records[3:])  # too early to try again
+    assert len(database.waiting) == len(records)
+    database.close()
+    assert database.waiting == []
