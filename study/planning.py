@@ -16,7 +16,7 @@ from study.design.make_plan import (
     shared_fields,
     split_warning,
 )
-from study.design.plan import Plan, no_points, until_decided, with_pairs
+from study.design.plan import Plan, asks_generally, no_points, until_decided, with_pairs
 from study.design.space import Profile, Space
 from study.design.trainer import Prepared, Request
 from study.errors import StudyError
@@ -76,7 +76,7 @@ def plan_study(space: Space, options: Options) -> Planned:
     for line in [*notes, *absent_sentences(space, dict(prepared.absent))]:
         if line:
             print(f"Note: {line}", flush=True)
-    if is_own_question(space, prepared) and not (options.replica or has_replica(before)):
+    if asks_generally(space, prepared.data) and not (options.replica or has_replica(before)):
         if sizes.replica_seeds:
             print("The report’s own setting is left out on your data; --replica runs it too.")
         space, sizes = leave_report_out(space), replace(sizes, replica_seeds=0)
@@ -116,12 +116,6 @@ def choose_profile(space: Space, options: Options) -> str:
     if profile not in space.profiles:
         raise StudyError(f"profile must be one of {', '.join(space.profiles)}; got {profile!r}")
     return profile
-
-
-def is_own_question(space: Space, prepared: Prepared) -> bool:
-    """Whether the data are the user's own, and the space has a question for such."""
-    is_own = getattr(prepared.data, "own", False)
-    return bool(space.general) and is_own and space.explore is None
 
 
 def has_replica(before: Profile | None) -> bool:

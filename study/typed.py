@@ -116,10 +116,11 @@ def clip(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
-def check_text(value: Any) -> None:
-    """Check that all texts of a JSON value can be written again.
+def check_text(text: str | bytes, value: Any) -> None:
+    """Check that all texts of the JSON value that a text holds can be written again.
 
     Raises:
-        UnicodeError: one holds half of a letter.
+        UnicodeError: one holds half of a letter, which only an escape of it can have brought.
     """
-    json.dumps(value, ensure_ascii=False).encode()
+    if b"\\ud" in (text.encode() if isinstance(text, str) else text).lower():
+        json.dumps(value, ensure_ascii=False).encode()

@@ -34,6 +34,11 @@ def no_points(search: dict[str, LogRange], count: int, seed: int) -> list[Point]
     raise AssertionError("this plan was made without a source of points")
 
 
+def asks_generally(space: Space, data: Any) -> bool:
+    """Whether a space's general question comes first on these data: the user's own."""
+    return bool(space.general) and getattr(data, "own", False) and space.explore is None
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that decides which trials are run and what is made of them."""
@@ -57,7 +62,7 @@ class Plan:
     @property
     def is_general(self) -> bool:
         """Whether the general question comes first, since the data are the user's own."""
-        return bool(self.space.general) and self.data.own and self.space.explore is None
+        return asks_generally(self.space, self.data)
 
     @property
     def question(self) -> str:

@@ -81,7 +81,7 @@ def parse_record(line: str | bytes, place: str) -> Record:
     """
     try:
         values = json.loads(line)
-        check_text(values)
+        check_text(line, values)
         known = {name: values[name] for name in FIELDS}
         extra = {k: v for k, v in values.items() if k not in (*FIELDS, "schema", "chain")}
         link = parse_link(values["chain"]) if values.get("chain") else None

@@ -63,10 +63,14 @@ class RemoteFolder:
         try:
             return fsspec.core.url_to_fs(self.url)
         except Exception as error:  # each store has errors of its own
-            raise StudyError(
-                f"--out must be a folder or an address that can be read; {self.name} cannot "
-                f"({hide_passwords(str(error))})"
-            ) from None
+            raise self._refusal("read", error) from None
+
+    def _refusal(self, what: str, error: Exception) -> StudyError:
+        """That the address cannot be read or written, and why."""
+        return StudyError(
+            f"--out must be a folder or an address that can be {what}; {self.name} cannot "
+            f"({hide_passwords(str(error))})"
+        )
 
     def _copy_here(self) -> None:
         """Copy the remote files here; the folder is locked.
@@ -97,10 +101,7 @@ class RemoteFolder:
         except StudyError:
             raise
         except Exception as error:  # each store has errors of its own
-            raise StudyError(
-                f"--out must be a folder or an address that can be read; {self.name} cannot "
-                f"({hide_passwords(str(error))})"
-            ) from None
+            raise self._refusal("read", error) from None
 
     def push(self, names: tuple[str, ...] = FILES) -> None:
         """Send the files as they are now.
@@ -115,7 +116,4 @@ class RemoteFolder:
                 if (self.folder / name).exists():
                     store.pipe_file(f"{root}/{name}", (self.folder / name).read_bytes())
         except Exception as error:
-            raise StudyError(
-                f"--out must be a folder or an address that can be written; {self.name} cannot "
-                f"({hide_passwords(str(error))})"
-            ) from None
+            raise self._refusal("written", error) from None

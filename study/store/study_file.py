@@ -91,8 +91,9 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
     """
     path = folder / "study.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        check_text(values)
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text)
+        check_text(text, values)
         if values.get("schema", 1) not in range(1, SCHEMA + 1):
             raise StudyError(
                 f"{path} must be a study of schema {SCHEMA} or lower; it has "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from finishing import finish
 
 from moco.data import cache
 from moco.trainer.trial import run_config
@@ -33,15 +34,6 @@ def values(config):
 @pytest.fixture
 def cached(tmp_path):
     return cache.prepare("digits", 8, tmp_path / "data")
-
-
-def finish(generator):
-    rows = []
-    while True:
-        try:
-            rows.append(next(generator))
-        except StopIteration as end:
-            return rows, end.value
 
 
 def without_times(rows):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from finishing import finish
 
 from moco.config import Config
 from moco.data import cache
@@ -18,13 +19,7 @@ SMALL = Config.of(
 
 def run(values, folder, cached):
     folder.mkdir(exist_ok=True)
-    steps = run_config(values, folder, cached)
-    rows = []
-    while True:
-        try:
-            rows.append(next(steps))
-        except StopIteration as stop:
-            return rows, stop.value
+    return finish(run_config(values, folder, cached))
 
 
 @pytest.fixture(scope="module")

@@ -124,6 +124,9 @@ def test_a_record_with_a_wrong_value_ends_in_a_sentence_or_in_a_page(base, tmp_p
         (("plan", "sizes", "search_trials"), -1, "search_trials must be 0 or more; got -1"),
         (("plan", "sizes", "replica_seeds"), 10**30, "the replica stage takes at most 20 seeds"),
         (("plan", "base"), 3, "plan.base must be a valid dictionary; got 3"),
+        (("plan", "space", "claims", 0, "words"), "\ud800", "no text in UTF-8"),
+        (("plan", "space", "arms", 0, "search"), {"lr": "x"}, "a part of it has another form"),
+        (("plan", "space", "arms", 0, "search"), {"lr": {"low": 1}}, "a part of it has another"),
     ],
 )
 def test_the_sentence_names_file_and_field(base, tmp_path, path, new, sentence):
@@ -287,24 +290,6 @@ def test_a_stage_half_a_letter_and_half_a_chain_are_named(base, change, words):
     values = json.loads((base / "records.jsonl").read_text().splitlines()[0])
     with pytest.raises(StudyError) as problem:
         parse_record(json.dumps({**values, **change}), "line 7 of records.jsonl")
-    assert words in str(problem.value)
-
-
-@pytest.mark.parametrize(
-    ("path", "new", "words"),
-    [
-        (("plan", "space", "claims", 0, "words"), "\ud800", "no text in UTF-8"),
-        (("plan", "space", "arms", 0, "search"), {"lr": "x"}, "a part of it has another form"),
-        (("plan", "space", "arms", 0, "search"), {"lr": {"low": 1}}, "a part of it has another"),
-    ],
-)
-def test_no_sentence_has_the_words_of_python(base, tmp_path, path, new, words):
-    folder = tmp_path / "edited"
-    shutil.copytree(base, folder)
-    values = json.loads((base / "study.json").read_text())
-    (folder / "study.json").write_text(json.dumps(changed(values, path, new)))
-    with pytest.raises(StudyError) as problem:
-        write_report(folder)
     assert words in str(problem.value)
 
 
