@@ -114,7 +114,8 @@ def load_space(name: str | None) -> Space:
         return load_own_space(name)
     if name not in space_names():
         names = ", ".join(space_names())
-        raise StudyError(f"--space must be one of {names}, or a Python file; got {name!r}")
+        wish = f"; got {name!r}" if name else ""
+        raise StudyError(f"--space must be one of {names}, or a Python file{wish}")
     return importlib.import_module(f"search_spaces.{name}").SPACE
 
 

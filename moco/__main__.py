@@ -1,5 +1,6 @@
 """Train or evaluate one model without a study: python -m moco --help."""
 
+import errno
 import io
 import json
 import math
@@ -21,6 +22,7 @@ from moco.command import (
     epoch_line,
     normalize_words,
     parse_fields,
+    parse_word,
     program_name,
     result_lines,
     strict_json,
@@ -111,7 +113,7 @@ def run_command(command: Namespace) -> int:
             complain(run)
             return 2
         try:
-            train_run(run, command.until or run.config.epochs)
+            train_run(run, int(command.until) or run.config.epochs)
         except OSError as error:
             complain(f"{os_problem(error)} {CONTINUE}")
             return 1
@@ -138,11 +140,11 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
         ValueError: a field or the data is wrong, or the folder holds another run.
         OSError: a file cannot be used.
     """
-    if command.until < 0:
-        raise ValueError(f"--until must be 0 (the whole schedule) or an epoch; got {command.until}")
+    check_words(command)
     values = parse_fields(command)
     wish = Config.of(values)
     data_dir, source = Path(command.data_dir), open_source(wish.dataset)
+    cache.requested_extra_split(source, wish.pretrain_split)
     proposal = fit_batch(source, wish, values)
     values |= proposal.fields if proposal else {}
     cached = cache.prepare(source, wish.image_size, data_dir, wish.pretrain_split).resolve()
@@ -173,13 +175,23 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
     )
 
 
+def check_words(command: Namespace) -> None:
+    """Check what the command says besides the fields of the run.
+
+    Raises:
+        ValueError: a word is empty, as an unset variable of a shell leaves it, or no epoch.
+    """
+    if empty := [name for name, word in vars(command).items() if word == ""]:
+        raise ValueError(f"--{empty[0].replace('_', '-')} must not be empty; got ''")
+    if parse_word("--until", command.until, int) < 0:
+        raise ValueError(f"--until must be 0 (the whole schedule) or an epoch; got {command.until}")
+
+
 def os_problem(error: OSError) -> str:
     """What the system refused."""
     file, reason = error.filename or "a file", error.strerror or error
-    return (
-        f"{file} cannot be used ({reason}); make room, or name another place with --out or "
-        "--data-dir."
-    )
+    advice = "make room, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return f"{file} cannot be used ({reason}); {advice}name another place with --out or --data-dir."
 
 
 def opening_lines(config: Config, dataset: Dataset, facts: DatasetFacts) -> list[str]:
@@ -271,6 +283,8 @@ def progress_lines(run: Run) -> list[str]:
     config = run.config
     if run.complete:
         return ["Complete already; nothing is run."]
+    if damaged := sorted(file.name for file in run.folder.glob("damaged-*.pt")):
+        print_lines([f"Set aside, for it cannot be read: {', '.join(damaged)}."])
     if run.finished_epochs:
         return [f"Continuing after epoch {run.finished_epochs} of {config.epochs}."]
     dataset = cache.load_dataset(run.cached)

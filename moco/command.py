@@ -9,7 +9,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from moco.config import Config, option_of
+from moco.config import TYPES, Config, option_of
 from moco.data.datasets import DATASETS
 from moco.data.recipes import RECIPES
 from moco.export import UNKNOWN
@@ -73,8 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--until",
-        type=int,
-        default=0,
+        default="0",
         metavar="EPOCH",
         help="stop after this epoch of the schedule; a later command continues",
     )
@@ -141,13 +140,21 @@ def parse_fields(command: argparse.Namespace) -> dict[str, Any]:
     for field in fields(Config):
         if (word := getattr(command, field.name)) is None:
             continue
-        kind: Any = type(field.default)
-        try:
-            values[field.name] = kind("" if word == "none" and field.default == "" else word)
-        except ValueError:
-            expected = "a whole number" if kind is int else "a number"
-            raise ValueError(f"{flag(field.name)} must be {expected}; got {word!r}") from None
+        word = "" if word == "none" and field.default == "" else word
+        values[field.name] = parse_word(flag(field.name), word, type(field.default))
     return values
+
+
+def parse_word(name: str, word: str, kind: Any) -> Any:
+    """The value of an option's word.
+
+    Raises:
+        ValueError: it is of another kind.
+    """
+    try:
+        return kind(word)
+    except ValueError:
+        raise ValueError(f"{name} must be {TYPES[kind]}; got {word!r}") from None
 
 
 def epoch_line(row: dict[str, Any], epochs: int) -> str:

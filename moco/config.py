@@ -1,6 +1,7 @@
 """The configuration of one trial: every number that can change its result, with its unit."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any, NamedTuple
@@ -25,14 +26,29 @@ class Option(NamedTuple):
         if self.choices and value not in self.choices:
             return f"{name} must be one of {', '.join(self.choices)}; got {value!r}"
         if self.above is not None and not value > self.above:
-            return f"{name} must be above {self.above:g}; got {value!r}"
+            return f"{name} must be above {plain(self.above)}; got {value!r}"
         if (self.low, self.high) == (0, 1) and not 0 <= value <= 1:
             return f"{name} must lie in [0, 1]; got {value!r}"
         if self.low is not None and not value >= self.low:
-            return f"{name} must be {self.low:g} or more; got {value!r}"
+            return f"{name} must be {plain(self.low)} or more; got {value!r}"
         if self.high is not None and value > self.high:
-            return f"{name} must be at most {self.high:g}; got {value!r}"
+            return f"{name} must be at most {plain(self.high)}; got {value!r}"
         return ""
+
+
+def plain(limit: float) -> str:
+    """A limit with all its digits where it is whole and a person would write it so."""
+    return str(int(limit)) if limit == int(limit) and abs(limit) < 1e12 else f"{limit:g}"
+
+
+def is_sha256(word: str) -> None:
+    """Check that a word is empty or a SHA-256.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if word and not re.fullmatch(r"[0-9a-f]{64}", word):
+        raise ValueError(f"a SHA-256 must be 64 hexadecimal digits; got {word!r}")
 
 
 def option(default: Any, help: str, **limits: Any) -> Any:
@@ -177,7 +193,9 @@ class Config:
         "initial weights of the backbone: the name of published ones, as fair-moco-v2, or a "
         "file; none: random",
     )
-    weights_sha256: str = option("", "SHA-256 of the file of weights; other content is refused")
+    weights_sha256: str = option(
+        "", "SHA-256 of the file of weights; other content is refused", check=is_sha256
+    )
     attention: str = option(
         "none",
         "stages with attention over their maps, as in layer2+layer3 (moco/model/attention.py)",
@@ -241,7 +259,9 @@ class Config:
         "a name, or module:class of a torch.optim.Optimizer of one's own",
     )
     code_sha256: str = option(
-        "", "SHA-256 of the source of what is named module:object; other code is refused"
+        "",
+        "SHA-256 of the source of what is named module:object; other code is refused",
+        check=is_sha256,
     )
     lr: float = option(
         0.03, "peak learning rate; not scaled by the batch size", above=0, high=MAX_RATE

@@ -9,7 +9,9 @@ from typing import Any, NoReturn
 import shtab
 
 from study.config_file import merge_words, read_config
+from study.errors import StudyError
 from study.options import Options
+from study.typed import clip
 
 Add = Callable[..., Any]
 NO_OPTIONS = {"words", "code", "modules", "program"}  # of Options
@@ -25,7 +27,39 @@ class Parser(argparse.ArgumentParser):
     """One that complains in a sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        name, _, rule = message.removeprefix("argument ").partition(": must ")
+        sentence = f"{name} must {rule}" if rule else message
+        self.exit(2, f"{self.prog}: {sentence}; see {self.prog} --help\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is none of an option's choices in the words of all other sentences."""
+        if action.choices is not None and value not in action.choices:
+            names = ", ".join(map(str, action.choices))
+            raise argparse.ArgumentError(action, f"must be one of {names}; got {value!r}")
+
+
+def whole(text: str) -> int:
+    """The whole number of a word.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number; got {clip(text)}") from None
+
+
+def number(text: str) -> float:
+    """The number of a word.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number; got {clip(text)}") from None
 
 
 def parse_command(words: list[str], spaces: list[str], program: str) -> Options:
@@ -39,12 +73,26 @@ def parse_command(words: list[str], spaces: list[str], program: str) -> Options:
         StudyError: an option cannot be meant.
     """
     parser = build_parser(spaces, program)
+    check_empty(words)
     values: dict[str, Any] = vars(parser.parse_args(words))
     if config := values["config"]:
         values = vars(parser.parse_args(merge_words(read_config(config, FIELDS), words)))
     values = {name: values[name] for name in FIELDS}
     values |= {name: tuple(values[name]) for name in ("set", "range", "adopt", "compare", "export")}
     return Options(**values, words=tuple(words), program=program)
+
+
+def check_empty(words: list[str]) -> None:
+    """Check that no word of a command is empty, as an unset variable of a shell leaves it.
+
+    Raises:
+        StudyError: one is.
+    """
+    option = "an argument"
+    for word in words:
+        option = word.partition("=")[0] if word.startswith("--") else option
+        if not word or word == f"{option}=":
+            raise StudyError(f"{option} must not be empty; got ''")
 
 
 def build_parser(spaces: list[str], program: str) -> argparse.ArgumentParser:
@@ -141,7 +189,7 @@ def add_budget(add: Add) -> None:
     add(
         "--searches",
         metavar="N",
-        type=int,
+        type=whole,
         help="independent searches of each arm, the units of the comparison",
     )
     add(
@@ -150,7 +198,10 @@ def add_budget(add: Add) -> None:
         help="trials of each search and arm; with --records a FILE of trials",
     )
     add(
-        "--seeds", metavar="N", type=int, help="final seeds of each arm, or of each of its searches"
+        "--seeds",
+        metavar="N",
+        type=whole,
+        help="final seeds of each arm, or of each of its searches",
     )
     add(
         "--replica",
@@ -160,14 +211,14 @@ def add_budget(add: Add) -> None:
     add(
         "--until-decided",
         metavar="MOST",
-        type=int,
+        type=whole,
         help="while undecided go on to at most so many searches (or seeds, where no search is "
         "repeated), in analyses that are fixed before the first run and share the error rate",
     )
     add(
         "--max-hours",
         metavar="H",
-        type=float,
+        type=number,
         default=0.0,
         help="wall time after which the study stops; run the same command to continue",
     )
@@ -234,7 +285,7 @@ def add_judging(add: Add) -> None:
     add(
         "--delta",
         metavar="X",
-        type=float,
+        type=number,
         help="smallest difference that matters (default: 0.5 points of a share, else 0)",
     )
 
@@ -250,21 +301,21 @@ def add_places(add: Add) -> None:
     add(
         "--workers",
         metavar="N",
-        type=int,
+        type=whole,
         default=1,
         help="data-parallel Ray Train workers of each trial (default: 1)",
     )
     add(
         "--cores",
         metavar="N",
-        type=int,
+        type=whole,
         default=1,
         help="CPU cores of each worker (default: 1)",
     )
     add(
         "--gpus",
         metavar="X",
-        type=float,
+        type=number,
         help="GPUs of each worker: 1, a share such as 0.25 for four trials at once on each, or 0 "
         "(default: measured before the first trial, 0 without a GPU)",
     )
@@ -293,7 +344,7 @@ def add_exchange(add: Add) -> None:
     add(
         "--at-once",
         metavar="N",
-        type=int,
+        type=whole,
         default=1,
         help="of those, trials that run side by side, on one GPU say (default: 1)",
     )

@@ -17,8 +17,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from study.errors import StudyError, why
+from study.errors import StudyError
+from study.files import read_text
 from study.options import Options, check_kind
+from study.typed import why_unread
 
 FILE_NAME = "study.toml"  # in a study's folder
 TABLES = ("set", "range")
@@ -41,9 +43,11 @@ def read_config(path: Path, known: Iterable[str]) -> list[str]:
         StudyError: there is no such file, or a name or a value cannot be meant.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"--config must name a TOML file; {path} is none ({why(error)})") from None
+        values = tomllib.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyError(
+            f"--config must name a TOML file; {path} is none ({why_unread(error)})"
+        ) from None
     words: list[str] = []
     for key, value in values.items():
         name = key.replace("-", "_")

@@ -10,4 +10,6 @@ class StudyError(ValueError):
 
 def why(error: OSError | ValueError) -> str:
     """What the system says of a file, without the name of an exception or of the file."""
+    if isinstance(error, UnicodeError):
+        return "it is no text in UTF-8"
     return getattr(error, "strerror", None) or str(error)

@@ -114,7 +114,8 @@ def choose_profile(space: Space, options: Options) -> str:
     """
     profile = options.profile or ("full" if space.trainer.gpus() else "quick")
     if profile not in space.profiles:
-        raise StudyError(f"profile must be one of {', '.join(space.profiles)}; got {profile!r}")
+        names = ", ".join(space.profiles) or "none, for the space has none"
+        raise StudyError(f"profile must be one of {names}; got {profile!r}")
     return profile
 
 

@@ -13,6 +13,7 @@ from study.design.functions.files import installed
 from study.design.space import Space
 from study.errors import StudyError
 from study.options import Options
+from study.typed import clip
 
 
 def load_own_space(name: str) -> Space:
@@ -61,7 +62,10 @@ def load_space_file(path: Path) -> Space:
         raise
     except (Exception, SystemExit) as error:
         del sys.modules[path.stem]
-        raise StudyError(f"{path} must be importable; it is not ({error!r})") from error
+        reason = (str(error).splitlines() or ["no reason given"])[0]
+        raise StudyError(
+            f"{path} must be importable; it is not ({type(error).__name__}: {reason})"
+        ) from error
 
 
 def load_space_object(name: str) -> Space:
@@ -71,6 +75,10 @@ def load_space_object(name: str) -> Space:
         StudyError: the module cannot be imported, or the object is no space.
     """
     module_name, _, path = name.partition(":")
+    if not (module_name and path):
+        raise StudyError(
+            f"--space must name an object in a module, as my_package.questions:SPACE; got {name!r}"
+        )
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -133,10 +141,12 @@ def checked_space(place: str, space: object) -> Space:
         StudyError: it is none, or has no trainer.
     """
     if not isinstance(space, Space):
-        raise StudyError(f"{place} must hold a SPACE, a study.design.space.Space; got {space!r}")
+        raise StudyError(
+            f"{place} must hold a SPACE, a study.design.space.Space; got {clip(space)}"
+        )
     if not hasattr(space.trainer, "prepare"):
         raise StudyError(
-            f"the trainer of {place} must be a Trainer; got {space.trainer!r}. Of a plain "
+            f"the trainer of {place} must be a Trainer; got {clip(space.trainer)}. Of a plain "
             "function, study.from_function makes one"
         )
     return space

@@ -8,6 +8,8 @@ from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from study.errors import why
+
 # no part of a file: a trainer, and functions that a space or a plan has in memory alone
 UNREAD = ("trainer", "own_arm", "propose")
 SHOWN = 60  # characters of a wrong value that a sentence shows
@@ -94,7 +96,8 @@ def why_unread(error: Exception) -> str:
     """What is wrong with what a file holds, in words."""
     match error:
         case json.JSONDecodeError():
-            return f"no JSON: {error.msg.lower()} at character {error.pos}"
+            what = error.msg.lower().removesuffix(" at")
+            return f"no JSON: {what} at character {error.pos}"
         case UnicodeError():
             return "no text in UTF-8"
         case RecursionError():
@@ -105,6 +108,8 @@ def why_unread(error: Exception) -> str:
             return "a number is too large"
         case WrongTypeError():
             return str(error)
+        case OSError():
+            return why(error)
         case TypeError() | AttributeError() | LookupError():  # in the words of Python
             return "a part of it has another form than it must have"
     return str(error).removesuffix(".")

@@ -50,11 +50,12 @@ def read_arrays_file(file: Path) -> GivenArrays:
         DataError: it is no such file, or its arrays are no images with one label each.
     """
     try:
-        with np.load(file, allow_pickle=False) as content:
+        with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError):
         raise DataError(
-            f"{file} must be a file of arrays, as numpy's savez writes ({error})"
+            f"{file} must be a file of arrays, as numpy's savez writes, without objects of Python; "
+            "it is not, or is damaged"
         ) from None
     return sort_arrays(str(file), arrays)
 
@@ -78,7 +79,7 @@ def call_dataset(name: str) -> GivenArrays:
     if not isinstance(found, Mapping):
         raise DataError(
             f"dataset {name} must return images, labels and names of classes, or a dict of arrays "
-            f"as train_images and train_labels; got {type(found).__name__}"
+            f"as train_images and train_labels; got {describe(found)}"
         )
     try:
         arrays = {str(key): np.asarray(value) for key, value in found.items() if value is not None}
@@ -91,6 +92,11 @@ def call_dataset(name: str) -> GivenArrays:
             "width, 3), labels as whole numbers; images of several sizes are read from a folder"
         ) from None
     return sort_arrays(name, arrays)
+
+
+def describe(value: object) -> str:
+    """What a value is, in a word."""
+    return "None" if value is None else type(value).__name__
 
 
 def sort_arrays(place: str, arrays: Mapping[str, np.ndarray]) -> GivenArrays:
@@ -138,6 +144,8 @@ def label_classes(
         DataError: a value is not the place of a name.
     """
     if names is None:
+        if len(values) and values[0] < 0:
+            raise DataError(f"labels of {place} must be 0 or more; got {values[0]}")
         classes = class_order([str(value) for value in values])
         check_classes({"train_labels": classes}, place)
         return tuple(classes), {int(name): i for i, name in enumerate(classes)}

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from moco.files import read_bytes
+
 PREFIXES = (
     "module.encoder_q.",  # FAIR's MoCo v1 and v2, trained on several GPUs
     "encoder_q.",
@@ -77,17 +79,17 @@ def file_sha256(path: Path) -> str:
     Raises:
         ValueError: the file cannot be read.
     """
-    return hashlib.sha256(read_bytes(path)).hexdigest()
+    return hashlib.sha256(read_file(path)).hexdigest()
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file.
+def read_file(path: Path) -> bytes:
+    """The bytes of a file of weights.
 
     Raises:
         ValueError: the file cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError as error:
         raise ValueError(
             f"weights must name a file; {path} cannot be read ({error.strerror})"
@@ -100,16 +102,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         ValueError: the file cannot be read in this way, or has no tensors.
     """
-    stored = io.BytesIO(read_bytes(path))
+    stored = io.BytesIO(read_file(path))
     if path.suffix.lower() == ".safetensors":
         return read_safetensors(path, stored.getvalue())
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's advice on old formats
             content: Any = torch.load(stored, map_location="cpu", weights_only=True)
-    except Exception as error:  # a truncated file raises almost any type of exception
+    except Exception:  # a truncated file raises almost any type of exception
         raise ValueError(
             "weights must be a file that torch can load without running code from it; "
-            f"{path} is not ({type(error).__name__}). "
+            f"{path} is not. "
             "From a file that you trust, save its state_dict alone"
         ) from None
     for key in CONTAINER_KEYS:
@@ -138,9 +140,9 @@ def read_safetensors(path: Path, content: bytes) -> dict[str, Tensor]:
         raise ValueError(f"weights {path} need safetensors: pip install safetensors") from None
     try:
         tensors = load(content)
-    except Exception as error:  # the library has exceptions of its own
+    except Exception:  # the library has exceptions of its own
         raise ValueError(
-            f"weights must be a file of safetensors; {path} is not ({error})"
+            f"weights must be a file of safetensors; {path} is not, or is damaged"
         ) from None
     if not tensors:
         raise ValueError(f"weights must hold tensors by name; {path} holds none")

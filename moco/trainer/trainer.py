@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 
 from moco.config import Config
+from moco.data.cache import requested_extra_split
 from moco.data.sources import open_source
 from moco.device import gpu_count
 from moco.model.published_weights import GIVEN, WEIGHTS
@@ -93,6 +94,8 @@ class MoCoTrainer:
             ValueError: a field or the data is wrong, or no arm can be run.
         """
         weights, source = start_of(request), open_source(request.dataset)
+        if (split := request.overrides.get("pretrain_split")) is not None:
+            requested_extra_split(source, split)
         kept = {*request.overrides, *request.varied}
         proposal = propose_sizes(source, request.sized_for, request.shared, kept)
         proposed = proposal.fields if proposal else {}
@@ -171,6 +174,8 @@ def start_of(request: Request) -> Start:
         ValueError: --weights is empty, or --set says something else.
     """
     weights, in_set = request.weights, request.overrides.get("weights")
+    if not isinstance(in_set, str | None):
+        raise ValueError(f"weights must be a word; got {in_set!r}")
     if weights == "":
         raise ValueError(f"--weights must be one of {', '.join(WEIGHTS)}, or a file; got ''")
     if weights is not None and in_set not in (None, weights):

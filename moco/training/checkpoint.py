@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from moco.files import read_bytes
+
 
 def save_atomically(path: Path, content: dict[str, Any]) -> None:
     """Replace a file in one step: readers see the old content or the new, never a mixture."""
@@ -47,7 +49,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """
     for file in (path, previous_path(path)):
         try:
-            content = file.read_bytes()
+            content = read_bytes(file)
         except FileNotFoundError:
             continue
         try:

@@ -5,12 +5,13 @@ A new optimizer is one row of OPTIMIZERS, then one arm in each search space that
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from torch import nn, optim
 
 from moco.config import Config
-from moco.own_code import import_named, is_own
+from moco.own_code import call_own, import_named, is_own
 
 
 class OptimizerSpec(NamedTuple):
@@ -186,6 +187,8 @@ def build_optimizer(config: Config, model: nn.Module, *, may_fuse: bool = True) 
     try:
         return spec.build(groups, lr=config.lr, weight_decay=config.weight_decay, **options)
     except ValueError as error:
+        if is_own(config.optimizer):  # it speaks for itself
+            raise
         raise ValueError(
             f"optimizer {config.optimizer} does not take these fields: {error}"
         ) from None
@@ -216,17 +219,21 @@ def own_optimizer(name: str) -> OptimizerSpec:
         ValueError: the name is not that of a torch.optim.Optimizer, or it takes no lr.
     """
     own: Any = import_named(name)
+    shown = f"the class {own.__name__}" if inspect.isclass(own) else repr(own)[:60]
     if not (inspect.isclass(own) and issubclass(own, optim.Optimizer)):
-        raise ValueError(f"optimizer {name} must be a subclass of torch.optim.Optimizer; got {own}")
+        raise ValueError(f"optimizer {name} must be a torch.optim.Optimizer; got {shown}")
     make: Callable[..., optim.Optimizer] = own
     takes = inspect.signature(make).parameters
     if "lr" not in takes:
         raise ValueError(f"optimizer {name} must take lr; it takes {', '.join(takes) or 'nothing'}")
 
     def build(groups: Any, *, weight_decay: float, **options: Any) -> optim.Optimizer:
+        problem = f"optimizer {name} must take parameter groups and its options; it failed"
         if "weight_decay" in takes:
-            return make(groups, weight_decay=weight_decay, **options)
-        return make([{"params": group["params"]} for group in groups], **options)
+            options["weight_decay"] = weight_decay
+        else:
+            groups = [{"params": group["params"]} for group in groups]
+        return call_own(problem, partial(make, groups, **options))
 
     default = takes["lr"].default
     return OptimizerSpec(

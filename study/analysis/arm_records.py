@@ -19,14 +19,17 @@ from study.design.record import Record, final_records
 from study.design.space import Arm, Metric
 from study.design.stages import chosen_point, current_records
 from study.errors import StudyError
+from study.typed import clip
 
 
 def check_arms(plan: Plan, records: Iterable[Record]) -> None:
     """Check that every record is of an arm or a control of the plan's space, at a point of it.
 
     Raises:
-        StudyError: one is not; records of two studies lie in one file, or a line was edited.
+        StudyError: one is not, or a metric of it is no number; records of two studies lie in one
+            file, or a line was edited.
     """
+    metrics = [metric.name for metric in plan.space.metrics]
     known = {one.name: set(one.search) for one in (*plan.space.arms, *plan.space.controls)}
     for number, record in enumerate(records, start=1):
         if record.arm not in known:
@@ -38,6 +41,12 @@ def check_arms(plan: Plan, records: Iterable[Record]) -> None:
             raise StudyError(
                 f"line {number} of records.jsonl must be a run of the plan in study.json; its "
                 f"point has no {missing[0]!r}, which that plan tunes"
+            )
+        values = {name: record.result.get(name) for name in metrics}
+        if wrong := [f"{name} is {clip(v)}" for name, v in values.items() if isinstance(v, str)]:
+            raise StudyError(
+                f"line {number} of records.jsonl must be a run of the plan in study.json; its "
+                f"{wrong[0]}, no number"
             )
 
 

@@ -137,7 +137,7 @@ def parse_ranges(pairs: tuple[str, ...]) -> dict[str, LogRange]:
         try:
             if not (name and dots):
                 raise ValueError("it has another form")
-            span = LogRange(float(low), float(high))
+            span = LogRange(parse_end(low), parse_end(high))
             if not math.isfinite(span.high):
                 raise ValueError("its end is not finite")
         except ValueError as error:
@@ -146,6 +146,18 @@ def parse_ranges(pairs: tuple[str, ...]) -> dict[str, LogRange]:
             raise StudyError(f"--range takes each arm once; got {name} twice")
         ranges[name] = span
     return ranges
+
+
+def parse_end(text: str) -> float:
+    """An end of a range.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"its ends must be numbers, {text!r} is none") from None
 
 
 def sized_arm(arm: Arm, sizes: Profile) -> Arm:

@@ -221,6 +221,6 @@ def parse_overrides(pairs: tuple[str, ...]) -> dict[str, Any]:
             fields[name] = json.loads(text)
         except (ValueError, RecursionError):
             fields[name] = text
-    if not isinstance(fields.get("arms", ""), str):
+    if not isinstance(fields.get("arms", "all"), str) or fields.get("arms") == "":
         raise StudyError(f"--set arms takes names joined by commas, or all; got {fields['arms']!r}")
     return fields

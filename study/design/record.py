@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from study.design.space import Metric
 from study.errors import StudyError
-from study.typed import WrongTypeError, check_own_fields, check_text, why_unread
+from study.typed import WrongTypeError, check_own_fields, check_text, clip, why_unread
 
 COUNTED = ("step", "seconds")  # of an epoch, where it has them
 SCHEMA = 2  # of a line of records.jsonl; lines of 1 name none and have no chain
@@ -134,9 +134,23 @@ def check_numbers(record: Record) -> None:
             raise WrongTypeError(f"curve.{i}.{wrong[0]} must be a number")
     for name in ("started", "ended"):
         if time := getattr(record, name):
-            datetime.fromisoformat(time)
+            check_time(name, time)
     for value in record.result.values():
         is_number(value)  # whole numbers are such that a float can hold
+
+
+def check_time(name: str, time: str) -> None:
+    """Check that a field holds a time.
+
+    Raises:
+        WrongTypeError: it does not.
+    """
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        raise WrongTypeError(
+            f"{name} must be a time as 2026-01-31T12:00:00Z; got {clip(time)}"
+        ) from None
 
 
 def is_scalar(value: Any) -> bool:

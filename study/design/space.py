@@ -241,6 +241,8 @@ class Space:
                     f"an arm's name must be letters, digits, - and _; got {arm.name!r}"
                 )
         arms, metrics = [arm.name for arm in self.arms], [metric.name for metric in self.metrics]
+        if not arms:
+            raise ValueError(f"the space {self.name} must have an arm; it has none")
         if not metrics:
             raise ValueError(f"the space {self.name} must have a metric; it has none")
         named = [("reference", self.reference), *(("of", arm.of) for arm in self.arms if arm.of)]

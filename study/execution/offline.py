@@ -15,7 +15,7 @@ from study.design.record import Record, final_records, outcome_words
 from study.design.space import Space
 from study.design.trainer import Prepared, Request, Trainer
 from study.design.trial import Trial, trial_title
-from study.errors import StudyError
+from study.errors import StudyError, why
 from study.execution.run_trial import run_trial
 from study.store.exchange import ExportedTrial
 from study.store.ledger import Ledger
@@ -53,6 +53,11 @@ def run_offline(exported: list[ExportedTrial], space: Space, options: Offline) -
     except BlockingIOError:
         raise StudyError(
             f"{options.records} is being written by another run; name another file with --records"
+        ) from None
+    except OSError as error:
+        raise StudyError(
+            f"--records must name a file that can be written; {options.records} cannot "
+            f"({why(error)})"
         ) from None
     with closing(ledger):
         ledger.plan = exported[0].plan

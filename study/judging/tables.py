@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from study.errors import StudyError
+from study.files import check_regular, read_text
 from study.judging.mlflow_database import read_mlflow_runs
 from study.search.trials_table import read_optuna_trials
 from study.text import join_words
+from study.typed import why_unread
 
 ADDRESSES = ("sqlite://", "mysql://", "mysql+", "postgresql://", "postgresql+")
 SEPARATORS = (",", ";", "\t")
@@ -93,13 +95,14 @@ def read_file(path: Path) -> tuple[pd.DataFrame, str]:
             f"files, or a database as sqlite:///runs.db; got {path}"
         )
     try:
+        check_regular(path)
         return reader(path), f"{path.suffix.lower()[1:].upper()} file"
     except FileNotFoundError:
         raise StudyError(f"--judge must name runs; {path} is not there") from None
     except UnicodeDecodeError:
         raise StudyError(f"{path} must be a table of runs in UTF-8; save it as that") from None
     except (OSError, ValueError, TypeError, ImportError, LookupError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
+        reason = (why_unread(error).splitlines() or ["no reason given"])[0]
         raise StudyError(
             f"{path} must be a table of runs; it cannot be read as one ({reason})"
         ) from None
@@ -124,7 +127,7 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 def read_json(path: Path) -> pd.DataFrame:
     """A list of objects or one a line; what they hold in objects becomes columns as config.lr."""
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     if text.lstrip().startswith("["):
         rows = json.loads(text)
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from study.analysis.results import Results
+from study.files import read_bytes
 from study.report.page import PAGE, render_page
 from study.report.verdict_file import FILE_NAME as VERDICT_FILE
 from study.report.verdict_file import write_verdict
@@ -41,7 +42,7 @@ def verify_study(folder: Path) -> Verification:
             f"No record was written under the present plan {study.hash} yet: it replaced "
             f"{records[-1].link.plan} after them."
         )
-    if (folder / FILE).exists() and not (folder / FILE).read_bytes().endswith(b"\n"):
+    if (folder / FILE).exists() and not read_bytes(folder / FILE).endswith(b"\n"):
         notes.append("The last line of records.jsonl is torn, as a kill leaves it; it is not read.")
     if chain.unlinked:
         notes.append(
@@ -74,7 +75,7 @@ def summary(folder: Path, study: StudyFile, chain: Chain, *, is_whole: bool) -> 
 def drawn_files(folder: Path, study: StudyFile) -> tuple[list[str], list[str]]:
     """Sentences on page and tables that are not those of the records, and on what is older."""
     records = read_records(folder)
-    found = {name: read_bytes(folder / name) for name in DRAWN}
+    found = {name: content_of(folder / name) for name in DRAWN}
     absent = [name for name, text in found.items() if text is None]
     if len(absent) == len(found):
         return [], ["There is no page yet; --report draws it."]
@@ -119,9 +120,9 @@ def drawn_count(verdict: bytes | None) -> int:
         return 0
 
 
-def read_bytes(path: Path) -> bytes | None:
+def content_of(path: Path) -> bytes | None:
     """A file's content; None where it cannot be read."""
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError:
         return None

@@ -167,9 +167,11 @@ def check_address(address: str) -> None:
     """
     if address == "auto":
         return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix("ray://").removesuffix("/").rpartition(":")
     allowed = "--address must be HOST:PORT or ray://HOST:PORT of a running Ray cluster, or auto"
-    if not (host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+    if not (
+        host and "/" not in host and port.isascii() and port.isdecimal() and 0 < int(port) < 65536
+    ):
         raise StudyError(f"{allowed}; got {address!r}")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()

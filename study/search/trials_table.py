@@ -26,14 +26,9 @@ def read_optuna_trials(address: str) -> pd.DataFrame:
             frame = study.trials_dataframe(("number", "value", "params", "user_attrs", "state"))
             frames.append(frame.assign(study=name))
             directions.add(study.direction)
-    except (
-        optuna.exceptions.OptunaError,
-        SQLAlchemyError,
-        RuntimeError,
-        ImportError,
-        KeyError,
-        ValueError,
-    ) as error:
+    except FAILURES as error:
+        if isinstance(error, SQLAlchemyError | OptunaError):  # a table that they know is not there
+            raise StudyError(f"{rule}; what it names has the tables of neither") from None
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise StudyError(f"{rule}; what it names is none ({reason})") from None
     if not frames:

@@ -117,7 +117,7 @@ def check_folder(folder: Path) -> None:
             return
         names = {one.name for one in folder.iterdir()}
     except NotADirectoryError:
-        raise StudyError(f"--out must be a folder; {folder} is a file") from None
+        raise StudyError(f"--out must be a folder; {folder} is none") from None
     except OSError as error:
         shown = str(folder) if len(str(folder)) < 200 else f"{str(folder)[:80]}…"
         raise StudyError(

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import stat
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from study.design.record import Record, final_records, parse_record
 from study.design.stages import Records, due_trials
 from study.design.trial import Trial
 from study.errors import StudyError, why
+from study.files import read_bytes, read_text
 from study.store.atomic import write_atomically
 from study.store.ledger import Ledger
 from study.store.pictures import read_pictures
@@ -62,25 +62,6 @@ def export_trials(plan: Plan, records: Records, folder: Path) -> tuple[Path, int
     return path, len(lines)
 
 
-def check_file(path: Path, rule: str) -> None:
-    """Check that a path leads to a regular file: reading a pipe or a device may never end.
-
-    Args:
-        rule: what the option must be, as the beginning of the sentence.
-
-    Raises:
-        StudyError: it does not.
-    """
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no file can have this name"
-        raise StudyError(f"{rule}; {path} cannot be read ({reason})") from None
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise StudyError(f"{rule}; {path} is {kind}")
-
-
 def read_trials(path: Path) -> list[ExportedTrial]:
     """The trials of a file, each once.
 
@@ -88,9 +69,8 @@ def read_trials(path: Path) -> list[ExportedTrial]:
         StudyError: it cannot be read, or a line is no trial.
     """
     rule = "--trials must be a file that run_study.py --plan --out wrote"
-    check_file(path, rule)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, ValueError) as error:
         raise StudyError(f"{rule}; {path} cannot be read ({why(error)})") from None
     trials: dict[str, ExportedTrial] = {}
@@ -251,13 +231,11 @@ def read_foreign_records(path: Path) -> list[Record]:
     Raises:
         StudyError: it cannot be read, or a line of it is no record.
     """
-    check_file(path, "--adopt must name a file of records")
     try:
-        lines = path.read_bytes().splitlines(keepends=True)
+        lines = read_bytes(path).splitlines(keepends=True)
     except OSError as error:
         raise StudyError(
-            f"--adopt must name a file of records; {path} cannot be read "
-            f"({error.strerror or error})"
+            f"--adopt must name a file of records; {path} cannot be read ({why(error)})"
         ) from None
     return [
         parse_record(line, f"line {number} of {path}")

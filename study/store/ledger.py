@@ -7,6 +7,7 @@ from pathlib import Path
 
 from study.design.record import Record, final_records, parse_record
 from study.errors import StudyError, why
+from study.files import read_bytes
 from study.store.chain import append_link, head_hash
 from study.store.locks import lock_folder
 
@@ -46,20 +47,13 @@ class Ledger:
         A record without its line's end gets one. Half a line, which a kill may have left, is moved
         into a file beside this one, and its trial is run again.
 
-        Raises:
-            StudyError: the end is no such line; nothing is taken off a file of something else.
         """
         if not self.path.exists():
             return
-        text = self.path.read_bytes()
+        text = read_bytes(self.path)
         torn = text[text.rfind(b"\n") + 1 :]
         if not torn:
             return
-        if b"\r" in torn or not torn.startswith(OPENING[: len(torn)]):
-            raise StudyError(
-                f"{self.path} must be a file of records, each line with a line feed at its end, or "
-                "a new one; it ends in something else"
-            )
         if is_record(torn):
             with open(self.path, "ab") as file:
                 file.write(b"\n")
@@ -114,19 +108,25 @@ def read_records(folder: Path, name: str = FILE) -> list[Record]:
     """All whole lines in their order; none where there is no file.
 
     Raises:
-        StudyError: a line in the middle is no record; the message gives its number.
+        StudyError: a line in the middle is no record, the message gives its number; or the file
+            ends in something that is neither a record nor the beginning of one.
     """
     path = folder / name
     if not path.exists():
         return []
     try:
-        with open(path, "rb") as lines:
-            return [
-                parse_record(line, f"line {number} of {path}")
-                for number, line in enumerate(lines, start=1)
-                if line.endswith(b"\n") or is_record(line)  # else it is torn, and the last
-            ]
+        text = read_bytes(path)
     except OSError as error:
         raise StudyError(
             f"{path} must be a file of records; it cannot be read ({why(error)})"
         ) from None
+    *lines, end = text.split(b"\n")
+    if b"\r" in end or not end.startswith(OPENING[: len(end)]):
+        raise StudyError(
+            f"{path} must be a file of records, each line with a line feed at its end, or a new "
+            "one; it ends in something else"
+        )
+    lines += [end] if end and is_record(end) else []  # else it is torn, as a kill leaves it
+    return [
+        parse_record(line, f"line {number} of {path}") for number, line in enumerate(lines, start=1)
+    ]

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from study.files import read_text
+
 MAX_BYTES = 32 << 20
 
 Picture = dict[str, Any]  # image: PNG in base64; label, answer; maps: by name rows of weights
@@ -17,7 +19,7 @@ def read_pictures(path: Path) -> list[Picture]:
     try:
         if path.is_symlink() or path.stat().st_size > MAX_BYTES:
             return []
-        pictures = json.loads(path.read_text(encoding="utf-8"))
+        pictures = json.loads(read_text(path))
         return pictures if all(is_sound(picture) for picture in pictures) else []
     except (OSError, ValueError, TypeError, AttributeError, KeyError, IndexError, RecursionError):
         return []

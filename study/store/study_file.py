@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from study.design.plan import Plan, PointSource, hash_values, with_pairs
 from study.design.record import Record
 from study.errors import StudyError, why
+from study.files import read_text
 from study.store.atomic import write_atomically
 from study.store.plan_json import plan_from_dict
 from study.text import join_words
@@ -91,7 +92,7 @@ def read_study(folder: Path, propose: PointSource) -> StudyFile:
     """
     path = folder / "study.json"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         values = json.loads(text)
         check_text(text, values)
         if values.get("schema", 1) not in range(1, SCHEMA + 1):

@@ -112,7 +112,7 @@ def test_an_optimizer_of_ones_own_is_built_with_what_its_class_takes(own):
     [
         ("{own}:Nothing", "must name an object of .*; it has no 'Nothing'"),
         ("nowhere_at_all:Mine", "the module cannot be imported \\(ModuleNotFoundError"),
-        ("{own}:plain", "must be a subclass of torch.optim.Optimizer"),
+        ("{own}:plain", "must be a torch.optim.Optimizer; got <function"),
         ("{own}:Rateless", "must take lr; it takes params"),
     ],
 )

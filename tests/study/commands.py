@@ -23,22 +23,34 @@ def start(words, folder):
 def finish(words, folder, seconds=240):
     """The exit code and the output of a command."""
     process = start(words, folder)
-    output, _ = process.communicate(timeout=seconds)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        end(process)
+        raise
     return process.returncode, output
 
 
+def end(process):
+    """Kill a command with all that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
 def records_of(file):
-    """The records of a file by trial, each as JSON has it."""
-    lines = file.read_text().splitlines() if file.exists() else []
-    return {record["trial"]: record for record in map(json.loads, lines)}
+    """The records of a file by trial, each as JSON has it; a line still being written is left out."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    whole = (json.loads(line) for line in lines if line.endswith("\n"))
+    return {record["trial"]: record for record in whole}
 
 
 def kill_and_resume(words, folder, records, after=3):
     """Run a study, kill it once some trials have ended, run it to its end; its output and records."""
     process = start(words, folder)
-    wait_for(lambda: len(records_of(records)) >= after, process, seconds=150)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    try:
+        wait_for(lambda: len(records_of(records)) >= after, process, seconds=150)
+    finally:
+        end(process)
     killed = records_of(records)
     code, output = finish(words, folder)
     assert code == 0, output

@@ -7,7 +7,6 @@ import pytest
 import run_study
 from study.command import parse_command
 from study.config_file import config_text
-from study.errors import StudyError
 from study.options import Options
 
 FILE = """
@@ -91,42 +90,13 @@ def test_what_a_study_leaves_gives_its_options_again(options, tmp_path):
     assert parse_ranges(again.range) == parse_ranges(options.range)
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("space = ", "--config must name a TOML file; .* is none"),
-        ("spaec = 'x'", "must hold options, space, .*; got 'spaec'"),
-        ("words = 'x'", "must hold options, .*; got 'words'"),
-        ("config = 'x'", "must hold options, .*; got 'config'"),
-        ("seeds = {a = 1}", "bad.toml: seeds must be a whole number; got"),
-        ("seeds = true", "seeds must be a whole number; got True"),
-        ("seeds = 3.0", "seeds must be a whole number; got 3.0"),
-        ("profile = ['quick', 'small']", r"profile must be a word; got \['quick', 'small'\]"),
-        ("plan = 1", "plan must be true or false; got 1"),
-        ("max_hours = 'x'", "max_hours must be a number; got 'x'"),
-        ("dataset = ''", "--dataset must be a word without NUL bytes; got ''"),
-        ('out = "a\\u0000b"', "--out must be a word without NUL bytes; got"),
-        ("set = 3", r"set of .* must be a table, \[set\]; got 3"),
-        ("[set]\nepochs = [1]", r"epochs in \[set\] of .* must be a word, a number, true or false"),
-        ("[range]\nsgd = 3", r"sgd in \[range\] of .* must be a list \[low, high\]; got 3"),
-    ],
-)
-def test_what_cannot_be_meant_is_a_sentence(text, sentence, tmp_path):
-    file = tmp_path / "bad.toml"
-    file.write_text(text)
-    with pytest.raises(StudyError, match=sentence):
-        parse("--config", str(file))
-
-
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
     (tmp_path / "s.toml").write_text('space = "optimizers"', encoding="utf-8-sig")
     assert parse("--config", str(tmp_path / "s.toml")).space == "optimizers"
 
 
-def test_the_command_takes_a_file_and_says_what_is_wrong(tmp_path, capsys, monkeypatch):
+def test_the_command_takes_a_file(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run_study.main(["--config", "nowhere.toml"]) == 2
-    assert "--config must name a TOML file" in capsys.readouterr().err
     (tmp_path / "s.toml").write_text('space = "optimizers"\nprofile = "quick"\nplan = true\n')
     assert run_study.main(["--config", "s.toml", "--set", "batch_size=64"]) == 0
     assert "of optimizers, profile quick" in capsys.readouterr().out

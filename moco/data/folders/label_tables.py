@@ -152,8 +152,9 @@ def read_table(file: Path) -> Table:
     """
     try:
         values = PARSERS[file.suffix](file.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{file} must be a table of files and labels ({error})") from None
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
+        reason = "it is no text in UTF-8" if isinstance(error, UnicodeError) else error
+        raise DataError(f"{file} must be a table of files and labels ({reason})") from None
     columns = find_columns(file, list(values[0]) if values else [])
     split_column = columns.get("split", "")
     rows, unknown = [], set()

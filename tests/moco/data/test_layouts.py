@@ -1,61 +1,17 @@
 """Images as people have them: each layout is read as its owner means it, and the reading is said."""
 
-import json
 import os
 import sys
 
-import numpy as np
 import pytest
+from image_files import CLASSES, fill, fill_splits, fill_table, save_arrays
 from PIL import Image
 
 import run_study
 from moco.data import cache
-from moco.data.checks import DataError
 from moco.data.folders.layouts import list_folder
 from moco.data.folders.listing import seeded_split
 from moco.trainer.trainer import MoCoTrainer
-
-CLASSES = ("cat", "dog")
-
-
-def fill(folder, count=40, start=0, size=(12, 10)):
-    """A folder with so many small images, no two alike."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for i in range(start, start + count):
-        place = [*folder.parent.name.encode(), *folder.name.encode()]
-        pixels = np.random.default_rng([i, *place]).integers(0, 255, (*size, 3))
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{i}.png")
-
-
-def fill_splits(root, *splits):
-    for split in splits:
-        for name in CLASSES:
-            fill(root / split / name)
-
-
-def fill_table(root, name, column_names, *, splits=(), unlabelled=0):
-    """A folder of images with a table of labels; splits are given to the images in turn."""
-    fill(root, 200)
-    file, label, split = column_names
-    rows = []
-    for i in range(200):
-        row = {file: f"{i}.png", label: "" if i < unlabelled else CLASSES[i % 2]}
-        rows.append(row | ({split: splits[i // 2 % len(splits)]} if splits else {}))
-    if name.endswith(".jsonl"):
-        text = "\n".join(map(json.dumps, rows))
-    else:
-        text = "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)])
-    (root / name).write_text(text + "\n")
-
-
-def save_arrays(root, shape=(12, 12, 3), splits=("train", "val", "test"), **more):
-    draws = np.random.default_rng(0)
-    arrays = {}
-    for split in splits:
-        arrays[f"{split}_images"] = draws.integers(0, 255, (80, *shape)).astype(np.uint8)
-        arrays[f"{split}_labels"] = (np.arange(80) % 2)[:, None]
-    np.savez(root.with_suffix(".npz"), **{**arrays, **more})
-    return root.with_suffix(".npz")
 
 
 def hugging_face(root):
@@ -208,41 +164,6 @@ def test_a_photograph_is_turned_as_its_camera_was_held(tmp_path):
     assert first[12:].max() < 60
 
 
-@pytest.mark.parametrize(
-    ("make", "sentence"),
-    [
-        (lambda root: fill_splits(root, "test"), "has no train/"),
-        (lambda root: fill_splits(root, "train", "val", "valid", "test"), "a split must be one folder; .* has val/ and valid/"),
-        (lambda root: root.mkdir(), "must hold images, as train/<class>/.* has none. Is the path one level"),
-        (lambda root: [fill(root / "a", 40), fill(root / "b", 2)], "needs at least 3 images; 'b' has 2"),
-        (lambda root: fill_table(root, "labels.csv", ("file", "kind", "")), "a column of labels, named label or class or .* has 'file', 'kind'"),
-        (lambda root: fill_table(root, "labels.csv", ("file", "label", "split"), splits=("train", "heldout")), "must hold train, test or validation; got 'heldout'"),
-        (lambda root: [fill_table(root, "labels.csv", ("file", "label", "")), (root / "7.png").unlink()], "must name files that are there; '7.png' is not"),
-        (lambda root: [fill(root, 4), (root / "labels.csv").write_text("file,label\n../x.png,a\n0.png,b\n")], "must name files in its own folder"),
-        (lambda root: [fill(root, 4), (root / "labels.csv").write_text("file,label\n0.png,a\n0.png,b\n")], "must name each file once; it names '0.png' again"),
-        (lambda root: [fill(root, 4), (root / "metadata.jsonl").write_text("[1]\n")], "must be a table of files and labels \\(a line holds no object\\)"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_meant_is_a_sentence(make, sentence, tmp_path):
-    make(tmp_path / "mine")
-    with pytest.raises(DataError, match=sentence):
-        list_folder(tmp_path / "mine")
-
-
-@pytest.mark.parametrize(
-    ("more", "sentence"),
-    [
-        ({"train_images": np.zeros((80, 8, 8))}, "train_images of .* must be bytes"),
-        ({"test_labels": np.zeros((80, 3), int)}, "test_labels of .* must be one whole number an image"),
-        ({"train_labels": np.array([{}] * 80)}, "must be a file of arrays"),
-    ],
-)  # fmt: skip
-def test_arrays_that_are_no_images_are_refused(more, sentence, tmp_path):
-    file = save_arrays(tmp_path / "mine", **more)
-    with pytest.raises(DataError, match=sentence):
-        cache.prepare(str(file), 0, tmp_path)
-
-
 FUNCTIONS = """
 import numpy as np
 
@@ -256,52 +177,6 @@ def pair():
 
 def splits():
     return {"train_images": images, "train_labels": labels, "test_images": images[:20], "test_labels": labels[:20]}
-
-
-def far():
-    return images, labels + 1, ["cat", "dog"]
-
-
-def broken():
-    raise OSError("the disk is gone")
-
-
-def nothing():
-    return images
-
-
-def leaves():
-    raise SystemExit("two\\nlines")
-
-
-def one_class():
-    return images, labels * 0, None
-
-
-def flat():
-    return images[:, :0], labels, ["cat", "dog"]
-
-
-def word():
-    return images, labels, "abcd"
-
-
-def twice():
-    return images, labels, ["cat", "cat"]
-
-
-def bytes_names():
-    return images, labels, [b"cat", b"dog"]
-
-
-def huge():
-    return images, labels.astype(np.uint64) + np.uint64(2**63), None
-
-
-def brain_floats():
-    import torch
-
-    return torch.zeros(80, 8, 8, 3, dtype=torch.bfloat16), labels, None
 
 
 def mixed():
@@ -346,51 +221,6 @@ def test_a_function_of_ones_own_gives_the_images(functions, tmp_path, capsys):
     assert "my_pictures:splits, 16 px, 64 train, 16 validation, 20 test" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("nowhere", "it has no 'nowhere'"),
-        ("far", "labels of .*far must be places in its 2 names, from 0; got 1, 2"),
-        ("broken", r"must be a function without arguments; it failed \(OSError: the disk is gone\)$"),
-        ("leaves", r"must be a function without arguments; it failed \(SystemExit: two\)$"),
-        ("one_class", "a dataset needs at least two classes, .*; my_pictures:one_class has only '0'"),
-        ("flat", r"train_images of .* must be bytes \(N, height, width\) .*; got uint8 \(80, 0, 12, 3\)"),
-        ("word", "names of .*word must be a list of two or more words, each once; got <U4"),
-        ("twice", r"must be a list of two or more words, each once; got \['cat', 'cat'\]"),
-        ("bytes_names", r"must be a list of two or more words, each once; got \|S3"),
-        ("huge", r"train_labels of .*huge must be below 2\^63; got 9223372036854775809"),
-        ("brain_floats", "must return arrays of numpy: images of one size as bytes"),
-        ("nothing", "must return images, labels and names of classes, or a dict of arrays .*; got ndarray"),
-    ],
-)  # fmt: skip
-def test_a_function_that_gives_no_images_is_a_sentence(functions, name, sentence, tmp_path):
-    with pytest.raises(DataError, match=sentence):
-        cache.prepare(f"{functions}:{name}", 0, tmp_path)
-
-
 def test_labels_of_several_kinds_of_whole_numbers_and_further_arrays_are_taken(functions, tmp_path):
     dataset = cache.load_dataset(cache.prepare(f"{functions}:mixed", 0, tmp_path))
     assert dataset.test.labels.tolist() == [i % 2 for i in range(20)]
-
-
-def test_an_exit_as_a_dataset_is_a_sentence(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    words = ["--space", "optimizers", "--profile", "quick", "--plan", "--dataset", "builtins:exit"]
-    assert run_study.main(words) == 2
-    assert "dataset builtins:exit must be a function without arguments" in capsys.readouterr().err
-
-
-def test_a_file_is_opened_as_an_image_alone_whatever_its_ending(tmp_path):
-    fill_splits(tmp_path, "train", "test")
-    (tmp_path / "train" / "cat" / "0.png").write_bytes(
-        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
-    )
-    with pytest.raises(DataError, match=r"train/cat/0\.png is not \(cannot identify"):
-        cache.prepare(str(tmp_path), 16, tmp_path / "cache")
-
-
-def test_a_kind_of_file_that_needs_a_plugin_names_it(tmp_path):
-    fill_splits(tmp_path, "train", "test")
-    (tmp_path / "train" / "cat" / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")
-    with pytest.raises(DataError, match="pip install pillow-heif"):
-        cache.prepare(str(tmp_path), 16, tmp_path / "cache")

@@ -15,11 +15,11 @@ from report.test_page import write_study
 from study.analysis.results import Results
 from study.design.record import parse_record
 from study.errors import StudyError
+from study.files import read_bytes
 from study.options import Options
 from study.report.page import write_report
 from study.search.quasi_random import sobol_points
 from study.store.directory import check_folder, local_folder
-from study.store.exchange import check_file
 from study.store.ledger import Ledger, read_records
 from study.store.remote import RemoteFolder
 from study.store.study_file import read_study
@@ -156,7 +156,7 @@ def test_a_study_json_that_is_none_ends_in_a_sentence(base, tmp_path, text):
         ({"curve": [{"epoch": 1, "loss": 10**400}]}, "a number is too large"),
         ({"curve": [{"epoch": 1, "loss": 1.0, "step": "x"}]}, "curve.0.step must be a number"),
         ({"arm": 7}, "arm must be a valid string; got 7"),
-        ({"ended": "yesterday"}, "Invalid isoformat string: 'yesterday'"),
+        ({"ended": "yesterday"}, "ended must be a time as 2026-01-31T12:00:00Z; got 'yesterday'"),
         ({"seconds": float("inf")}, "seconds must be 0 or more"),
         ({"chain": {"plan": "p", "previous": "q", "own": {}}}, "chain must hold three texts"),
     ],
@@ -218,7 +218,7 @@ def test_a_study_begins_in_a_new_folder_an_empty_one_or_its_own(base, tmp_path):
     (photos / "holiday.jpg").touch()
     with pytest.raises(StudyError, match=r"holds 'holiday\.jpg' and no study"):
         check_folder(photos)
-    with pytest.raises(StudyError, match=r"--out must be a folder; .* is a file"):
+    with pytest.raises(StudyError, match=r"--out must be a folder; .* is none"):
         check_folder(photos / "holiday.jpg")
     with pytest.raises(StudyError, match="File name too long"):
         check_folder(tmp_path / ("x" * 300))
@@ -241,8 +241,8 @@ def test_pipes_devices_and_folders_are_no_files_to_read(tmp_path):
         ("/dev/zero", "a pipe or"),
         (tmp_path, "a folder"),
     ):
-        with pytest.raises(StudyError, match=kind):
-            check_file(type(tmp_path)(place), "--adopt must name a file")
+        with pytest.raises(OSError, match=kind):
+            read_bytes(type(tmp_path)(place))
 
 
 def test_passwords_reach_no_name_and_no_line():
