@@ -3,12 +3,16 @@
 # make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
 # make results              writes docs/records/TABLE.md from the records of the studies there
 # make docs                 builds docs/ as pages, into build/site
+# make audit                asks where known faults of the pinned packages are listed; needs a network
+# make pins                 writes constraints.txt anew from the versions in .venv
 # make bench [ARGS="..."]   installs what is missing, lightly besides, then the benchmarks; writes benchmarks/RESULTS.md
 PYTHON ?= python3
 TESTS_AT_ONCE ?= 2
+CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: study test test-faults bench results docs install clean
+.PHONY: study test test-faults bench results docs audit pins install clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed
@@ -33,24 +37,37 @@ results: .venv/installed
 docs: .venv/installed-docs
 	$(BIN)/python -m mkdocs build --quiet
 
+audit: .venv-audit/installed
+	.venv-audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+
+# pip-audit has packages of its own, which are none of ours
+.venv-audit/installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install -qq --disable-pip-version-check "pip-audit>=2.9"
+	@touch $@
+
+pins: .venv/installed-test
+	{ sed '/^[^#]/d' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ '; } > constraints.new
+	mv constraints.new constraints.txt
+
 install: .venv/installed
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed; {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 
-.venv/installed: .venv/bin/python pyproject.toml
+.venv/installed: .venv/bin/python pyproject.toml $(CONSTRAINTS)
 	@echo "Installing torch, Ray and the rest into .venv: some 6 GB, a few silent minutes"
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable .
+	$(PIP) --upgrade pip
+	$(PIP) --editable .
 	@touch $@
 
 .venv/installed-test: .venv/installed
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test]'
+	$(PIP) --editable '.[test]'
 	@touch $@
 
 .venv/installed-docs: .venv/installed
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[docs]'
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 # the peers' environment has packages of its own and, by one line, the very torch of ours
@@ -61,4 +78,4 @@ install: .venv/installed
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-peers build *.egg-info
+	rm -rf .venv .venv-peers .venv-audit build *.egg-info

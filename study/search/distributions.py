@@ -54,7 +54,13 @@ def to_field(span: Span, value: Any) -> Any:
         return 2**value
     if isinstance(span, OneMinus):
         return float(f"{1 - float(f'{value:.3g}'):.10g}")
-    return float(f"{value:.4g}")
+    assert isinstance(span, LogRange)
+    return to_four_digits(span, value)
+
+
+def to_four_digits(span: LogRange, value: float) -> float:
+    """A value rounded to four digits, or the end of its range that rounding would pass."""
+    return min(max(float(f"{value:.4g}"), span.low), span.high)
 
 
 def to_parameter(span: Span, value: Any) -> Any:

@@ -7,7 +7,7 @@ from optuna.trial import create_trial
 
 from study.design.plan import SEARCH_SEED
 from study.design.ranges import LogRange
-from study.search.distributions import log_distributions
+from study.search.distributions import log_distributions, to_four_digits
 
 
 def sobol_points(
@@ -30,4 +30,7 @@ def sobol_points(
     middle = {name: (span.low * span.high) ** 0.5 for name, span in search.items()}
     study.add_trial(create_trial(params=middle, distributions=distributions, value=0.0))
     points = [study.ask(distributions).params for _ in range(count)]
-    return [{name: float(f"{value:.4g}") for name, value in point.items()} for point in points]
+    return [
+        {name: to_four_digits(search[name], value) for name, value in point.items()}
+        for point in points
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from moco.data.checks import DataError, check_classes
-from moco.data.folders.image_files import Scan, add_skipped, scan
+from moco.data.folders.image_files import Scan, Skipped, add_skipped, scan
 from moco.data.folders.label_tables import find_table, list_split_tables, list_table
 from moco.data.folders.listing import (
     SPLITS,
@@ -15,6 +15,8 @@ from moco.data.folders.listing import (
     split_by_seed,
     without_labels,
 )
+
+BESIDE = "images beside the folders of splits and classes"
 
 
 def list_folder(root: Path) -> Listing:
@@ -28,11 +30,15 @@ def list_folder(root: Path) -> Listing:
     further = [path for path in folders if path.name.lower() in UNLABELLED]
     if "train" in splits or "test" in splits:
         listing = list_splits(root, splits)
+        parts = [("", listing.skipped), ("", skip_beside(root, [*splits.values(), *further]))]
+        listing = listing._replace(skipped=add_skipped(parts))
     elif table := find_table(root):
         listing = list_table(root, table)
     else:
         listing = list_classes(root, [path for path in folders if path not in further])
-    return add_unlabelled(listing, further[0]) if further and listing.classes else listing
+    for folder in further if listing.classes else ():
+        listing = add_unlabelled(listing, folder)
+    return listing
 
 
 def visible_folders(folder: Path) -> list[Path]:
@@ -80,17 +86,27 @@ def list_splits(root: Path, folders: Mapping[str, Path]) -> Listing:
     )
     names = [path.name for path in classes[f"{train.name}/"]]
     scans = {split: [scan(path / name) for name in names] for split, path in folders.items()}
-    skipped = add_skipped(
+    parts = [
         (f"{path.name}/{name}", one.skipped)
         for split, path in folders.items()
         for name, one in zip(names, scans[split], strict=True)
-    )
+    ]
+    parts += [(path.name, skip_beside(path, classes[f"{path.name}/"])) for path in folders.values()]
     return assign_splits(
         {split: label_scans(found) for split, found in scans.items()},
         names,
         names={split: f"{path.name}/" for split, path in folders.items()},
-        skipped=skipped,
+        skipped=add_skipped(parts),
     )
+
+
+def skip_beside(folder: Path, read: Iterable[Path]) -> dict[str, Skipped]:
+    """What lies in a folder beside the folders that are read in it, by the reason to skip it."""
+    found = scan(folder, {path.name.lower() for path in read})
+    if not found.files:
+        return found.skipped
+    first = found.files[0].relative_to(folder).as_posix()
+    return {**found.skipped, BESIDE: Skipped(len(found.files), first)}
 
 
 def label_scans(scans: Sequence[Scan]) -> Files:
@@ -125,8 +141,9 @@ def list_classes(root: Path, folders: Iterable[Path]) -> Listing:
 def add_unlabelled(listing: Listing, folder: Path) -> Listing:
     """The listing with a folder of images without labels as a further split."""
     found = scan(folder)
+    before = listing.splits["unlabelled"].paths if "unlabelled" in listing.splits else []
     return listing._replace(
         layout=f"{listing.layout}; {len(found.files):,} more without labels in {folder.name}/",
-        splits={**listing.splits, "unlabelled": without_labels(found.files)},
+        splits={**listing.splits, "unlabelled": without_labels([*before, *found.files])},
         skipped=add_skipped([("", listing.skipped), (folder.name, found.skipped)]),
     )
