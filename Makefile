@@ -1,5 +1,7 @@
 # make study [ARGS="..."]   installs what is missing, then runs the study of the optimizers
 # make test                 installs what is missing, then lint, format, types, imports and tests
+# make test-all             every test: make test, make test-faults and 20 kills of make soak; some two hours
+# make soak [KILLS=100]     kills studies and their processes at random moments, and says what each kill leaves
 # make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
 # make results              writes docs/records/TABLE.md from the records of the studies there
 # make docs                 builds docs/ as pages, into build/site
@@ -12,7 +14,7 @@ CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
-.PHONY: study test test-faults bench results docs audit pins install clean
+.PHONY: study test test-all test-faults soak bench results docs audit pins install clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed
@@ -27,6 +29,12 @@ test: .venv/installed-test
 
 test-faults: .venv/installed-test
 	FAULT_STUDY=whole FAULT_KILLS=10 $(BIN)/python -m pytest tests/faults tests/study/runner/test_sockets.py tests/study/analysis/test_error_rates.py tests/test_spaces.py -s -m 'slow or faults' $(ARGS)
+
+soak: .venv/installed-test
+	$(BIN)/python tests/faults/soak.py $(or $(KILLS),100)
+
+test-all: test test-faults
+	$(MAKE) soak KILLS=20
 
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)

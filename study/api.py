@@ -32,7 +32,7 @@ from study.store.exchange import ExportedTrial, adopt_records, export_trials
 from study.store.ledger import Ledger, read_records
 from study.store.remote import RemoteFolder
 from study.store.study_file import About, count_early_finals, read_study
-from study.text import plural
+from study.text import hide_home, plural
 
 SOURCE = Path(__file__).resolve().parents[1]
 UNFINISHED = "Finished trials are saved; run the same command to continue."
@@ -95,7 +95,7 @@ def open_planned(planned: Planned) -> tuple[Plan, Ledger]:
     about = About(
         program=options.program,
         command=list(options.lasting_words),
-        folder=planned.folder.as_posix(),
+        folder=hide_home(planned.folder.as_posix()),
         versions=versions(),
         commit=commit(SOURCE),
         created=now(),

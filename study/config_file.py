@@ -20,6 +20,7 @@ from typing import Any
 from study.errors import StudyError
 from study.files import read_text
 from study.options import Options, check_kind
+from study.text import hide_home
 from study.typed import why_unread
 
 FILE_NAME = "study.toml"  # in a study's folder
@@ -139,7 +140,7 @@ def config_text(options: Options, profile: str) -> str:
 def whole_path(name: str, value: Any) -> Any:
     """A path as it can be given from everywhere; other values as they are."""
     is_path = name in PATHS and value and "://" not in value
-    return str(Path(value).absolute()) if is_path and is_local(name, value) else value
+    return hide_home(str(Path(value).absolute())) if is_path and is_local(name, value) else value
 
 
 def is_local(name: str, value: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from study.errors import StudyError
-from study.text import hide_passwords
+from study.text import hide_home, hide_passwords
 
 MOST_DELTA = 1e30
 READING = ("check", "verify", "report", "list", "judge", "export")  # options that run nothing
@@ -166,13 +166,14 @@ class Options:
     def lasting_words(self) -> tuple[str, ...]:
         """The command's words without those that were meant once: they run the study again.
 
-        Passwords in addresses are left out: a study's folder is handed around.
+        Passwords in addresses and the name of the home folder are left out: a study's folder is
+        handed around.
         """
         kept: tuple[str, ...] = ()
         skip = False
         for word in self.words:
             if not skip and word != "--plan" and not word.startswith("--adopt"):
-                kept = (*kept, hide_passwords(word))
+                kept = (*kept, hide_home(hide_passwords(word)))
             skip = word == "--adopt"
         return kept
 

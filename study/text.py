@@ -1,5 +1,6 @@
 """Words and numbers for people, used by every room."""
 
+import os
 import re
 
 
@@ -47,6 +48,14 @@ def plural(noun: str) -> str:
         return noun + "es"
     is_y = noun.endswith("y") and noun[-2:-1] not in "aeiou"
     return noun[:-1] + "ies" if is_y else noun + "s"
+
+
+def hide_home(text: str) -> str:
+    """The text with this user's home folder as ~: what is handed around need not name it."""
+    home = os.path.expanduser("~").rstrip("/")
+    if not home or home == "~":
+        return text
+    return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text)
 
 
 def hide_passwords(text: str) -> str:

@@ -13,6 +13,7 @@ from study.design.trainer import Epochs
 from study.design.trial import Trial
 from study.store.environment import now, versions
 from study.store.locks import lock_folder
+from study.text import hide_home
 
 # Seconds until a process that ran the trial before must be gone: Ray ends those of a dead driver
 # within a few.
@@ -115,7 +116,7 @@ def make_record(
         why=trial.why,
         curve=curve or [],
         result=result,
-        error=error,
+        error=hide_home(error),
         seconds=seconds,
         device=str(result.get("device", "")),
         versions=versions(),

@@ -76,22 +76,38 @@ def program_version() -> str:
 def cores() -> int:
     """The cores that this process may use: those it may run on, and no more than its quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    quota = core_quota(Path("/sys/fs/cgroup"))
+    quota = core_quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
     return max(1, min(allowed or 1, math.ceil(min(quota, MOST_CORES))))
 
 
-def core_quota(root: Path) -> float:
-    """The cores' worth of time that a container may take; infinite where it has no limit.
+def core_quota(root: Path, own: Path) -> float:
+    """The cores' worth of time that this process may take; infinite where nothing limits it.
 
     Args:
         root: the folder of the kernel's control groups, of version 2 or 1.
+        own: the file that names the groups of this process, "number:controllers:path" a line.
     """
     try:
-        if (limit := root / "cpu.max").exists():
+        lines = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        lines = []
+    places = [root, root / "cpu"]  # as a container sees its own group
+    for _, controllers, path in lines:
+        if not controllers or "cpu" in controllers.split(","):
+            base = root / "cpu" if controllers else root
+            group = base / path.strip("/")
+            places += [one for one in (group, *group.parents) if one.is_relative_to(base)]
+    return min(map(group_quota, places))
+
+
+def group_quota(group: Path) -> float:
+    """The cores' worth of time of one control group; infinite where it has no limit."""
+    try:
+        if (limit := group / "cpu.max").exists():
             quota, period = limit.read_text().split()[:2]
         else:
             quota, period = (
-                (root / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
+                (group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
             )
         return float(quota) / float(period) if float(quota) > 0 else math.inf
     except (OSError, ValueError, ZeroDivisionError):  # "max": no limit

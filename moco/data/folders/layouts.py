@@ -36,7 +36,7 @@ def list_folder(root: Path) -> Listing:
         listing = list_table(root, table)
     else:
         listing = list_classes(root, [path for path in folders if path not in further])
-    for folder in further if listing.classes else ():
+    for folder in further:
         listing = add_unlabelled(listing, folder)
     return listing
 
@@ -139,11 +139,13 @@ def list_classes(root: Path, folders: Iterable[Path]) -> Listing:
 
 
 def add_unlabelled(listing: Listing, folder: Path) -> Listing:
-    """The listing with a folder of images without labels as a further split."""
-    found = scan(folder)
-    before = listing.splits["unlabelled"].paths if "unlabelled" in listing.splits else []
+    """The listing with a folder of images without labels, a split of its own beside labelled ones."""
+    found, split = scan(folder), "unlabelled" if listing.classes else "train"
+    before = listing.splits[split].paths if split in listing.splits else []
+    if not listing.classes and set(found.files) <= set(before):  # all images were taken together
+        return listing
     return listing._replace(
         layout=f"{listing.layout}; {len(found.files):,} more without labels in {folder.name}/",
-        splits={**listing.splits, "unlabelled": without_labels([*before, *found.files])},
+        splits={**listing.splits, split: without_labels([*before, *found.files])},
         skipped=add_skipped([("", listing.skipped), (folder.name, found.skipped)]),
     )
