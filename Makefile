@@ -3,7 +3,7 @@
 # make test-all             every test: make test, make test-faults and 20 kills of make soak; some two hours
 # make soak [KILLS=100]     kills studies and their processes at random moments, and says what each kill leaves
 # make test-faults         the whole quick study killed ten times, full disks and the like: 40 minutes; make test does a part of it at a small size
-# make results              writes docs/records/TABLE.md from the records of the studies there
+# make results              writes docs/results.md, its figures and pages, and docs/records/TABLE.md from the records there
 # make docs                 builds docs/ as pages, into build/site
 # make audit                asks where known faults of the pinned packages are listed; needs a network
 # make pins                 writes constraints.txt anew from the versions in .venv
@@ -39,8 +39,8 @@ test-all: test test-faults
 bench: .venv/installed .venv-peers/installed
 	$(BIN)/python -m benchmarks $(ARGS)
 
-results: .venv/installed
-	$(BIN)/python -m study.export.standing docs/records docs/records/TABLE.md
+results: .venv/installed-test
+	PYTHONPATH=. $(BIN)/python docs/make_results.py
 
 docs: .venv/installed-docs
 	$(BIN)/python -m mkdocs build --quiet

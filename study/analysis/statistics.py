@@ -106,7 +106,8 @@ def unpaired(first: Sequence[float], second: Sequence[float], level: float = 0.9
         equal = 1.0 if mean == 0 else 0.0  # no noise at all
         with warnings.catch_warnings():  # scipy's, of values that are nearly the same
             warnings.simplefilter("ignore", RuntimeWarning)
-            p = float(stats.ttest_ind(first, second, equal_var=False).pvalue) if sd else equal
+            tested = stats.ttest_ind(first, second, equal_var=False)
+        p = float(tested.pvalue) if high > low else equal
     return ArmDifference(
         seeds=(), differences=(), mean=mean, low=low, high=high, level=level, p=p,
         counts=counts, unpaired_sd=sd,
@@ -131,11 +132,12 @@ def welch_interval(
     """The interval of mean(first) − mean(second), unpaired, of two or more each (Welch 1947)."""
     squares = [float(np.var(values, ddof=1)) / len(values) for values in (first, second)]
     difference, square = float(np.mean(first) - np.mean(second)), sum(squares)
-    if square == 0:  # no noise at all
-        return difference, difference
-    freedom = square**2 / sum(
+    spread = sum(
         own**2 / (len(values) - 1) for own, values in zip(squares, (first, second), strict=True)
     )
+    if spread == 0:  # no noise at all, or less than a float can square
+        return difference, difference
+    freedom = square**2 / spread
     half = float(stats.t.ppf(0.5 + level / 2, freedom)) * math.sqrt(square)
     return difference - half, difference + half
 

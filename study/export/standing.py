@@ -1,10 +1,8 @@
 """The standing table: what every published study says, a row for each claim, as Markdown.
 
-python -m study.export.standing RECORDS TABLE writes it from a folder of studies' folders, each with
-study.json and records.jsonl. The same folders give the same bytes.
+The same folders, each with study.json and records.jsonl, give the same bytes.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +13,6 @@ from study.report.levels import level_sentence
 from study.report.provenance.origin import chain_words
 from study.report.wording import format_interval, format_p, format_signed
 from study.search.quasi_random import sobol_points
-from study.store.atomic import write_atomically
 from study.store.chain import tamper_lines
 from study.store.ledger import read_records
 from study.store.study_file import StudyFile, read_study
@@ -89,13 +86,3 @@ def origin_line(folder: Path, study: StudyFile, results: Results) -> str:
         f"{devices}, ended {ended}; {software}; commit {commits}; plan {study.hash}. "
         f"Hashes: {state}."
     )
-
-
-def main(records: str, table: str) -> None:
-    """Write the table of a folder of studies."""
-    folders = [path.parent for path in Path(records).glob("*/study.json")]
-    write_atomically(Path(table), standing_table(folders))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

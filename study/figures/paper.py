@@ -1,5 +1,6 @@
 """A panel as a figure of a column's width, drawn by Matplotlib: SVG and PDF without a browser."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,25 @@ NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def save_panel(
-    panel: Panel, styles: dict[str, ArmStyle], names: dict[str, str], stem: Path
+    panel: Panel,
+    styles: dict[str, ArmStyle],
+    names: dict[str, str],
+    stem: Path,
+    kinds: Sequence[str] = ("svg", "pdf"),
+    width: float = WIDTH,
 ) -> None:
     """Write STEM.svg and STEM.pdf; the same panel gives the same bytes.
 
     Args:
         names: the arms' titles.
+        kinds: which of the two.
+        width: in inches; that of a column by default.
 
     Raises:
         OSError: they cannot be written.
     """
     with mpl.rc_context(FONT):
-        figure = Figure(figsize=(WIDTH, (panel.height + 70) / PIXELS), layout="constrained")
+        figure = Figure(figsize=(width, (panel.height + 70) / PIXELS), layout="constrained")
         axes = figure.subplots()
         for mark in panel.marks:
             draw_mark(axes, mark, styles)
@@ -54,8 +62,9 @@ def save_panel(
             set_axis(axes.yaxis, panel.y)
         axes.set_title(panel.title, fontsize=8, loc="left", pad=11)
         axes.spines[["top", "right"]].set_visible(False)
-        for kind, metadata in NO_DATE.items():
-            figure.savefig(stem.with_suffix(f".{kind}"), format=kind, metadata=metadata)
+        for kind in kinds:
+            file = stem.with_name(f"{stem.name}.{kind}")
+            figure.savefig(file, format=kind, metadata=NO_DATE[kind])
 
 
 def set_axis(axis: Any, given: Axis) -> None:

@@ -127,8 +127,15 @@ def write_report(folder: Path) -> Report:
     return Report(page, " ".join(filter(None, (first, level_sentence(results)))))
 
 
-def render_page(results: Results, study: StudyFile, folder: Path) -> str:
-    """The page as text."""
+def render_page(
+    results: Results, study: StudyFile, folder: Path, *, interactive: bool = True
+) -> str:
+    """The page as text.
+
+    Args:
+        interactive: whether its figures can be explored, by Plotly, which takes 2 MB; else they are
+            the static ones alone.
+    """
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
@@ -139,7 +146,7 @@ def render_page(results: Results, study: StudyFile, folder: Path) -> str:
     template = environment.get_template("page.html")
     sections = make_sections(results, folder)
     return template.render(
-        **frame_values(results.plan, sections),
+        **frame_values(results.plan, sections, interactive=interactive),
         **sections,
         **head_values(results, study.about),
         **foot_values(results, study),
@@ -182,7 +189,7 @@ def unused_sections(plan: Plan, sections: dict[str, Any]) -> set[str]:
     return unused
 
 
-def frame_values(plan: Plan, sections: dict[str, Any]) -> dict[str, Any]:
+def frame_values(plan: Plan, sections: dict[str, Any], *, interactive: bool) -> dict[str, Any]:
     """Styles, scripts, contents and the panels of all sections that are shown."""
     unused = unused_sections(plan, sections)
     titles = {**TITLES, "maps": plan.words.pictures_title}
@@ -199,8 +206,8 @@ def frame_values(plan: Plan, sections: dict[str, Any]) -> dict[str, Any]:
         "js": Markup((HERE / "page.js").read_text(encoding="utf-8")),
         "marks": Markup(marks_svg(plan)),
         "drawn": draw_panels(plan, panels),
-        "panels_json": plotly_json(plan, panels),
-        "plotly": packed_plotly(),
+        "panels_json": plotly_json(plan, panels if interactive else ()),
+        "plotly": packed_plotly() if interactive else "",
     }
 
 

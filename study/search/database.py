@@ -24,6 +24,8 @@ STATES = {
     "failed": TrialState.FAIL,
 }
 PATIENCE = 20.0  # seconds until a database that was held is tried again
+LONGEST_WAIT = 90.0  # seconds that a study waits for one before it begins
+HELD = (sqlalchemy.exc.OperationalError, optuna.exceptions.StorageInternalError)
 SEARCH_STAGES = ("search", "added", "beside")
 
 
@@ -31,6 +33,7 @@ def open_storage(path: Path) -> optuna.storages.RDBStorage:
     """The database; one that cannot be read is moved aside and made again from the records.
 
     Raises:
+        sqlalchemy.exc.OperationalError: another program holds it.
         StudyError: it cannot be moved.
     """
     # a path may hold what means something in an address, as ? or %
@@ -38,11 +41,8 @@ def open_storage(path: Path) -> optuna.storages.RDBStorage:
     try:
         return optuna.storages.RDBStorage(address)
     except Exception as error:  # of SQLAlchemy, SQLite and Alembic
-        if "locked" in str(error):
-            raise StudyError(
-                f"{path} is held by another program for too long; close it, as a dashboard, and "
-                "run the same command again"
-            ) from None
+        if is_held(error):
+            raise
         try:
             path.rename(path.with_name(f"optuna-damaged-{int(time.time())}.db"))
             return optuna.storages.RDBStorage(address)
@@ -53,6 +53,11 @@ def open_storage(path: Path) -> optuna.storages.RDBStorage:
             ) from None
 
 
+def is_held(error: Exception) -> bool:
+    """Whether an error says that another program holds the database."""
+    return isinstance(error, HELD) and "locked" in f"{error} {error.__cause__}"
+
+
 class SearchDatabase:
     """Every search trial that ended, one Optuna study an arm.
 
@@ -60,12 +65,35 @@ class SearchDatabase:
     """
 
     def __init__(self, folder: Path, plan: Plan) -> None:
-        metric, explore = plan.space.primary, plan.space.explore
         self.waiting: list[Record] = []  # that it has not taken yet
         self.again_at = 0.0  # when they are tried again
         self.metrics = [*(one.name for one in plan.space.metrics), "loss"]
         self.distributions = {arm.name: log_distributions(arm.search) for arm in plan.space.arms}
-        self.storage = open_storage(folder.resolve() / "optuna.db")
+        self._open_when_free(folder.resolve() / "optuna.db", plan)
+
+    def _open_when_free(self, path: Path, plan: Plan) -> None:
+        """Open the database, and wait where another program holds it, as a dashboard may.
+
+        Raises:
+            StudyError: it is held for too long, or cannot be read.
+        """
+        end = time.monotonic() + LONGEST_WAIT
+        while True:
+            try:
+                return self._open(path, plan)
+            except HELD as error:
+                if not is_held(error):
+                    raise
+                if time.monotonic() > end:
+                    raise StudyError(
+                        f"{path} is held by another program for too long; close it, as a "
+                        "dashboard, and run the same command again"
+                    ) from None
+
+    def _open(self, path: Path, plan: Plan) -> None:
+        """Open the database and what of it the plan needs."""
+        metric, explore = plan.space.primary, plan.space.explore
+        self.storage = open_storage(path)
         self.adaptive = AdaptiveSearch(self.storage, plan, explore) if explore else None
         direction = StudyDirection.MAXIMIZE if metric.higher_is_better else StudyDirection.MINIMIZE
         self.studies = {
@@ -96,7 +124,7 @@ class SearchDatabase:
             while self.waiting:
                 self._add_one(self.waiting[0])
                 self.waiting.pop(0)
-        except (sqlalchemy.exc.OperationalError, optuna.exceptions.StorageInternalError):
+        except HELD:
             if self.adaptive:  # its next proposal rests on this one's result
                 raise
             self.again_at = time.monotonic() + PATIENCE

@@ -22,7 +22,16 @@ STUDY = [
     sys.executable, str(ROOT / "run_study.py"), "--space", str(TOY), "--profile", "quick",
     "--trials", "2", "--seeds", "2",
 ]  # fmt: skip
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+# another user, who may read what this one may: Python often lies below root's home folder
+READS = "+dac_read_search"
+NOBODY = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    f"--inh-caps={READS}",
+    f"--ambient-caps={READS}",
+]
 MOUNTS = ["unshare", "--mount", "sh", "-c"]
 pytestmark = pytest.mark.faults
 

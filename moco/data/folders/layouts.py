@@ -28,7 +28,7 @@ def list_folder(root: Path) -> Listing:
     folders = visible_folders(root)
     splits = split_folders(root, folders)
     further = [path for path in folders if path.name.lower() in UNLABELLED]
-    if "train" in splits or "test" in splits:
+    if has_splits := "train" in splits or "test" in splits:
         listing = list_splits(root, splits)
         parts = [("", listing.skipped), ("", skip_beside(root, [*splits.values(), *further]))]
         listing = listing._replace(skipped=add_skipped(parts))
@@ -36,7 +36,7 @@ def list_folder(root: Path) -> Listing:
         listing = list_table(root, table)
     else:
         listing = list_classes(root, [path for path in folders if path not in further])
-    for folder in further:
+    for folder in further if has_splits or listing.classes else ():  # else all were read together
         listing = add_unlabelled(listing, folder)
     return listing
 
@@ -139,11 +139,9 @@ def list_classes(root: Path, folders: Iterable[Path]) -> Listing:
 
 
 def add_unlabelled(listing: Listing, folder: Path) -> Listing:
-    """The listing with a folder of images without labels, a split of its own beside labelled ones."""
+    """The listing with a folder of images without labels, a split of its own beside labelled."""
     found, split = scan(folder), "unlabelled" if listing.classes else "train"
     before = listing.splits[split].paths if split in listing.splits else []
-    if not listing.classes and set(found.files) <= set(before):  # all images were taken together
-        return listing
     return listing._replace(
         layout=f"{listing.layout}; {len(found.files):,} more without labels in {folder.name}/",
         splits={**listing.splits, split: without_labels([*before, *found.files])},

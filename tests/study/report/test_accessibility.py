@@ -1,11 +1,13 @@
-"""The page in a browser, looked at by axe-core: nothing is found, in light, dark and on a phone.
+"""The page in a browser: axe-core finds nothing, in light, dark and on a phone, and no name runs as a script.
 
 Needs Chromium on this machine; without it these are left out.
 """
 
 import shutil
+from dataclasses import replace
 
 import pytest
+import toy as toy_module
 from report.test_page import write_study
 
 from study.pooling.page import compare_studies
@@ -75,3 +77,43 @@ def test_a_reader_hides_an_arm_by_the_keyboard_and_the_verdicts_stay(finished, t
     assert "green" not in traces
     assert tab.locator("#claim-green .plot").is_visible()
     tab.close()
+
+
+HOSTILE = (
+    """'"></style></script><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>"""
+)
+
+
+def test_names_of_arms_classes_and_folders_and_texts_of_records_run_nothing(tmp_path, browser):
+    arms = tuple(replace(arm, title=f"{arm.title} {HOSTILE}") for arm in toy_module.SPACE.arms)
+    claims = tuple(replace(one, words=HOSTILE) for one in toy_module.SPACE.claims)
+    space = replace(
+        toy_module.SPACE, question=HOSTILE, arms=arms, claims=claims, threats=(HOSTILE,)
+    )
+    data = replace(
+        toy_module.DATA,
+        name=HOSTILE,
+        title=HOSTILE,
+        classes=(HOSTILE, "b"),
+        about=(("Data", HOSTILE, HOSTILE),),
+        warnings=(HOSTILE,),
+        provenance=((HOSTILE, HOSTILE),),
+    )
+    plan = toy_module.plan(space=space, data=data, search_trials=3, final_seeds=6)
+    records = [
+        replace(one, device=HOSTILE, commit=HOSTILE, why=HOSTILE, error=HOSTILE)
+        for one in toy_module.run_all(plan, toy_module.task, tmp_path / "work")
+    ]
+    records.append(replace(records[0], status="failed", result={}, trial="0" * 10))
+    folder = write_study(tmp_path / HOSTILE.replace("/", "-"), plan, records)
+    write_report(folder)
+    compared, _ = compare_studies(
+        [str(folder), str(write_study(tmp_path / "b", plan, records))], tmp_path / "both"
+    )
+    for page in (folder / "report.html", compared):
+        tab = browser.new_page(**VIEWS["light"])
+        tab.goto(page.as_uri())
+        tab.wait_for_timeout(1500)
+        assert tab.evaluate("window.hacked") is None
+        assert tab.locator("img[src=x]").count() == 0
+        tab.close()

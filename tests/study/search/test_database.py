@@ -1,5 +1,8 @@
 """optuna.db holds every search trial once, with its state, and opens as Optuna studies."""
 
+import contextlib
+import sqlite3
+import threading
 from dataclasses import replace
 
 import optuna
@@ -8,6 +11,7 @@ import sqlalchemy
 from optuna.trial import TrialState
 from toy import run_all
 
+from study.errors import StudyError
 from study.search.database import SearchDatabase
 
 
@@ -108,3 +112,25 @@ def test_records_that_a_held_database_does_not_take_wait_and_are_added_later(
     assert len(database.waiting) == len(records)
     database.close()
     assert database.waiting == []
+
+
+@pytest.mark.slow
+def test_a_database_that_is_held_at_the_start_is_waited_for(tmp_path, toy):
+    SearchDatabase(tmp_path, toy.plan()).close()
+    lock = sqlite3.connect(tmp_path / "optuna.db", check_same_thread=False)
+    lock.execute("BEGIN EXCLUSIVE")
+    timer = threading.Timer(7, lock.rollback)  # longer than SQLite waits by itself
+    timer.start()
+    SearchDatabase(tmp_path, toy.plan()).close()
+    assert not timer.is_alive()
+    lock.close()
+    assert not list(tmp_path.glob("*damaged*"))
+
+
+def test_a_database_that_is_held_for_too_long_is_named(tmp_path, toy, monkeypatch):
+    monkeypatch.setattr("study.search.database.LONGEST_WAIT", 0.0)
+    SearchDatabase(tmp_path, toy.plan()).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "optuna.db")) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StudyError, match=r"optuna\.db is held by another program"):
+            SearchDatabase(tmp_path, toy.plan())
