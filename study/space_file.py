@@ -52,10 +52,12 @@ def load_space_file(path: Path) -> Space:
             f"{path} must have a name that no other module has; {path.stem} is one. Rename the file"
         )
     search_first(path.resolve().parent)
+    places = list(sys.path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
+        share_places([place for place in sys.path if place not in places])
         return checked_space(str(path), getattr(module, "SPACE", None))
     except StudyError:
         del sys.modules[path.stem]
@@ -127,8 +129,13 @@ def place_of(module: ModuleType) -> Path | None:
 def search_first(folder: Path) -> None:
     """Find modules in a folder before all others, here and in processes that are started."""
     sys.path.insert(0, str(folder))
+    share_places([str(folder)])
+
+
+def share_places(places: list[str]) -> None:
+    """Find modules in further folders, as a space's file adds, in processes that are started."""
     further = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), further)))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (*places, further)))
 
 
 def checked_space(place: str, space: object) -> Space:

@@ -71,13 +71,17 @@ class StudyScheduler(DriverOnly, FIFOScheduler):
 
 
 def find_cause(text: str) -> str:
-    """The sentence of Ray's message that names a cause."""
+    """The sentence of Ray's message that names a cause, or what was raised last."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     lines = [line.strip() for line in plain.splitlines() if line.strip()]
     causes = [
-        line for line in lines if re.search(r"memory|SIGKILL|exit|node|died|unexpected", line)
+        line
+        for line in lines
+        if re.search(r"memory|SIGKILL|exit|node|died|unexpected", line)
+        and not line.startswith("File ")
     ]
-    return (causes or lines or ["it was lost"])[0][:200].rstrip(".")
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b.*: ", line)]
+    return (causes or raised[-1:] or lines or ["it was lost"])[0][:200].rstrip(".")
 
 
 def with_id(trial: str) -> Any:

@@ -203,3 +203,12 @@ def test_a_result_without_the_number_that_the_study_is_about_is_a_failure(toy, m
     assert ended.error == (
         "the result must hold score, a finite number; it is None. The result has dist"
     )
+
+
+def test_what_was_raised_is_the_cause_where_ray_names_none():
+    text = (
+        'Failure # 1 (occurred at 2026-11-29_20-32-41)\nTraceback (most recent call last):\n  File "node.py", line 3\n'
+        "ray.exceptions.RaySystemError: System error: No module named 'mine'\ntraceback: Traceback\n"
+        "ModuleNotFoundError: No module named 'mine'\n"
+    )
+    assert find_cause(text) == "ModuleNotFoundError: No module named 'mine'"
