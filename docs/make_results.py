@@ -8,6 +8,12 @@ from study.export.evidence import write_evidence
 DOCS = Path(__file__).parent
 FIRST = ("optimizers", "attention")  # the questions that most readers come for
 
-if __name__ == "__main__":
+
+def write_results(records: Path, docs: Path) -> None:
+    """Write what the studies below a folder say into another one."""
     names = [*FIRST, *(name for name in run_study.space_names() if name not in FIRST)]
-    write_evidence(DOCS / "records", DOCS, {name: run_study.load_space(name) for name in names})
+    write_evidence(records, docs, {name: run_study.load_space(name) for name in names})
+
+
+if __name__ == "__main__":
+    write_results(DOCS / "records", DOCS)

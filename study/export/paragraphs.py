@@ -9,7 +9,7 @@ from study.report.wording import epochs_words, interval_kind
 from study.store.study_file import StudyFile
 from study.text import count_words, format_number, format_short, join_words
 
-BIBTEX = """@software{moco-study,
+BIBTEX = """@misc{moco-study,
   title   = {moco-study: fair studies with repeated searches and intervals},
   author  = {{The moco-study developers}},
   version = {%s},
