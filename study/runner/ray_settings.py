@@ -9,6 +9,7 @@ SETTINGS = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's handler would cut epochs short
     "TUNE_MAX_PENDING_TRIALS_PG": "64",  # `cluster.TrialSlots` decides how many run at once
     "RAY_USAGE_STATS_ENABLED": "0",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # Ray imports MLflow where that is installed
     # a report of several workers waits for the next health check
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "60",
