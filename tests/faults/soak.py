@@ -134,7 +134,9 @@ def main(kills, seed):
     base = Path(tempfile.mkdtemp(prefix="soak"))
     before = shared_memory()
     calm = base / "calm"
+    begun = time.monotonic()
     assert start(calm, "calm").wait() == 0, calm.with_suffix(".txt").read_text()[-2000:]
+    span = time.monotonic() - begun  # kills come at any moment of a whole study, its start included
     theirs, _ = comparable(calm)
     number = 0
     while sum(done.values()) < kills:
@@ -142,7 +144,10 @@ def main(kills, seed):
         for attempt in range(1000):
             mark = f"{folder.name}-{attempt}"
             process, own = start(folder, mark), []
-            if wait_and_watch(process, draw.uniform(2.0, 22.0), own) or sum(done.values()) >= kills:
+            if (
+                wait_and_watch(process, draw.uniform(0.05 * span, 0.9 * span), own)
+                or sum(done.values()) >= kills
+            ):
                 code = process.wait()
                 states.append(own)
                 if code == 0:
