@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -49,18 +50,23 @@ def end(process, seconds=200):
 
 
 def kill_a_trial(process):
-    """Kills a process of the study that runs a trial, whose name is its title."""
+    """Kills a process of the study that runs a trial; whether there was one."""
+    return signal_a_trial(signal.SIGKILL) is not None
+
+
+def signal_a_trial(number):
+    """Sends a signal to a process of the study that runs a trial, whose name is its title; its number."""
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if (
                 place.read_text().startswith("ray::optimizers ")
                 and str(ROOT).encode() in (place.parent / "environ").read_bytes()
             ):
-                os.kill(int(place.parent.name), signal.SIGKILL)
-                return True
+                os.kill(int(place.parent.name), number)
+                return int(place.parent.name)
         except OSError:
             continue
-    return False
+    return None
 
 
 @pytest.fixture
@@ -123,6 +129,19 @@ def test_a_dataset_that_is_deleted_in_the_middle_ends_trials_in_a_sentence_and_c
     assert final_records(read_records(folder)).items() >= kept.items()
     code, output = end(start(folder, data))
     assert code == 0, output
+
+
+@pytest.mark.faults
+def test_a_trial_whose_process_is_stopped_for_a_while_goes_on(tmp_path):
+    """As by a laptop that sleeps, or a debugger."""
+    folder = tmp_path / "results"
+    process = start(folder, tmp_path / "data")
+    stopped = wait_for(lambda: signal_a_trial(signal.SIGSTOP), process)
+    time.sleep(20)
+    os.kill(stopped, signal.SIGCONT)
+    code, output = end(process)
+    assert code == 0, output
+    assert {record.status for record in read_records(folder)} == {"finished"}
 
 
 @pytest.mark.faults
