@@ -6,16 +6,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import search_spaces
-from study import api
-from study.command import parse_command
-from study.design.space import Space
-from study.errors import StudyError
-from study.execution.stop import raise_on_signals
-from study.options import Options
-from study.space_file import load_own_space, with_own_code
-from study.store.exchange import read_trials
-from study.streams import open_streams
+try:
+    import search_spaces
+    from study import api
+    from study.command import parse_command
+    from study.design.space import Space
+    from study.errors import StudyError
+    from study.execution.stop import raise_on_signals
+    from study.options import Options
+    from study.space_file import load_own_space, with_own_code
+    from study.store.exchange import read_trials
+    from study.streams import open_streams
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"run_study.py: this Python has no {missing.name}; in a clone `make install` installs it, "
+        "and `. .venv/bin/activate` chooses the Python that has it"
+    )
 
 SOURCE = Path(__file__).resolve().parent
 # how the command is called: from a clone, or as it was installed

@@ -13,8 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-import torch.distributed as dist
+try:
+    import torch
+    import torch.distributed as dist
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"python -m moco: this Python has no {missing.name}; in a clone `make install` installs "
+        "it, and `. .venv/bin/activate` chooses the Python that has it"
+    )
 
 from moco import distributed
 from moco.command import (

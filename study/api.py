@@ -60,9 +60,14 @@ def show_plan(planned: Planned) -> int:
     """Print what would be run, and with --out leave it there as data."""
     plan, options = planned.plan, planned.options
     if not (options.out or options.adopt):
-        plan, begun = preview_plan(planned.folder, plan)
-        records = read_records(planned.folder) if begun else []
-        print(describe_plan(Results(plan, records), estimate_cost(planned), planned.on_demand))
+        preview = preview_plan(planned.folder, plan)
+        results = Results(preview.plan, read_records(planned.folder) if preview.begun else [])
+        print(describe_plan(results, estimate_cost(planned), planned.on_demand))
+        if preview.refused:
+            print(
+                f"Note: {planned.folder} holds a study with another plan, and the two are never "
+                "mixed: to run this one, name another folder with --out."
+            )
         return 0
     return leave_plan(planned)
 

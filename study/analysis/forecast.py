@@ -129,7 +129,8 @@ def forecast_lines(results: Results, estimate: Estimate) -> list[str]:
         cost += f", {estimate.slots} at once; how long one takes is not known."
     else:
         total = format_duration(left * each / estimate.slots)
-        cost += f", about {each:.1f} s each ({basis}); {estimate.slots} at once: about {total}."
+        cost += f", about {each:.1f} s each ({basis}); {estimate.slots} at once: about {total}"
+        cost += ", and half a minute to start." if left and left * each < 600 else "."
     reach = detectable_difference(plan, results.verdict("primary"))
     return [cost, f"Matters: {delta_words(results)}", f"Detectable: {reach}", *look_lines(plan)]
 

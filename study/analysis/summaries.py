@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from study.analysis.arm_records import ArmRecords
-from study.analysis.statistics import expected_best, interquartile_mean, t_interval
+from study.analysis.statistics import LEAST_SHOWN, expected_best, interquartile_mean, t_interval
 from study.design.plan import Point
 from study.design.record import Record
 from study.design.space import Arm, Metric
@@ -103,10 +103,12 @@ def seed_variance_share(results: ArmRecords) -> float:
 
 
 def mean_interval(metric: Metric, values: list[float]) -> tuple[float, float]:
-    """The 95 % t interval of a mean; NaN for fewer than two values.
+    """The 95 % t interval of a mean; NaN for so few values that none is shown.
 
     That of a share of images is cut to what a share can be.
     """
+    if len(values) < LEAST_SHOWN:
+        return math.nan, math.nan
     low, high = t_interval(values)
     if metric.share_of_images and not math.isnan(low):
         return max(low, 0.0), min(high, metric.scale)

@@ -16,7 +16,8 @@ def leave_report_out(space: Space) -> Space:
     """The space without what repeats the report; its setting is still run beside the searches."""
     claims = tuple(c for c in space.claims if c.stage != "replica" and c.role != "published")
     replica = replace(space.replica, row="", quote="", unknown=(), unstated="")
-    return replace(space, claims=claims, reported=(), replica=replica)
+    threats = tuple(one for one in space.threats if "report’s" not in one)
+    return replace(space, claims=claims, reported=(), replica=replica, threats=threats)
 
 
 def select_arms(

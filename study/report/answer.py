@@ -9,6 +9,7 @@ from study.analysis.verdict import Verdict
 from study.design.plan import Plan
 from study.design.space import Metric
 from study.design.stages import is_finished
+from study.report.advice import floor_words
 from study.report.ranking import ranking_words
 from study.report.wording import (
     epochs_words,
@@ -131,7 +132,14 @@ def ranking_answer(results: Results) -> Answer:
     if results.ranking is None or not is_finished(results.plan, results.final):
         first, rest = unanswered(results)
         return first, rest if results.ranking is None else "The study goes on."
-    return ranking_words(results, results.ranking)
+    first, rest = ranking_words(results, results.ranking)
+    if not floor_words(results, results.ranking.best.mean):
+        return first, rest
+    what, floor = results.plan.space.scientific, results.plan.title(results.plan.space.floor)
+    return (
+        f"No {what} to recommend: none ends above the control “{floor.lower()}”.",
+        f"{first} {rest}",
+    )
 
 
 def setting_words(plan: Plan) -> str:

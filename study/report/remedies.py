@@ -6,7 +6,7 @@ from collections.abc import Callable
 from study.analysis.gates.claim_gates import min_seeds
 from study.analysis.gates.gate import Cause
 from study.analysis.power import MOST_PAIRS, pairs_needed
-from study.analysis.statistics import ArmDifference
+from study.analysis.statistics import ArmDifference, least_pairs
 from study.analysis.verdict import Verdict
 from study.design.plan import ALPHA, Plan
 from study.design.space import Metric
@@ -94,7 +94,7 @@ def change_undecided(verdict: Verdict, metric: Metric, unit: str) -> str:
     if not verdict.result.is_paired:
         return "More runs, or runs that share seeds between the arms, so that they can be paired."
     n, more = verdict.result.n, plural(unit)
-    alpha = ALPHA if verdict.claim.stage != "final" else ALPHA / (ALPHA / verdict.alpha + 1)
+    alpha = ALPHA if verdict.claim.stage != "final" else after_another_look(verdict)
     if words := least_p_words(verdict, unit):
         return words
     by_items = verdict.result.item_half
@@ -148,7 +148,13 @@ def seeds_remedy(plan: Plan, verdict: Verdict) -> str:
     if verdict.claim.stage != "final":
         return "More seeds of the replica, in the space’s profile."
     option = "--searches" if plan.repeats else "--seeds"
+    least = max(min_seeds(plan, "final"), least_pairs(after_another_look(verdict)))
     return (
-        f"More {option.removeprefix('--')}: {option} {min_seeds(plan, 'final')} or more; raised "
-        "after results were seen, it is one more interim analysis."
+        f"More {option.removeprefix('--')}: {option} {least} or more; raised after results were "
+        "seen, it is one more interim analysis, which this number counts."
     )
+
+
+def after_another_look(verdict: Verdict) -> float:
+    """The error rate of a final claim if the study goes on from here to one more analysis."""
+    return ALPHA / (ALPHA / verdict.alpha + 1)

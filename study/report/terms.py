@@ -12,7 +12,8 @@ def explain_terms(plan: Plan) -> dict[str, str]:
     unit = plan.unit("final")
     terms = {
         "Arm": f"one of the things compared: here {with_article(plan.space.scientific)}",
-        "δ": "the smallest difference that matters, fixed before the first run",
+        "δ": "the smallest difference that matters"
+        + ("" if plan.given else ", fixed before the first run"),
         "Gate": "a condition that must hold before a number may decide a claim",
         "Pair": PAIR,
         "Search": SEARCH if plan.repeats else "",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from study.analysis.gates.gate import Gate
 from study.analysis.results import Results
+from study.analysis.statistics import LEAST_SHOWN
 from study.analysis.summaries import ArmResult, summarize_controls
 from study.analysis.verdict import Verdict
 from study.design.stages import is_finished
@@ -229,7 +230,9 @@ def verdict_words(verdict: ClaimVerdict) -> str:
     """A verdict in a line for a terminal."""
     numbers = ""
     if verdict.n > 1 and verdict.mean is not None:
-        numbers = f": {verdict.mean:+.3g} [{verdict.low:+.3g}, {verdict.high:+.3g}] {verdict.unit}"
-        numbers += f", n = {verdict.n}, p = {verdict.p:.2g}"
+        shown = verdict.n >= LEAST_SHOWN
+        interval = f" [{verdict.low:+.3g}, {verdict.high:+.3g}]" if shown else ""
+        numbers = f": {verdict.mean:+.3g}{interval} {verdict.unit}, n = {verdict.n}"
+        numbers += f", p = {verdict.p:.2g}" if shown else ""
     reasons = "; ".join(gate.reason for gate in verdict.gates if gate.state == "failed")
     return f"{verdict.title}{numbers}. {verdict.words}.{f' {reasons}.' if reasons else ''}"

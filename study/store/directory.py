@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from study.design.plan import Plan
 from study.design.record import Record, final_records
@@ -136,15 +137,25 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def preview_plan(folder: Path, plan: Plan) -> tuple[Plan, bool]:
-    """The plan as the folder would take it, and whether the folder's records belong to it."""
+class Preview(NamedTuple):
+    """A plan as a folder would take it."""
+
+    plan: Plan
+    begun: bool  # whether the folder's records belong to it
+    refused: bool  # whether the folder holds a study with another plan
+
+
+def preview_plan(folder: Path, plan: Plan) -> Preview:
+    """The plan as the folder would take it."""
     check_folder(folder)
     if not (folder / "study.json").exists() or not is_begun(folder):
-        return plan, False
+        return Preview(plan, begun=False, refused=False)
     old, seen = read_study(folder, plan.propose).plan, is_seen(read_records(folder))
     differences = compare_plans(old, plan)
+    if any(one.kind is Kind.OTHER for one in differences):
+        return Preview(plan, begun=False, refused=True)
     plan = count_analyses(old, plan, differences, seen=seen)
-    return plan, all(one.kind is not Kind.OTHER for one in differences)
+    return Preview(plan, begun=True, refused=False)
 
 
 def is_seen(records: list[Record]) -> bool:

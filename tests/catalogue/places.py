@@ -109,7 +109,7 @@ def make_photos():
     fill(Path("extra") / "test" / "mouse")
     Path("linked").mkdir()
     for split in ("train", "test"):
-        (Path("linked") / split).symlink_to("/nowhere")
+        (Path("linked") / split).symlink_to("/proc/nowhere")
     Path("file.txt").write_text("no images")
 
 

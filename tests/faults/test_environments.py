@@ -71,13 +71,13 @@ def need(*words):
     ("env", "without"),
     [
         ({}, ("HOME",)),
-        ({"HOME": "/nowhere/at/all"}, ()),
+        ({"HOME": "/proc/nowhere/home"}, ()),
         ({"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, ()),
         ({"RAY_ADDRESS": "10.0.0.1:6379"}, ()),
         ({"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}, ()),
-        ({"PYTHONPATH": "/nowhere", "PYTHONSTARTUP": "/nowhere.py"}, ()),
+        ({"PYTHONPATH": "/proc/nowhere", "PYTHONSTARTUP": "/proc/nowhere.py"}, ()),
         ({"TZ": "Pacific/Kiritimati"}, ()),
-        ({"TMPDIR": "/nowhere"}, ()),
+        ({"TMPDIR": "/proc/nowhere"}, ()),
     ],
     ids=["HOME unset", "HOME nowhere", "LANG=C", "RAY_ADDRESS", "proxies", "PYTHONPATH", "TZ", "TMPDIR nowhere"],
 )  # fmt: skip

@@ -164,7 +164,7 @@ def test_the_preview_of_a_larger_budget_counts_the_analysis_that_it_costs(tmp_pa
     assert run(tmp_path) == 0
     options = Options(space=TOY, out=str(tmp_path), set=("gain=0.0",), seeds=14)
     raised = planning.plan_study(load_space_file(Path(TOY)), options).plan
-    begun, belongs = preview_plan(tmp_path, raised)
+    begun, belongs, _ = preview_plan(tmp_path, raised)
     assert (begun.interim_analyses, begun.analyses, belongs) == (2, 3, True)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
 from study.analysis.gates.gate import Cause, Gate, failed, passed
-from study.analysis.statistics import welch_interval
+from study.analysis.statistics import LEAST_SHOWN, welch_interval
 from study.design.plan import Point
 from study.design.space import Arm, Claim
 from study.design.stages import EDGE, remaining_search_trials
@@ -129,7 +129,7 @@ class TunedLevel(NamedTuple):
 
 
 def tuned_levels(results: ArmRecords, claim: Claim) -> list[TunedLevel]:
-    """The arms of a claim with two or more runs of both kinds, scored on the test split.
+    """The arms of a claim with enough runs of both kinds for an interval, on the test split.
 
     An arm of which runs diverged is left out: a mean over the survivors would flatter it.
     """
@@ -140,7 +140,9 @@ def tuned_levels(results: ArmRecords, claim: Claim) -> list[TunedLevel]:
             [*results.values(name, stage, metric).values()] for stage in ("final", "replica")
         )
         runs = [run for stage in ("final", "replica") for run in results.runs(name, stage)]
-        if min(len(tuned), len(reported)) < 2 or any(run.status == "diverged" for run in runs):
+        if min(len(tuned), len(reported)) < LEAST_SHOWN or any(
+            run.status == "diverged" for run in runs
+        ):
             continue
         level = sum(reported) / len(reported)
         low, high = welch_interval([sign * v for v in tuned], [sign * v for v in reported])
@@ -166,7 +168,10 @@ def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
         )
         return failed("Tuning", f"suspect, under-tuned: {'; '.join(reasons)}")
     if not levels:
-        return passed("Tuning", "no run at another point was scored on the test split")
+        return passed(
+            "Tuning",
+            f"fewer than {LEAST_SHOWN} runs at another point were scored on the test split",
+        )
     advantage = "" if metric.higher_is_better else " of advantage"
     parts = (
         f"{plan.title(one.arm)} {format_number(one.mean, digits, True)} "

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from study.analysis.gates.claim_gates import min_seeds
 from study.analysis.gates.gate import Cause, Gate
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
@@ -186,6 +187,11 @@ def error_sentence(plan: Plan) -> str:
         if claim.role != "published"
         and not (plan.why_absent(claim.better) or plan.why_absent(claim.than))
     ]
+    if plan.pairs < min_seeds(plan, "final"):
+        return (
+            f"So few {plural(plan.unit('final'))} call no difference real, whether there is one or "
+            "not."
+        )
     rate, single = 100 * plan.total_alpha, 100 * ALPHA
     exploratory = [
         rate if claim.stage == "final" else single for claim in tested if claim.role in BESIDE

@@ -286,7 +286,7 @@ def table_cells(results: Results, one: ArmResult) -> list[str]:
         str(len(values)),
         fmt(one.mean, places),
         fmt(one.sd, places),
-        f"{fmt(one.low, places)} to {fmt(one.high, places)}",
+        DASH if math.isnan(one.low) else f"{fmt(one.low, places)} to {fmt(one.high, places)}",
         fmt(one.iqm, places),
         fmt(min(values), places),
         fmt(max(values), places),
@@ -380,7 +380,9 @@ def difference_panel(
     delta = results.delta(metric)
     spreads = {
         name: Spread(
-            dict(zip(pair.seeds, pair.differences, strict=True)), pair.mean, pair.low, pair.high
+            dict(zip(pair.seeds, pair.differences, strict=True)),
+            pair.mean,
+            *(pair.shown_ends or (math.nan, math.nan)),
         )
         for name, pair in pairs.items()
     }
@@ -415,8 +417,9 @@ def difference_words(plan: Plan, pairs: dict[str, ArmDifference]) -> str:
     metric = plan.space.primary
     parts = []
     for name, pair in pairs.items():
-        mean, low, high = (format_signed(v, metric) for v in (pair.mean, pair.low, pair.high))
-        parts.append(f"{plan.title(name)} {mean}, {low} to {high}")
+        ends = " to ".join(format_signed(end, metric) for end in pair.shown_ends)
+        mean = format_signed(pair.mean, metric)
+        parts.append(f"{plan.title(name)} {mean}{', ' if ends else ''}{ends}")
     return f"{'; '.join(parts)} {metric.unit}"
 
 

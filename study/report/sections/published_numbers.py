@@ -100,7 +100,8 @@ def mean_difference(results: Results, row: Reported, metric: Metric) -> str:
     if not result.n:
         return f"{what}: not run yet"
     mean = format_number(result.mean, metric.decimals, True)
-    interval = bracket(result.low, result.high, metric, signed=True)
+    low, high = result.shown_ends or (math.nan, math.nan)
+    interval = bracket(low, high, metric, signed=True)
     return f"{what}: {mean} {metric.unit}{interval}, n = {result.n} pairs, {STAGES[row.stage]}"
 
 

@@ -88,7 +88,7 @@ def test_another_plan_takes_the_place_of_one_that_was_not_begun(toy, tmp_path):
     _, ledger = open_study(tmp_path, toy.plan(), toy.about())
     ledger.close()
     other = toy.plan(confirm_seeds=3)
-    assert preview_plan(tmp_path, other) == (other, False)
+    assert preview_plan(tmp_path, other) == (other, False, False)
     plan, ledger = open_study(tmp_path, other, toy.about())
     ledger.close()
     assert plan == other

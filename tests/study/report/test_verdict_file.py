@@ -92,7 +92,7 @@ def test_the_command_prints_a_verdict_and_ends_in_its_code(folder, finished, nam
         ),
         (["--check", "main", "--plan"], "--check goes with none of --plan: it only reads"),
         (["--check", "main", "--list"], "--check goes with none of --list: it only reads"),
-        (["--check", ""], "--check must be a word"),
+        (["--check", ""], "--check must not be empty"),
     ],
 )
 def test_what_cannot_be_asked_is_a_sentence(folder, words, sentence, capsys):
