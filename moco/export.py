@@ -68,10 +68,17 @@ from safetensors.torch import load_file
 
 model = torchvision.models.{encoder}()
 model.fc = torch.nn.Identity()
-model.load_state_dict(load_file("{file}"))"""
-OURS = """from moco.export import load_encoder
+model.load_state_dict(load_file("{file}"))
+model.eval()"""
+OURS = """import torch
+from moco.export import load_encoder  # of this program: pip install -e . in its clone
 
 model = load_encoder(".")  # the folder with config.json and {file}"""
+FEATURES = """
+images = torch.rand(8, {channels}, {size}, {size})  # yours, with values in [0, 1]
+mean = torch.tensor({mean}).view(-1, 1, 1)
+std = torch.tensor({std}).view(-1, 1, 1)
+features = model((images - mean) / std)  # (8, {features})"""
 
 
 class Exported(NamedTuple):
@@ -144,7 +151,8 @@ def model_card(run: Exported) -> str:
     mean, std = run.statistics
     how = "MoCo" if config.method == "moco" else config.method
     name = f"{config.encoder}, {how}, {dataset.title}"
-    fields = config.to_dict().items()
+    stored = {"image_size": dataset.train.images.shape[-1]}  # where the run says 0
+    fields = {**config.to_dict(), **stored}.items()
     return CARD.format(
         licence=quoted(run.licence),
         data_licence=" ".join(run.licence.split()),
@@ -160,7 +168,14 @@ def model_card(run: Exported) -> str:
         classes=f"{len(dataset.classes)} classes" if dataset.classes else "no labels",
         fingerprint=dataset.fingerprint[:16],
         accuracy=accuracy_table(run),
-        use=use_code(config),
+        use=use_code(config)
+        + FEATURES.format(
+            channels=len(mean),
+            size=input_size(config, dataset.train.images),
+            mean=[float(f"{one:.4f}") for one in mean],
+            std=[float(f"{one:.4f}") for one in std],
+            features=result["feature_size"],
+        ),
         fields="\n".join(f"| `{key}` | {value} |" for key, value in fields if value != ""),
     )
 

@@ -1,5 +1,6 @@
 """What a run leaves for others: weights that torchvision loads, and a card whose numbers are the result's."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -58,10 +59,26 @@ def test_the_card_has_the_results_numbers_with_n_and_the_encoder_loads(tmp_path,
     encoder, state = load_encoder(folder), torch.load(folder / "encoder.pt")
     assert all(torch.equal(value, state[name]) for name, value in encoder.state_dict().items())
     assert encoder(torch.rand(2, 1, 8, 8)).shape == (2, 32)
+    assert "| `image_size` | 8 |" in card
+    assert features_of(card, folder).shape == (8, 32)
     run(tmp_path, "--image-size=8", "--width=0.0625")  # complete: the card stays
     assert (folder / "README.md").read_text() == card
     run(tmp_path, "--image-size=8", "--width=0.0625", "--license", "mit")
     assert front_matter((folder / "README.md").read_text())["license"] == "mit"
+
+
+def run_code(card, folder):
+    """The names that a card's lines of code define, run in its folder."""
+    code = re.search(r"```python\n(.*?)\n```", card, re.DOTALL).group(1)
+    names = {}
+    with contextlib.chdir(folder):
+        exec(code, names)
+    return names
+
+
+def features_of(card, folder):
+    """The features that a card's lines of code give."""
+    return run_code(card, folder)["features"]
 
 
 TIED = """
@@ -116,9 +133,8 @@ def test_without_labels_it_says_so_and_torchvision_loads_the_weights(tmp_path, m
     assert "None: the images have no labels." in card
     assert "model-index" not in front_matter(card)
     assert front_matter(card)["license"] == "unknown"
-    code = re.search(r"```python\n(.*?)\n```", card, re.DOTALL).group(1)
-    names = {}
-    exec(code.replace('"encoder.safetensors"', repr(str(folder / "encoder.safetensors"))), names)
+    assert features_of(card, folder).shape == (8, 512)
+    names = run_code(card, folder)
     model = torchvision.models.resnet18()
     model.fc = torch.nn.Identity()
     model.load_state_dict(torch.load(folder / "encoder.pt"))
