@@ -17,6 +17,8 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
     level = f"{metric.title} {format_level(best.mean, metric)}"
     beaten = [f"{one.one.arm.title} ({worse_words(one, metric)})" for one in ranking.worse]
     worse = f" {join_words(beaten)} {'is' if len(beaten) == 1 else 'are'} worse." if beaten else ""
+    if beaten and len(results.arms) > 2:
+        worse += " These intervals hold for all pairs of arms at once."
     names = join_words(list(ranking.left_out)) if ranking.left_out else ""
     left = (
         f" Left out, since some of the runs are missing or have no result: {names}."
