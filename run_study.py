@@ -99,7 +99,7 @@ def run_trials_of_file(options: Options) -> int:
         raise StudyError("--records takes the records of trials; name their file with --trials")
     exported = read_trials(Path(options.trials))
     if not exported:
-        print("0 trials: nothing is left to run.")
+        print(f"0 trials: {options.trials} is empty, nothing is left to run.")
         return 0
     return api.run_offline(exported, load_space(options.space or exported[0].space), options)
 

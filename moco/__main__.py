@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -168,6 +168,8 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
     locks.callback(lock_run(folder).release)
     claim_folder(folder, identity)
     checkpoint = load_trial_checkpoint(folder)
+    if checkpoint["result"] is not None:
+        check_encoder(folder, checkpoint["result"])
     return Run(
         config=config,
         cached=cached,
@@ -179,6 +181,20 @@ def prepare_run(command: Namespace, locks: ExitStack) -> Run:
         scored_images=facts.counts[config.score_split],
         licence=command.license,
     )
+
+
+def check_encoder(folder: Path, result: dict[str, Any]) -> None:
+    """Check that a finished run still has the encoder that it left.
+
+    Raises:
+        ValueError: it is gone.
+    """
+    file = folder / "encoder.pt"
+    if result.get("encoder_sha256") and not file.is_file():
+        raise ValueError(
+            f"the run in {folder} is complete, but its {file.name} is not there; remove "
+            f"{folder / 'checkpoint.pt'}, and the same command trains it again"
+        )
 
 
 def check_words(command: Namespace) -> None:
@@ -197,6 +213,7 @@ def os_problem(error: OSError) -> str:
     """What the system refused."""
     file, reason = error.filename or "a file", error.strerror or error
     advice = "make room, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    advice = "remove it, or " if error.errno == errno.EISDIR else advice
     return f"{file} cannot be used ({reason}); {advice}name another place with --out or --data-dir."
 
 
@@ -312,10 +329,12 @@ def complain(sentence: str) -> None:
 
 def print_lines(lines: list[str]) -> None:
     """Print at once; after a closed pipe the run continues without output."""
-    with suppress(BrokenPipeError):
+    try:
         print(*lines, sep="\n", end="\n" if lines else "", flush=True)
-        return
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            complain(f"standard output cannot be written ({error.strerror}); the run goes on")
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 if __name__ == "__main__":

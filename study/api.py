@@ -17,9 +17,11 @@ from study.design.plan import Plan, next_look
 from study.design.record import final_records
 from study.design.space import Space
 from study.design.stages import due_trials, is_finished
+from study.errors import StudyError
 from study.options import Options
 from study.planning import Planned, estimate_cost, plan_study
 from study.store.atomic import write_atomically
+from study.store.chain import tamper_lines
 from study.store.directory import (
     address_of,
     local_folder,
@@ -111,7 +113,14 @@ def open_planned(planned: Planned) -> tuple[Plan, Ledger]:
     try:
         for file in options.adopt:
             print(adopt_records(plan, ledger, file).summary(file), flush=True)
-        plan = count_early_finals(planned.folder, plan, ledger.records, about.created)
+        counted = count_early_finals(planned.folder, plan, ledger.records, about.created)
+        if counted.analyses > plan.analyses:
+            print(
+                "Some of these final runs began before the plan was fixed here, and may have been "
+                f"seen: it counts as an analysis, each claim is tested at {counted.alpha:.3g}.",
+                flush=True,
+            )
+        plan = counted
         ledger.plan = read_study(planned.folder, plan.propose).hash
     except BaseException:
         ledger.close()
@@ -237,7 +246,20 @@ def write_page(folder: Path) -> None:
     from study.report.page import write_report
 
     page, answer = write_report(folder)
+    warn_of_changes(folder)
     print(f"{answer}\nReport: {page.resolve().as_uri()}", flush=True)
+
+
+def warn_of_changes(folder: Path) -> None:
+    """Say on standard error if a study's plan or records were changed after they were written."""
+    from study.search.quasi_random import sobol_points
+
+    found = tamper_lines(read_study(folder, sobol_points), read_records(folder))
+    if found:
+        print(
+            f"Note: {folder} is not as it was written. {found[0]}. --verify says more.",
+            file=sys.stderr,
+        )
 
 
 def check_claim(options: Options) -> int:
@@ -250,8 +272,13 @@ def check_claim(options: Options) -> int:
     from study.search.quasi_random import sobol_points
 
     folder = report_folder(options.out, options.space, options.profile, options.dataset)
-    results = Results(read_study(folder, sobol_points).plan, read_records(folder))
-    verdict = study_verdict(results).claim(options.check or "")
+    study, records = read_study(folder, sobol_points), read_records(folder)
+    if found := tamper_lines(study, records):
+        raise StudyError(
+            f"--check must have a study that is as it was written; of {folder}: {found[0]}. "
+            "--verify says more"
+        )
+    verdict = study_verdict(Results(study.plan, records)).claim(options.check or "")
     print(verdict_words(verdict), flush=True)
     return exit_code(verdict)
 
@@ -281,6 +308,7 @@ def export(options: Options) -> int:
     folder = report_folder(options.out, options.space, options.profile, options.dataset)
     kind, to = options.export
     paths = export_study(folder, kind, Path(to))
+    warn_of_changes(folder)
     print(f"{len(paths)} files in {to}: {', '.join(path.name for path in paths)}", flush=True)
     return 0
 

@@ -74,6 +74,8 @@ def parse_command(words: list[str], spaces: list[str], program: str) -> Options:
     """
     parser = build_parser(spaces, program)
     check_empty(words)
+    if {"--higher", "--lower"} <= set(words):
+        raise StudyError("--higher and --lower exclude each other; give the one that is better")
     values: dict[str, Any] = vars(parser.parse_args(words))
     if config := values["config"]:
         values = vars(parser.parse_args(merge_words(read_config(config, FIELDS), words)))

@@ -3,6 +3,7 @@
 What is printed is told again by records and page; a study of hours must not end since nobody reads.
 """
 
+import errno
 import io
 import os
 import sys
@@ -20,8 +21,8 @@ class TolerantStream:
         if not self.failed:
             try:
                 self.stream.write(text)
-            except (OSError, ValueError):  # a closed pipe, a full disk, a closed file
-                self.silence()
+            except (OSError, ValueError) as error:  # a closed pipe, a full disk, a closed file
+                self.silence(error)
         return len(text)
 
     def flush(self) -> None:
@@ -29,12 +30,14 @@ class TolerantStream:
         if not self.failed:
             try:
                 self.stream.flush()
-            except (OSError, ValueError):
-                self.silence()
+            except (OSError, ValueError) as error:
+                self.silence(error)
 
-    def silence(self) -> None:
+    def silence(self, error: Exception) -> None:
         """Let nothing more be tried, neither here nor when Python ends and flushes."""
         self.failed = True
+        if getattr(error, "errno", None) == errno.ENOSPC and sys.stderr is not self:
+            print("Note: standard output is full; what follows is not shown.", file=sys.stderr)
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())

@@ -91,7 +91,8 @@ def load_trial_checkpoint(folder: Path) -> dict[str, Any]:
         "result": None,
     }
     content = checkpoint.load_checkpoint(folder / "checkpoint.pt") or empty
-    if not (isinstance(content, dict) and empty.keys() <= content.keys()):
+    fits = isinstance(content, dict) and empty.keys() <= content.keys()
+    if not (fits and isinstance(content["curve"], list)):
         raise ValueError(
             f"{folder / 'checkpoint.pt'} must be the checkpoint of a run; it holds something else. "
             "Name another folder"

@@ -70,6 +70,7 @@ class Record:
         return {**values, **extra, "schema": SCHEMA, **link}
 
 
+MOST_RESULT = 1e30  # beyond it a run counts as diverged
 FIELDS = tuple(name for name in Record.__dataclass_fields__ if name not in ("extra", "link"))
 
 
@@ -135,8 +136,9 @@ def check_numbers(record: Record) -> None:
     for name in ("started", "ended"):
         if time := getattr(record, name):
             check_time(name, time)
-    for value in record.result.values():
-        is_number(value)  # whole numbers are such that a float can hold
+    for name, value in record.result.items():
+        if is_number(value) and math.isfinite(value) and abs(value) > MOST_RESULT:
+            raise ValueError(f"result.{name} must be at most 1e30; got {clip(value)}")
 
 
 def check_time(name: str, time: str) -> None:

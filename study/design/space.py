@@ -4,6 +4,7 @@ Scientific parameters tell the arms apart, nuisance parameters are tuned for eac
 ones are caveats on the result (terms of the Deep Learning Tuning Playbook, Godbole et al. 2023).
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from study.design.trainer import Trainer
 
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")  # of an arm: the page names its colours so
 ROLES = ("primary", "published", "replica", "secondary", "family")
+MOST_DELTA = 1e30
 DECIMALS = {"points": 1, "nats": 2}  # by unit; others have 2
 
 
@@ -83,6 +85,13 @@ class Metric:
     # key of a result that says which of them were right (`study.analysis.correct_items`)
     correct: str = ""
     places: int | None = None  # decimals; None: those of the unit
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < math.inf or not 0 <= self.delta <= MOST_DELTA:
+            raise ValueError(
+                "a metric needs a scale above 0 and a delta of 0 to 1e30; "
+                f"{self.name} has {self.scale!r} and {self.delta!r}"
+            )
 
     @property
     def level_unit(self) -> str:

@@ -83,7 +83,13 @@ def choose_columns(
     numeric = [name for name in names if is_numeric(frame[name]) and name != compared]
     measured = choose("--metric", metric, MEASURED, numeric)
     if not pd.to_numeric(frame[measured], errors="coerce").notna().any():
-        raise StudyError(f"--metric must name a column of numbers; {measured} has none")
+        shown = next(iter(frame[measured].dropna().astype(str)), "")
+        comma = " (a decimal comma? write 0.80)" if re.fullmatch(r"-?\d+,\d+", shown) else ""
+        raise StudyError(
+            f"--metric must name a column of numbers; {measured} holds {shown!r}{comma}"
+            if shown
+            else f"--metric must name a column of numbers; {measured} is empty"
+        )
     left = [name for name in names if name not in (compared, measured)]
     paired = "" if by == NONE else choose("--by", by, PAIRED, left)
     if len({compared, measured, paired}) < 3:
@@ -141,7 +147,12 @@ def guess_column(names: Sequence[str], usual: Sequence[str]) -> str:
 
 def is_numeric(column: "pd.Series[Any]") -> bool:
     """Whether most of a column's values are numbers."""
-    return bool(pd.to_numeric(column, errors="coerce").notna().mean() > 0.5)
+    try:
+        return bool(pd.to_numeric(column, errors="coerce").notna().mean() > 0.5)
+    except OverflowError:  # a whole number beyond every float
+        raise StudyError(
+            f"the numbers of {column.name} must be such that a float can hold; one is larger"
+        ) from None
 
 
 def is_lower_better(metric: str) -> bool:

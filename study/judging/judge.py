@@ -28,7 +28,7 @@ from study.report.page import HERE, Report, write_report
 from study.store.directory import open_study
 from study.store.environment import now, versions
 from study.store.study_file import About
-from study.text import count_words, join_words
+from study.text import count_words, hide_home, join_words
 
 PROFILE = "given"
 MOST_DIGITS = 8  # decimals
@@ -57,7 +57,7 @@ def judge_runs(options: Options) -> Report:
             hide_password(word) if "://" in word else word
             for word in (options.lasting_words or command_words(source, columns, options))
         ],
-        folder=folder.as_posix(),
+        folder=hide_home(folder.as_posix()),
         versions=versions(),
         commit="",
         created=now(),

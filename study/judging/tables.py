@@ -1,7 +1,9 @@
 """Tables of runs as people have them: one row a run, or a row a run and step."""
 
+import csv
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -115,6 +117,9 @@ def read_csv(path: Path) -> pd.DataFrame:
     with open(path, encoding=encoding) as text:
         head = text.readline()
     separator = max(SEPARATORS, key=head.count)
+    names = [name.strip() for name in next(csv.reader([head], delimiter=separator), [])]
+    if twice := [name for name, count in Counter(names).items() if name and count > 1]:
+        raise ValueError(f"two columns are named {twice[0]}; rename one")
     return pd.read_csv(
         path,
         sep=separator,
@@ -153,7 +158,7 @@ def read_database(address: str) -> tuple[pd.DataFrame, str]:
     Raises:
         StudyError: it cannot be opened, or is of something else.
     """
-    path = Path(address.removeprefix("sqlite:///"))
+    path = Path(address.removeprefix("sqlite:///").partition("?")[0])
     if address.startswith("sqlite:///") and not path.exists():
         raise StudyError(f"--judge must name runs; the database {path} is not there")
     frame = read_mlflow_runs(address)

@@ -52,7 +52,8 @@ def open_members(folders: Sequence[str]) -> list[Member]:
         StudyError: there are fewer than two, or one is no study.
     """
     if len({Path(folder).resolve() for folder in folders}) < 2:
-        raise StudyError("--compare takes the folders of two or more studies")
+        again = "; these name one folder twice" if len(folders) > 1 else ""
+        raise StudyError(f"--compare takes the folders of two or more studies{again}")
     members: list[Member] = []
     for folder in map(Path, folders):
         study = read_study(folder, sobol_points)

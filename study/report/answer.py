@@ -1,5 +1,6 @@
 """The page's first sentences: the answer, and what the report's setting gives."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -179,10 +180,15 @@ def unanswered(results: Results) -> Answer:
     if not is_finished(results.plan, results.final):
         return "Not answered yet.", "No pair of final runs has finished; the study goes on."
     finals = [run for run in results.current.values() if run.stage == "final"]
+    metric = results.plan.space.primary
     diverged = sum(run.status == "diverged" for run in finals)
-    empty = sum(run.status == "finished" for run in finals)
+    finite = sum(math.isfinite(run.metric(metric.name)) for run in finals)
+    empty = sum(run.status == "finished" for run in finals) - finite
     why = f"{diverged} of {len(finals)} final runs diverged"
-    why += f", {empty} ended without a finite {results.plan.space.primary.title}" if empty else ""
+    why += f", {empty} ended without a finite {metric.title}" if empty else ""
+    if finite:
+        unit = results.plan.unit("final")
+        why += f", {finite} have a number, and no two of them are of one {unit} and of two arms"
     return (
         "Not answered.",
         f"The study has ended and no pair of final runs has a result: {why}.",

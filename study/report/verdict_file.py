@@ -229,7 +229,7 @@ def exit_code(verdict: ClaimVerdict) -> int:
 def verdict_words(verdict: ClaimVerdict) -> str:
     """A verdict in a line for a terminal."""
     numbers = ""
-    if verdict.n > 1 and verdict.mean is not None:
+    if verdict.n > 1 and None not in (verdict.mean, verdict.low, verdict.high, verdict.p):
         shown = verdict.n >= LEAST_SHOWN
         interval = f" [{verdict.low:+.3g}, {verdict.high:+.3g}]" if shown else ""
         numbers = f": {verdict.mean:+.3g}{interval} {verdict.unit}, n = {verdict.n}"

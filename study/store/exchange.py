@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.design.plan import Plan
-from study.design.record import Record, final_records, parse_record
+from study.design.record import Link, Record, final_records, parse_record
 from study.design.stages import Records, due_trials
 from study.design.trial import Trial
 from study.errors import StudyError, why
 from study.files import read_bytes, read_text
 from study.store.atomic import write_atomically
+from study.store.chain import hash_record
 from study.store.ledger import Ledger
 from study.store.pictures import read_pictures
 from study.typed import WrongTypeError, why_unread
@@ -99,6 +100,12 @@ def parse_trial(line: str) -> ExportedTrial:
         raise ValueError(f"trial must be letters and digits; got {values['trial']!r}")
     trial = Trial(id=values["trial"], **{name: values[name] for name in TYPES})
     space, dataset, fingerprint = (str(values[k]) for k in ("space", "dataset", "fingerprint"))
+    own, config = values["point"], values["config"]
+    if wrong := [name for name in own if name in config and config[name] != own[name]]:
+        raise ValueError(
+            f"its point and its config differ in {wrong[0]}: {own[wrong[0]]!r} and "
+            f"{config[wrong[0]]!r}"
+        )
     return ExportedTrial(trial, space, dataset, fingerprint, str(values.get("plan", "")))
 
 
@@ -140,6 +147,9 @@ def adopt_records(plan: Plan, ledger: Ledger, path: Path) -> Adoption:
     done = final_records(ledger.records)
     known = [record.trial for record in foreign if record.trial in done]
     left = [record for record in foreign if record.trial not in done]
+    refused = find_spoiled(left)
+    spoiled = {id for ids in refused.values() for id in ids}
+    left = [record for record in left if record.trial not in spoiled]
     taken: list[str] = []
     while True:
         due = {trial.id: trial for trial in due_trials(plan, done)}
@@ -153,12 +163,32 @@ def adopt_records(plan: Plan, ledger: Ledger, path: Path) -> Adoption:
                 done[record.trial] = adopted
                 taken.append(record.trial)
         left = [record for record in left if record.trial not in done]
-    refused: dict[str, list[str]] = {}
     for record in left:
         reason = refusal(plan, record, is_due=record.trial in due)
         refused.setdefault(reason, []).append(record.trial)
     source, target = path.with_name(f"{path.stem}-trials"), ledger.path.parent / "trials"
     return Adoption(taken, copy_pictures(source, target, [*taken, *known]), known, refused)
+
+
+def find_spoiled(records: list[Record]) -> dict[str, list[str]]:
+    """Trials of which no record may count, by the reason: changed, or told in two ways."""
+    changed = [one.trial for one in records if one.link and not is_as_written(one, one.link)]
+    results: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        found = results.setdefault(record.trial, [])
+        if record.status in ADOPTABLE and record.result not in found:
+            found.append(record.result)
+    several = [id for id, found in results.items() if len(found) > 1 and id not in changed]
+    reasons = {
+        "changed after it was written: its hash is another": changed,
+        "two lines of the file give different results": several,
+    }
+    return {reason: ids for reason, ids in reasons.items() if ids}
+
+
+def is_as_written(record: Record, link: Link) -> bool:
+    """Whether a record's hash is that of its content."""
+    return hash_record(record, link.plan, link.previous) == link.own
 
 
 def as_trial(record: Record, trial: Trial, source: str) -> Record:

@@ -189,6 +189,13 @@ class Trap:
         return Path("trapped").touch, ()
 
 
+def changed(base):
+    """A study of which a record was changed afterwards."""
+    shutil.copytree(base / "study", "changed")
+    file = Path("changed") / "records.jsonl"
+    file.write_text(file.read_text().replace('"score": 0.', '"score": 0.1', 1))
+
+
 def study(base):
     """A finished toy study."""
     shutil.copytree(base / "study", "done")
@@ -310,6 +317,9 @@ def runs(base):
     frame.assign(accuracy=np.nan).to_csv("gaps.csv", index=False)
     frame.assign(optimizer="sgd").to_csv("alone.csv", index=False)
     frame.head(1).to_csv("one.csv", index=False)
+    Path("double.csv").write_text("optimizer,seed,accuracy,accuracy\nsgd,0,1,2\n")
+    Path("commas.csv").write_text("optimizer;seed;accuracy\nsgd;0;0,80\nadam;0;0,81\n")
+    Path("endless.csv").write_text("optimizer,seed,accuracy\n" + f"sgd,0,1{'0' * 400}\n" * 2)
     Path("runs.txt").write_text("no table")
     Path("blank.csv").touch()
     Path("latin.csv").write_bytes("optimizer,accuracy\nä,1\n".encode("latin-1"))
@@ -335,6 +345,8 @@ def run(base):
         shutil.copytree("run", name)
         Path(name, file).unlink()
         os.mkfifo(Path(name, file)) if name == "piped" else Path(name, file).mkdir()
+    shutil.copytree("run", "bare")
+    Path("bare", "encoder.pt").unlink()
     shutil.copytree("run", "cut")
     Path("cut", "checkpoint.pt").write_bytes(b"cut")
     Path("file").write_text("mine")
@@ -342,5 +354,5 @@ def run(base):
 
 PLACES = {
     place.__name__: place
-    for place in (spaces, configs, photos, arrays, functions, weights, study, damaged, outs, trials, runs, run)
+    for place in (spaces, configs, photos, arrays, functions, weights, study, changed, damaged, outs, trials, runs, run)
 }  # fmt: skip

@@ -29,6 +29,9 @@ from study.store.plan_json import plan_from_dict
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
 SCALARS = st.one_of(st.integers(-(2**53), 2**53), NUMBERS, WORDS)
+RESULTS = st.dictionaries(
+    WORDS, st.one_of(st.floats(-1e30, 1e30), st.integers(-9, 9), WORDS), max_size=5
+)
 FIELDS = st.dictionaries(WORDS, st.one_of(SCALARS, st.booleans(), st.none()), max_size=5)
 SCORES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
 
@@ -45,7 +48,7 @@ def records(draw):
         config=draw(FIELDS),
         point=draw(st.dictionaries(WORDS, SCALARS, max_size=3)),
         why=draw(WORDS),
-        result=draw(FIELDS),
+        result=draw(RESULTS),
         curve=draw(
             st.lists(
                 st.fixed_dictionaries({"epoch": st.integers(1, 99), "loss": NUMBERS}), max_size=3

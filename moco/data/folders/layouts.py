@@ -18,6 +18,8 @@ from moco.data.folders.listing import (
 
 BESIDE = "images beside the folders of splits and classes"
 
+EMPTY = "folders without images"
+
 
 def list_folder(root: Path) -> Listing:
     """What a folder of images holds, and how it was read.
@@ -42,9 +44,21 @@ def list_folder(root: Path) -> Listing:
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted, without hidden ones."""
-    found = (path for path in folder.iterdir() if path.is_dir())
-    return sorted(path for path in found if not path.name.startswith("."))
+    """The folders in a folder, sorted, without hidden ones.
+
+    Raises:
+        DataError: a name is no text, so that no class can be called so.
+    """
+    found = sorted(path for path in folder.iterdir() if path.is_dir())
+    for path in found:
+        try:
+            path.name.encode()
+        except UnicodeError:
+            raise DataError(
+                f"every folder's name must be text in UTF-8; {path.name!a} in {folder} is "
+                "not. Rename it"
+            ) from None
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def split_folders(root: Path, folders: Iterable[Path]) -> dict[str, Path]:
@@ -122,11 +136,13 @@ def list_classes(root: Path, folders: Iterable[Path]) -> Listing:
         DataError: there are no images.
     """
     found = {folder.name: scan(folder) for folder in folders}
+    bare = [name for name, one in found.items() if not one.files]
     found = {name: one for name, one in found.items() if one.files}
     labelled = scan(root, UNLABELLED)
     if len(found) > 1 and all(path.parent != root for path in labelled.files):
         files, what = label_scans([*found.values()]), f"{len(found)} class folders"
-        return split_by_seed(files, [*found], what=what, skipped=labelled.skipped)
+        empty = {EMPTY: Skipped(len(bare), bare[0])} if bare else {}
+        return split_by_seed(files, [*found], what=what, skipped={**labelled.skipped, **empty})
     every = scan(root)
     if not every.files:
         raise DataError(

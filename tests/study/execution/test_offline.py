@@ -118,6 +118,7 @@ def test_a_torn_line_is_cut_and_its_trial_goes_on(lines, main):
 
 def test_a_trial_that_fails_or_diverges_ends_as_a_record(lines, main, capsys):
     lines[0]["config"] |= {"lr": 1e30}
+    lines[0]["point"] = {"lr": 1e30}
     lines[1]["config"] |= {"train_images": 5}
     write(lines)
     assert main(COMMAND) == 1

@@ -228,7 +228,7 @@ def test_adopted_records_keep_their_own_chain(finished, tmp_path, toy):
     assert "was changed after it was written" in tamper_lines(study, [*found[:3], changed])[0]
 
 
-def test_a_changed_line_before_its_adoption_is_named(finished, tmp_path, toy):
+def test_a_changed_line_is_not_adopted(finished, tmp_path, toy):
     plan, records = finished
     elsewhere = Ledger(tmp_path, "more.jsonl")
     elsewhere.append(records[0])
@@ -237,10 +237,38 @@ def test_a_changed_line_before_its_adoption_is_named(finished, tmp_path, toy):
     path.write_text(path.read_text().replace('"seconds": ', '"seconds": 1'))
     folder = tmp_path / "results"
     _, ledger = open_study(folder, plan, toy.about())
-    adopt_records(plan, ledger, path)
+    adoption = adopt_records(plan, ledger, path)
     ledger.close()
-    (line,) = tamper_lines(read_study(folder, sobol_points), read_records(folder))
-    assert line.startswith("Line 1 of records.jsonl is adopted, and trial ")
+    assert adoption.taken == []
+    reason = "changed after it was written: its hash is another"
+    assert adoption.refused == {reason: [records[0].trial]}
+
+
+def test_two_lines_with_different_results_are_both_refused_and_copies_are_one(
+    finished, tmp_path, toy
+):
+    plan, records = finished
+    first, second = records[0], records[1]
+    other = replace(first, result={**first.result, "score": 0.1})
+    path = tmp_path / "more.jsonl"
+    lines = (json.dumps(one.to_dict()) for one in (first, other, second, second))
+    path.write_text("".join(f"{line}\n" for line in lines))
+    _, ledger = open_study(tmp_path / "results", plan, toy.about())
+    adoption = adopt_records(plan, ledger, path)
+    ledger.close()
+    assert adoption.taken == [second.trial]
+    assert adoption.refused == {"two lines of the file give different results": [first.trial]}
+
+
+def test_a_changed_study_has_no_verdict_for_programs_and_says_so_elsewhere(folder, capsys):
+    write_report(folder)
+    file = folder / "records.jsonl"
+    file.write_text(file.read_text().replace('"seconds": ', '"seconds": 1', 1))
+    assert run_study.main(["--check", "primary", "--out", str(folder)]) == 2
+    assert "Line 1 of records.jsonl was changed after it was written" in capsys.readouterr().err
+    for words in (["--report"], ["--export", "csv", str(folder / "paper")]):
+        assert run_study.main([*words, "--out", str(folder)]) == 0
+        assert "is not as it was written. Line 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file", ["records.jsonl", "study.json"])
