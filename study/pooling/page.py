@@ -162,11 +162,10 @@ def effect_words(arm: ArmEffects, metric: Metric, reference: str) -> str:
     unit = metric.unit + ("" if metric.higher_is_better else " of advantage")
     if arm.pooled is None:
         parts = (
-            f"{format_signed(one.difference.mean, metric)} in {one.member.name}"
+            f"{format_signed(one.difference.mean, metric)} {unit} in {one.member.name}"
             for one in arm.effects
         )
-        each = join_words(list(parts))
-        return f"{arm.title} against {reference}: {each} {unit}."
+        return f"{arm.title} against {reference}: {join_words(list(parts))}."
     pooled = arm.pooled
     interval = interval_words(pooled, metric)
     return (
