@@ -39,7 +39,7 @@ def test_a_kill_between_the_two_moves_leaves_the_generation_before(file):
 
 def test_a_file_that_cannot_be_read_now_is_not_taken_for_a_damaged_one(file):
     file.mkdir()
-    with pytest.raises(OSError, match="Is a directory"):
+    with pytest.raises(OSError, match="it is a folder"):
         checkpoint.load_checkpoint(file)
 
 

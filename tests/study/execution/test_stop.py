@@ -11,6 +11,8 @@ from study.execution import stop
 @pytest.fixture(autouse=True)
 def handlers():
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:  # tests that run behind a shell have SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     yield
     stop._came.clear()
     for number, handler in before.items():
