@@ -171,8 +171,9 @@ def estimate_cost(planned: Planned) -> Estimate:
     if (gpus := trainer.gpus()) and options.gpus != 0:
         slots = min(slots, int(gpus // (options.gpus or 1)))
     configs = [plan.config(arm, "final") for arm in plan.running]
+    threads = min(options.cores, cores())  # more would only wait for each other
     try:
-        seconds = trainer.estimate_seconds(configs, planned.prepared.inputs, options.cores)
+        seconds = trainer.estimate_seconds(configs, planned.prepared.inputs, threads)
     except (RuntimeError, MemoryError) as error:  # for want of memory, say
         reason = str(error).splitlines()[0]
         raise StudyError(
