@@ -24,6 +24,7 @@ from study.report.levels import level_sentence
 from study.report.page import render_page
 from study.report.provenance.threats import threat_lines
 from study.report.remedies import what_would_change
+from study.report.section import DASH
 from study.report.sections.final_result import final_section
 from study.report.sections.published_numbers import our_number, setup_difference
 from study.report.wording import failed_reasons
@@ -179,11 +180,16 @@ def report_part(found: Sequence[Published], spaces: Mapping[str, Space]) -> str:
 def our_row(one: Published, row: Reported) -> list[str]:
     """A row of the report with a study's number."""
     differs = setup_difference(one.results.plan, row)
+    differs = full_command(one.results.plan.space.name) if differs == DASH else differs
     ours = our_number(one.results, row)
     return [row.row, row.what, row.number, ours, f"[{one.name}](pages/{one.name}.html)", differs]
 
 
 def missing_row(space: str, row: Reported) -> list[str]:
     """A row of the report for which no study is published."""
-    command = f"`python run_study.py --space {space} --profile full`"
-    return [row.row, row.what, row.number, "not run", command, ""]
+    return [row.row, row.what, row.number, "not run", full_command(space), ""]
+
+
+def full_command(space: str) -> str:
+    """The command that gives a number where its data and weights are."""
+    return f"`python run_study.py --space {space} --profile full`"
