@@ -8,12 +8,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
-from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.design.space import Reported, Space
-from study.export.standing import origin_line, standing_table
+from study.export.standing import Published, origin_line, read_published, standing_table
 from study.export.tables import PaperTable, paper_tables
 from study.figures.panel import Panel
 from study.figures.paper import save_panel
@@ -28,10 +26,7 @@ from study.report.section import DASH
 from study.report.sections.final_result import final_section
 from study.report.sections.published_numbers import our_number, setup_difference
 from study.report.wording import failed_reasons
-from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
-from study.store.ledger import read_records
-from study.store.study_file import StudyFile, read_study
 from study.text import capitalize, join_words
 
 HEAD = """# Results
@@ -51,15 +46,6 @@ what differs. Where no study is named, the command gives the number where its da
 REPORT_COLUMNS = ("Row", "What", "Printed", "Ours", "Study", "What differs")
 FIGURE_WIDTH = 5.0  # inches
 GATES_PASSED = "All gates of its primary claim passed."
-
-
-class Published(NamedTuple):
-    """A study that is published."""
-
-    name: str
-    folder: Path
-    study: StudyFile
-    results: Results
 
 
 def write_evidence(records: Path, docs: Path, spaces: Mapping[str, Space]) -> None:
@@ -86,18 +72,12 @@ def write_evidence(records: Path, docs: Path, spaces: Mapping[str, Space]) -> No
         write_atomically(docs / "pages" / f"{one.name}.html", page)
         draw_figure(one, docs / "figures" / one.name)
     write_atomically(docs / "results.md", "\n".join(parts))
-    write_atomically(records / "TABLE.md", standing_table([one.folder for one in found]))
+    write_atomically(records / "TABLE.md", standing_table(found))
 
 
 def cost(one: Published) -> float:
     """Seconds of all its trials: the larger study of a question comes first."""
     return sum(record.seconds for record in one.results.records)
-
-
-def read_published(folder: Path) -> Published:
-    """A published study."""
-    study = read_study(folder, sobol_points)
-    return Published(folder.name, folder, study, Results(study.plan, read_records(folder)))
 
 
 def draw_figure(one: Published, stem: Path) -> None:
@@ -148,7 +128,7 @@ def gate_words(verdict: Verdict) -> str:
 
 def made_words(one: Published) -> str:
     """What made a study, and the command that makes it again."""
-    origin = origin_line(one.folder, one.study, one.results).replace(
+    origin = origin_line(one).replace(
         f"[{one.name}]({one.name}/)", f"[{one.name}](records/{one.name}/study.json)"
     )
     command = shlex.join(one.study.about.command)

@@ -5,6 +5,7 @@ The same folders, each with study.json and records.jsonl, give the same bytes.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
@@ -28,16 +29,34 @@ SOFTWARE = ("optuna", "ray", "torch")
 COLUMNS = ("Claim", "Label", "Difference", "p", "n", "Failed gates")
 
 
-def standing_table(folders: Sequence[Path]) -> str:
-    """All studies, in the order of their folders' names."""
-    parts = [study_part(folder) for folder in sorted(folders, key=lambda folder: folder.name)]
+class Published(NamedTuple):
+    """A study that is published."""
+
+    folder: Path
+    study: StudyFile
+    results: Results
+
+    @property
+    def name(self) -> str:
+        """That of its folder."""
+        return self.folder.name
+
+
+def read_published(folder: Path) -> Published:
+    """A published study."""
+    study = read_study(folder, sobol_points)
+    return Published(folder, study, Results(study.plan, read_records(folder)))
+
+
+def standing_table(studies: Sequence[Published]) -> str:
+    """All studies, in the order of their names."""
+    parts = [study_part(one) for one in sorted(studies, key=lambda one: one.name)]
     return "\n".join([HEAD, *parts])
 
 
-def study_part(folder: Path) -> str:
+def study_part(one: Published) -> str:
     """One study: its question, setting and levels, its claims, and what made it."""
-    study = read_study(folder, sobol_points)
-    results = Results(study.plan, read_records(folder))
+    study, results = one.study, one.results
     rows = [claim_row(results, verdict) for verdict in results.verdicts]
     lines = [
         f"## {study.plan.question}",
@@ -48,7 +67,7 @@ def study_part(folder: Path) -> str:
         f"|{'---|' * len(COLUMNS)}",
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
-        origin_line(folder, study, results),
+        origin_line(one),
         "",
     ]
     return "\n".join(lines)
@@ -71,9 +90,9 @@ def claim_row(results: Results, verdict: Verdict) -> list[str]:
     ]
 
 
-def origin_line(folder: Path, study: StudyFile, results: Results) -> str:
+def origin_line(one: Published) -> str:
     """What made the study: records, time, devices, commits, and whether it is as it was written."""
-    records = results.records
+    study, records = one.study, one.results.records
     hours = sum(record.seconds for record in records) / 3600
     devices = join_words(sorted({record.device for record in records}))
     commits = join_words(sorted({record.commit for record in records}))
@@ -82,7 +101,7 @@ def origin_line(folder: Path, study: StudyFile, results: Results) -> str:
     software = ", ".join(f"{name} {found[name]}" for name in SOFTWARE if name in found)
     state = "; ".join(tamper_lines(study, records)) or chain_words(study, records)
     return (
-        f"[{folder.name}]({folder.name}/): {len(records)} runs, {hours:.1f} hours of trials on "
+        f"[{one.name}]({one.name}/): {len(records)} runs, {hours:.1f} hours of trials on "
         f"{devices}, ended {ended}; {software}; commit {commits}; plan {study.hash}. "
         f"Hashes: {state}."
     )

@@ -34,6 +34,11 @@ def hash_record(record: Record, plan: str, previous: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
+def is_as_written(record: Record, link: Link) -> bool:
+    """Whether a record's hash is that of its content."""
+    return hash_record(record, link.plan, link.previous) == link.own
+
+
 def append_link(record: Record, plan: str, previous: str) -> Record:
     """The record as it follows another one."""
     return replace(record, link=Link(plan, previous, hash_record(record, plan, previous)))
@@ -82,7 +87,7 @@ def check_chain(records: Sequence[Record], plans: Sequence[str]) -> Chain:
 
 def link_break(record: Record, link: Link, plans: Sequence[str]) -> str:
     """What is wrong with a record by itself; empty where nothing is."""
-    if link.own != hash_record(record, link.plan, link.previous):
+    if not is_as_written(record, link):
         return (
             f"was changed after it was written: trial {record.trial}, {record.arm}, "
             f"{record.stage}, seed {record.seed}"
@@ -130,6 +135,6 @@ def is_as_adopted(record: Record) -> bool:
         link = Link(**origin["chain"])
         extra = {k: v for k, v in record.extra.items() if k not in ("adopted", "origin")}
         first = replace(record, **origin["was"], extra=extra)
-        return hash_record(first, link.plan, link.previous) == link.own
+        return is_as_written(first, link)
     except (KeyError, TypeError):
         return False

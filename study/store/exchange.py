@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from study.design.plan import Plan
-from study.design.record import Link, Record, final_records, parse_record
+from study.design.record import Record, final_records, parse_record
 from study.design.stages import Records, due_trials
 from study.design.trial import Trial
 from study.errors import StudyError, why
 from study.files import read_bytes, read_text
 from study.store.atomic import write_atomically
-from study.store.chain import hash_record
+from study.store.chain import is_as_written
 from study.store.ledger import Ledger
 from study.store.pictures import read_pictures
 from study.typed import WrongTypeError, why_unread
@@ -184,11 +184,6 @@ def find_spoiled(records: list[Record]) -> dict[str, list[str]]:
         "two lines of the file give different results": several,
     }
     return {reason: ids for reason, ids in reasons.items() if ids}
-
-
-def is_as_written(record: Record, link: Link) -> bool:
-    """Whether a record's hash is that of its content."""
-    return hash_record(record, link.plan, link.previous) == link.own
 
 
 def as_trial(record: Record, trial: Trial, source: str) -> Record:

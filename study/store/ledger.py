@@ -46,7 +46,6 @@ class Ledger:
 
         A record without its line's end gets one. Half a line, which a kill may have left, is moved
         into a file beside this one, and its trial is run again.
-
         """
         if not self.path.exists():
             return

@@ -17,7 +17,6 @@ from moco.data.folders.listing import (
 )
 
 BESIDE = "images beside the folders of splits and classes"
-
 EMPTY = "folders without images"
 
 

@@ -12,7 +12,7 @@ from report.test_page import write_study
 
 from study.analysis.results import Results
 from study.design.stages import is_finished
-from study.export.standing import standing_table
+from study.export.standing import read_published, standing_table
 from study.report.page import write_report
 from study.search.quasi_random import sobol_points
 from study.store.chain import tamper_lines
@@ -68,7 +68,7 @@ def test_a_row_says_label_difference_and_what_failed_and_a_changed_folder_shows(
     plan = toy_module.plan(search_trials=3, final_seeds=5)
     records = toy_module.run_all(plan, toy_module.task, tmp_path / "work")
     folder = write_study(tmp_path / "toy-quick", plan, records)
-    table = standing_table([folder])
+    table = standing_table([read_published(folder)])
     verdict = Results(plan, records).verdict("primary")
     mean = f"+{verdict.result.mean:.1f} points"
     assert f"| Blue scores higher than red | Not testable | {mean} [" in table
@@ -77,4 +77,4 @@ def test_a_row_says_label_difference_and_what_failed_and_a_changed_folder_shows(
     lines = (folder / "records.jsonl").read_text().splitlines()
     lines[3] = json.dumps({**json.loads(lines[3]), "seconds": 99.0})
     (folder / "records.jsonl").write_text("\n".join(lines) + "\n")
-    assert "Hashes: Line 4 of records.jsonl was changed" in standing_table([folder])
+    assert "Hashes: Line 4 of records.jsonl was changed" in standing_table([read_published(folder)])
