@@ -74,8 +74,8 @@ def judge(options: Options) -> int:
     """Judge runs that were made elsewhere; the exit code."""
     from study.judging.judge import judge_runs
 
-    page, answer = judge_runs(options)
-    print(f"{answer}\nReport: {page.resolve().as_uri()}", flush=True)
+    report = judge_runs(options)
+    print(f"{report.answer}\nReport: {report.page.resolve().as_uri()}", flush=True)
     return 0
 
 

@@ -24,7 +24,7 @@ def run() -> list[Table]:
             "--profile",
             "quick",
             "--out",
-            name,
+            f"{name}/study",
             "--data-dir",
             f"{name}/data",
             *(["--gpus", "1"] if gpu_count() else []),
@@ -38,7 +38,8 @@ def run() -> list[Table]:
         )
         wall = time.perf_counter() - started
         records = [
-            json.loads(line) for line in (Path(name) / "records.jsonl").read_text().splitlines()
+            json.loads(line)
+            for line in (Path(name) / "study" / "records.jsonl").read_text().splitlines()
         ]
     busy = sum(record["seconds"] for record in records)
     at_once = min(cores(), gpu_count()) if gpu_count() else cores()

@@ -21,7 +21,6 @@ from study.errors import StudyError
 from study.options import Options
 from study.planning import Planned, estimate_cost, plan_study
 from study.store.atomic import write_atomically
-from study.store.chain import tamper_lines
 from study.store.directory import (
     address_of,
     local_folder,
@@ -245,19 +244,16 @@ def write_page(folder: Path) -> None:
     """Write tables and page from the records; needs neither the trainer nor Ray."""
     from study.report.page import write_report
 
-    page, answer = write_report(folder)
-    warn_of_changes(folder)
-    print(f"{answer}\nReport: {page.resolve().as_uri()}", flush=True)
+    report = write_report(folder)
+    warn_of_changes(folder, report.changes)
+    print(f"{report.answer}\nReport: {report.page.resolve().as_uri()}", flush=True)
 
 
-def warn_of_changes(folder: Path) -> None:
+def warn_of_changes(folder: Path, changes: list[str]) -> None:
     """Say on standard error if a study's plan or records were changed after they were written."""
-    from study.search.quasi_random import sobol_points
-
-    found = tamper_lines(read_study(folder, sobol_points), read_records(folder))
-    if found:
+    if changes:
         print(
-            f"Note: {folder} is not as it was written. {found[0]}. --verify says more.",
+            f"Note: {folder} is not as it was written. {changes[0]}. --verify says more.",
             file=sys.stderr,
         )
 
@@ -268,17 +264,17 @@ def check_claim(options: Options) -> int:
     Raises:
         StudyError: there is no such study, or no such claim.
     """
+    from study.report.folder import read_folder
     from study.report.verdict_file import exit_code, study_verdict, verdict_words
-    from study.search.quasi_random import sobol_points
 
     folder = report_folder(options.out, options.space, options.profile, options.dataset)
-    study, records = read_study(folder, sobol_points), read_records(folder)
-    if found := tamper_lines(study, records):
+    study = read_folder(folder)
+    if study.changes:
         raise StudyError(
-            f"--check must have a study that is as it was written; of {folder}: {found[0]}. "
-            "--verify says more"
+            f"--check must have a study that is as it was written; of {folder}: "
+            f"{study.changes[0]}. --verify says more"
         )
-    verdict = study_verdict(Results(study.plan, records)).claim(options.check or "")
+    verdict = study_verdict(study.results).claim(options.check or "")
     print(verdict_words(verdict), flush=True)
     return exit_code(verdict)
 
@@ -289,7 +285,7 @@ def verify(options: Options) -> int:
     Raises:
         StudyError: there is no such study, or a record is damaged.
     """
-    from study.report.verification import verify_study
+    from study.report.provenance.verification import verify_study
 
     folder = report_folder(options.out, options.space, options.profile, options.dataset)
     state = verify_study(folder)
@@ -304,11 +300,13 @@ def export(options: Options) -> int:
         StudyError: there is no such study, or it cannot be written.
     """
     from study.export.export import export_study
+    from study.report.folder import read_folder
 
     folder = report_folder(options.out, options.space, options.profile, options.dataset)
     kind, to = options.export
-    paths = export_study(folder, kind, Path(to))
-    warn_of_changes(folder)
+    study = read_folder(folder)
+    paths = export_study(study, kind, Path(to))
+    warn_of_changes(folder, study.changes)
     print(f"{len(paths)} files in {to}: {', '.join(path.name for path in paths)}", flush=True)
     return 0
 

@@ -8,6 +8,11 @@ class StudyError(ValueError):
     """
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its name where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def why(error: OSError | ValueError) -> str:
     """What the system says of a file, without the name of an exception or of the file."""
     if isinstance(error, UnicodeError):

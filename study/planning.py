@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from study.analysis.forecast import Estimate
 from study.analysis.ranking import pairs_to_rank
@@ -19,10 +19,10 @@ from study.design.make_plan import (
 from study.design.plan import Plan, asks_generally, no_points, until_decided, with_pairs
 from study.design.space import Profile, Space
 from study.design.trainer import Prepared, Request
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 from study.options import Options
 from study.store.directory import check_folder, default_folder, is_begun, local_folder
-from study.store.environment import cores
+from study.store.environment import cores, trials_on_gpu
 from study.store.study_file import read_study
 from study.text import plural
 
@@ -38,7 +38,7 @@ class Planned(NamedTuple):
 
 
 def plan_study(space: Space, options: Options) -> Planned:
-    """The plan of a space, with what its trials need on this machine.
+    """The plan of a space, with what its trials need on this machine; prints what it finds.
 
     Raises:
         StudyError: the options or the data are wrong.
@@ -52,6 +52,36 @@ def plan_study(space: Space, options: Options) -> Planned:
     overrides = parse_overrides(options.set)
     known = [arm.name for arm in space.arms]
     space = select_arms(space, sizes, overrides, parse_ranges(options.range))
+    prepared = prepare(space, options, sizes=sizes, overrides=overrides, profile=profile)
+    print_data(space, sizes, prepared)
+    if asks_generally(space, prepared.data) and not (options.replica or has_replica(before)):
+        if sizes.replica_seeds:
+            print("The report’s own setting is left out on your data; --replica runs it too.")
+        space, sizes = leave_report_out(space), replace(sizes, replica_seeds=0)
+    plan = make_plan(
+        space=space,
+        profile=profile,
+        sizes=sizes,
+        overrides=overrides,
+        prepared=prepared,
+        propose=sobol_points,
+        workers=options.workers,
+    )
+    if plan.is_general:
+        print_general_question(plan)
+    chosen = {arm.name for arm in space.arms}
+    on_demand = tuple(name for name in known if name not in chosen)
+    return Planned(plan, prepared, folder, options, on_demand)
+
+
+def prepare(
+    space: Space, options: Options, *, sizes: Profile, overrides: dict[str, Any], profile: str
+) -> Prepared:
+    """The data and all else that the space's trainer needs on this machine.
+
+    Raises:
+        StudyError: they cannot be had, or a setting is wrong.
+    """
     request = Request(
         dataset=options.dataset or sizes.dataset,
         data_dir=options.data_dir,
@@ -67,37 +97,28 @@ def plan_study(space: Space, options: Options) -> Planned:
         may_download=profile != "quick" and not options.plan,
     )
     try:
-        prepared = space.trainer.prepare(request)
+        return space.trainer.prepare(request)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
-        raise StudyError(str(error)) from None
+        raise StudyError(str(error) or first_line(error)) from None
+
+
+def print_data(space: Space, sizes: Profile, prepared: Prepared) -> None:
+    """Say what was read, and what of it limits the study."""
     for title, *rest in prepared.data.about:
         print(f"{title}: {', '.join(filter(None, rest))}", flush=True)
     notes = [split_warning(space), budget_warning(space, sizes), *prepared.data.warnings]
     for line in [*notes, *absent_sentences(space, dict(prepared.absent))]:
         if line:
             print(f"Note: {line}", flush=True)
-    if asks_generally(space, prepared.data) and not (options.replica or has_replica(before)):
-        if sizes.replica_seeds:
-            print("The report’s own setting is left out on your data; --replica runs it too.")
-        space, sizes = leave_report_out(space), replace(sizes, replica_seeds=0)
-    plan = make_plan(
-        space=space,
-        profile=profile,
-        sizes=sizes,
-        overrides=overrides,
-        prepared=prepared,
-        propose=sobol_points,
-        workers=options.workers,
-    )
-    if plan.is_general:
-        print(f"On your own data the page answers first: {plan.question}", flush=True)
-        if plan.pairs < (needed := pairs_to_rank(len(plan.running), plan.alpha)):
-            option, unit = ("searches" if plan.repeats else "seeds"), plural(plan.unit("final"))
-            arms = f"{len(plan.running)} {plural(space.scientific)}"
-            print(f"Note: {plan.pairs} {unit} cannot tell {arms} apart; --{option} {needed} can.")
-    chosen = {arm.name for arm in space.arms}
-    on_demand = tuple(name for name in known if name not in chosen)
-    return Planned(plan, prepared, folder, options, on_demand)
+
+
+def print_general_question(plan: Plan) -> None:
+    """Say which question the page answers first, and whether the budget can answer it."""
+    print(f"On your own data the page answers first: {plan.question}", flush=True)
+    if plan.pairs < (needed := pairs_to_rank(len(plan.running), plan.alpha)):
+        option, unit = ("searches" if plan.repeats else "seeds"), plural(plan.unit("final"))
+        arms = f"{len(plan.running)} {plural(plan.space.scientific)}"
+        print(f"Note: {plan.pairs} {unit} cannot tell {arms} apart; --{option} {needed} can.")
 
 
 def varied_fields(space: Space) -> frozenset[str]:
@@ -169,14 +190,14 @@ def estimate_cost(planned: Planned) -> Estimate:
     trainer = plan.space.trainer
     slots = cores() // options.cores
     if (gpus := trainer.gpus()) and options.gpus != 0:
-        slots = min(slots, int(gpus // (options.gpus or 1)))
+        slots = min(slots, int(gpus) * trials_on_gpu(options.gpus or 1))
     configs = [plan.config(arm, "final") for arm in plan.running]
     threads = min(options.cores, cores())  # more would only wait for each other
     try:
         seconds = trainer.estimate_seconds(configs, planned.prepared.inputs, threads)
     except (RuntimeError, MemoryError) as error:  # for want of memory, say
-        reason = str(error).splitlines()[0]
         raise StudyError(
-            f"a trial must be able to take a few steps on this machine; it cannot: {reason}"
+            "a trial must be able to take a few steps on this machine; it cannot: "
+            f"{first_line(error)}"
         ) from None
     return Estimate(math.nan if seconds is None else seconds, max(1, slots // plan.workers))

@@ -13,21 +13,18 @@ from typing import Any
 import pandas as pd
 
 from study import api
-from study.analysis.results import Results
 from study.design.space import Space
 from study.errors import StudyError
 from study.options import Options, check_kind
 from study.planning import choose_profile
 from study.report.answer import answer
 from study.report.drawing import plotly_chart
+from study.report.folder import read_folder
 from study.report.levels import level_sentence
 from study.report.page import list_panels, make_sections
-from study.search.quasi_random import sobol_points
 from study.space_file import checked_space, load_own_space, with_own_code
 from study.store.directory import default_folder, local_folder
 from study.store.flat_files import epoch_rows, trial_rows
-from study.store.ledger import read_records
-from study.store.study_file import StudyFile, read_study
 
 # options of the command that run nothing, or that are found: a program has other means
 NOT_TO_RUN = {
@@ -73,8 +70,7 @@ class Study:
         if not isinstance(folder, str | Path):
             raise StudyError(f"a study's folder must be a path; got {folder!r}")
         self.folder = Path(folder)
-        self.file: StudyFile = read_study(self.folder, sobol_points)
-        self.results = Results(self.file.plan, read_records(self.folder))
+        self.results = read_folder(self.folder).results
 
     @classmethod
     def open(cls, folder: str | Path) -> "Study":

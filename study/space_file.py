@@ -11,7 +11,7 @@ from typing import Any
 
 from study.design.functions.files import installed
 from study.design.space import Space
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 from study.options import Options
 from study.typed import clip
 
@@ -64,9 +64,8 @@ def load_space_file(path: Path) -> Space:
         raise
     except (Exception, SystemExit) as error:
         del sys.modules[path.stem]
-        reason = (str(error).splitlines() or ["no reason given"])[0]
         raise StudyError(
-            f"{path} must be importable; it is not ({type(error).__name__}: {reason})"
+            f"{path} must be importable; it is not ({type(error).__name__}: {first_line(error)})"
         ) from error
 
 

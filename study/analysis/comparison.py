@@ -54,11 +54,13 @@ def compare(
     known = [row for row in rows if row is not None]
     if len(known) < len(rows) or len({len(row) for row in known}) != 1 or len(known[0]) < 2:
         return result
-    one, other = (np.stack([side[unit] for unit in result.seeds]) for side in correct)
-    by_item = metric.scale * sign * (one - other)
-    if abs(by_item.mean() - result.mean) > SAME * metric.scale:  # they are not the metric's items
-        return result
-    crossed = crossed_interval(by_item, level)
+    scale = sign * metric.scale
+    one, other = (scale * np.stack([side[unit] for unit in result.seeds]) for side in correct)
+    for shares, values in ((one, ours), (other, theirs)):
+        apart = shares.mean(1) - [values[unit] for unit in result.seeds]
+        if np.abs(apart).max() > SAME * metric.scale:  # they are not the metric's items
+            return result
+    crossed = crossed_interval(one - other, level)
     return result._replace(
         low=crossed.low, high=crossed.high, items=len(known[0]), item_sd=crossed.item_sd
     )

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from study.analysis.gates.claim_gates import min_seeds
 from study.analysis.power import MOST_PAIRS, detectable_by_rule, hidden_by_items, pairs_to_detect
 from study.analysis.results import Results
-from study.analysis.statistics import least_pairs, sign_flip_p
+from study.analysis.statistics import least_pairs
 from study.analysis.verdict import Verdict
-from study.design.plan import ALPHA, Plan
+from study.design.plan import ALPHA, Plan, least_p
 from study.design.ranges import By, Choice, OneMinus, Span
 from study.design.space import Arm
 from study.design.stages import expected_trials
@@ -202,8 +202,8 @@ def detectable_difference(plan: Plan, measured: Verdict | None) -> str:
     n, alpha = plan.pairs, plan.alpha
     if n < 2:
         return (
-            "One pair has no interval: no difference can be detected. At least 6 "
-            f"{plural(plan.unit('final'))} are needed."
+            "One pair has no interval: no difference can be detected. At least "
+            f"{min_seeds(plan, 'final')} {plural(plan.unit('final'))} are needed."
         )
     effect = detectable_by_rule(n, alpha)
     if math.isinf(effect):
@@ -212,8 +212,8 @@ def detectable_difference(plan: Plan, measured: Verdict | None) -> str:
     shared = f", the error rate shared by {looks} analyses" if looks > 1 else ""
     sentences = [
         f"With {n} {pairs} a true difference of {effect:.2f} sd (of paired differences) is found "
-        f"with 80 % power by interval and p together{shared}; one of 1 sd takes "
-        f"{pairs_to_detect(1.0, alpha)}.",
+        f"in 80 % of such studies, by interval and p together{shared}; for one of 1 sd "
+        f"{pairs_to_detect(1.0, alpha)} {pairs} are needed.",
         family_reach(plan, alpha),
     ]
     if measured is not None and measured.result.n > 1:
@@ -246,16 +246,16 @@ def measured_reach(plan: Plan, measured: Verdict) -> str:
     item_sd = result.item_sd / sd
     found = detectable_by_rule(plan.pairs, alpha, item_sd=item_sd) * sd
     needed = pairs_to_detect(delta / sd, alpha, item_sd=item_sd)
-    over = f", with that of the {result.items:,} test images" if result.items else ""
+    over = f" and the variance of the {result.items:,} test images" if result.items else ""
     if not math.isinf(needed):
-        enough = f"to find it takes {needed:,} {pairs}"
+        enough = f"to find that takes {needed:,} {pairs}"
     elif hidden >= delta:
-        enough = f"no number of {pairs} finds it, since {alone}"
+        enough = f"no number of {pairs} finds that, since {alone}"
     else:
-        enough = f"to find it takes more than {MOST_PAIRS:,} {pairs}"
+        enough = f"to find that takes more than {MOST_PAIRS:,} {pairs}"
     return (
-        f"The sd measured so far is {size(sd)}{over}: that finds {size(found)}; δ is "
-        f"{size(delta)}, {enough}."
+        f"The paired differences have an sd of {size(sd)} so far. With it{over} this study finds "
+        f"{size(found)}; δ is {size(delta)}, and {enough}."
     )
 
 
@@ -264,7 +264,7 @@ def out_of_reach(plan: Plan, alpha: float) -> str:
     n, units = plan.pairs, plural(plan.unit("final"))
     return (
         f"With {n} {units} no claim can be supported: the least possible p is "
-        f"{sign_flip_p([1.0] * n):.3f}, above {alpha:.3g}; {min_seeds(plan, 'final')} are needed."
+        f"{least_p(n):.3f}, above {alpha:.3g}; {min_seeds(plan, 'final')} are needed."
     )
 
 
@@ -274,7 +274,7 @@ def family_reach(plan: Plan, alpha: float) -> str:
         return ""
     effect = detectable_by_rule(plan.pairs, alpha, family)
     if math.isinf(effect):
-        least = sign_flip_p([1.0] * plan.pairs) * family
+        least = least_p(plan.pairs) * family
         return (
             f"No claim of the family of {family} can be supported: the least Holm p is "
             f"{least:.3f}; {least_pairs(alpha / family)} {plural(plan.unit('final'))} can."

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from study.analysis.statistics import sign_assignments
+from study.design.plan import least_p
 
 MOST_SIMULATED = 12  # pairs up to which the power of the rule is simulated
 MOST_ITEMS_SIMULATED = 200  # the same where test items are drawn as well, without sign flips above
@@ -40,7 +41,7 @@ def detectable_by_rule(
         item_sd: of the mean, that comes from the test items, in standard deviations of the
             differences. The items move all pairs together, and the interval covers them.
     """
-    if n < 2 or 2 / 2**n * family > alpha:
+    if n < 2 or least_p(n) * family > alpha:
         return math.inf
     if n > MOST_SIMULATED and not item_sd:
         return detectable(n, alpha / family, power)

@@ -4,9 +4,14 @@ from typing import NamedTuple
 
 from study.analysis.arm_records import ArmRecords
 from study.analysis.comparison import ArmStage, compare
-from study.analysis.statistics import ArmDifference, holm, least_pairs
+from study.analysis.gates.claim_gates import claim_gates
+from study.analysis.gates.gate import Gate
+from study.analysis.statistics import ArmDifference, holm, least_pairs, least_runs
 from study.analysis.summaries import ArmResult
-from study.design.space import Arm
+from study.design.space import Arm, Claim
+
+# the number of pairs, and whether the floor was passed, are judged apart
+DECISIVE = ("Budget", "Range", "Tuning", "Search", "Splits", "Stability", "Task")
 
 
 class Worse(NamedTuple):
@@ -16,15 +21,27 @@ class Worse(NamedTuple):
     difference: ArmDifference  # best - this one, turned so that positive favours the best
 
 
+class Doubted(NamedTuple):
+    """An arm that cannot be held against the best one."""
+
+    one: ArmResult
+    gates: tuple[Gate, ...]  # that failed
+
+
 class Ranking(NamedTuple):
     """The final stage's arms by the primary metric."""
 
     best: ArmResult  # by its mean
     level: tuple[ArmResult, ...]  # cannot be told apart from the best, best mean first
     worse: tuple[Worse, ...]
-    pairs: int  # comparisons that share the error rate
+    doubted: tuple[Doubted, ...]
     left_out: tuple[str, ...]  # titles of arms that lack a final run, or its result
     can_tell: bool  # whether the least p of so many pairs and comparisons is small enough
+
+    @property
+    def size(self) -> int:
+        """Arms that are ranked."""
+        return 1 + len(self.level) + len(self.worse)
 
 
 def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None:
@@ -61,17 +78,49 @@ def rank_arms(results: ArmRecords, summaries: list[ArmResult]) -> Ranking | None
         for i, j in pairs
     ]
     p_values = holm([one.p for one in differences])
-    level, worse = [], []
-    for (i, j), difference, p in zip(pairs, differences, p_values, strict=True):
-        if i == 0:
-            if difference.low > 0 and p <= alpha:
-                worse.append(Worse(arms[j], difference))
-            else:
-                level.append(arms[j])
-    most = max((one.n for one in differences), default=0)
-    exact = any(one.is_paired for one in differences)
-    can_tell = most > 1 and (not exact or most >= pairs_to_rank(len(arms), alpha))
-    return Ranking(arms[0], tuple(level), tuple(worse), count, left_out, can_tell)
+    tells = [can_differ(one, alpha / count) for one in differences]
+    level, worse, doubted = [], [], []
+    for (i, j), difference, p, tell in zip(pairs, differences, p_values, tells, strict=True):
+        if i:
+            continue
+        if gates := failed_gates(results, arms[0].arm, arms[j].arm):
+            doubted.append(Doubted(arms[j], gates))
+        elif difference.low > 0 and p <= alpha and tell:
+            worse.append(Worse(arms[j], difference))
+        else:
+            level.append(arms[j])
+    return Ranking(
+        best=arms[0],
+        level=tuple(level),
+        worse=tuple(worse),
+        doubted=tuple(doubted),
+        left_out=left_out,
+        can_tell=any(tells),
+    )
+
+
+def can_differ(difference: ArmDifference, alpha: float) -> bool:
+    """Whether there are enough pairs, or runs of either arm, for the least p to reach alpha."""
+    if difference.is_paired:
+        return difference.n >= least_pairs(alpha)
+    return min(difference.counts) >= least_runs(alpha)
+
+
+def failed_gates(results: ArmRecords, best: Arm, other: Arm) -> tuple[Gate, ...]:
+    """The gates that keep two arms from being held against each other; of given runs none."""
+    if results.plan.given:
+        return ()
+    claim = Claim(
+        name="",
+        better=best.name,
+        than=other.name,
+        metric=results.plan.space.primary.name,
+        stage="final",
+        role="secondary",
+        words="",
+    )
+    gates = claim_gates(results, claim)
+    return tuple(gate for gate in gates if gate.state == "failed" and gate.name in DECISIVE)
 
 
 def pairs_to_rank(arms: int, alpha: float) -> int:

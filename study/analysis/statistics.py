@@ -35,6 +35,7 @@ class ArmDifference(NamedTuple):
     item_sd: float = 0.0  # of the mean, that comes from them
     counts: tuple[int, int] = (0, 0)  # runs of either arm where unpaired
     unpaired_sd: float = math.nan  # of the difference of two runs, where unpaired
+    unpaired_error: float = math.nan  # standard error of the mean, where unpaired
 
     @property
     def is_paired(self) -> bool:
@@ -99,10 +100,12 @@ def unpaired(first: Sequence[float], second: Sequence[float], level: float = 0.9
     """
     counts = (len(first), len(second))
     mean = float(np.mean(first) - np.mean(second)) if min(counts) else math.nan
-    low = high = p = sd = math.nan
+    low = high = p = sd = error = math.nan
     if min(counts) > 1:
         low, high = welch_interval(first, second, level)
-        sd = math.sqrt(sum(float(np.var(values, ddof=1)) for values in (first, second)))
+        variances = [float(np.var(values, ddof=1)) for values in (first, second)]
+        sd = math.sqrt(sum(variances))
+        error = math.sqrt(sum(one / n for one, n in zip(variances, counts, strict=True)))
         equal = 1.0 if mean == 0 else 0.0  # no noise at all
         with warnings.catch_warnings():  # scipy's, of values that are nearly the same
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -110,7 +113,7 @@ def unpaired(first: Sequence[float], second: Sequence[float], level: float = 0.9
         p = float(tested.pvalue) if high > low else equal
     return ArmDifference(
         seeds=(), differences=(), mean=mean, low=low, high=high, level=level, p=p,
-        counts=counts, unpaired_sd=sd,
+        counts=counts, unpaired_sd=sd, unpaired_error=error,
     )  # fmt: skip
 
 
@@ -168,7 +171,7 @@ def sign_assignments(n: int) -> NDArray[np.float64]:
 
 
 def least_pairs(alpha: float) -> int:
-    """The least number of pairs whose sign-flip p, 2 / 2^n at least, can reach an error rate."""
+    """The least number of pairs whose sign-flip p can reach an error rate."""
     return math.ceil(1 - math.log2(alpha) - 1e-9)
 
 

@@ -228,10 +228,11 @@ def has_both(results: ArmRecords, record: Record) -> bool:
     return math.isfinite(record.metric("loss")) and math.isfinite(score_in_unit(results, record))
 
 
-def rank_correlation(groups: list[LossAndScore]) -> float:
-    """Spearman's correlation of a lower loss with a higher score; NaN for fewer than three runs."""
+def rank_correlation(groups: list[LossAndScore], metric: Metric) -> float:
+    """Spearman's correlation of a lower loss with a better score; NaN for fewer than three runs."""
+    sign = 1 if metric.higher_is_better else -1
     loss = [-value for group in groups for value in group.loss]
-    scores = [value for group in groups for value in group.score]
+    scores = [sign * value for group in groups for value in group.score]
     if len(loss) < 3 or len(set(loss)) < 2 or len(set(scores)) < 2:
         return math.nan
     return float(stats.spearmanr(loss, scores).statistic)

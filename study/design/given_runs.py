@@ -9,11 +9,11 @@ class GivenRuns:
     """Where given runs were read, and what of them counts."""
 
     source: str  # the file, folder or address
-    kind: str  # what it is, as "a table" or "an Optuna study"
+    kind: str  # what it is, as "CSV file" or "Optuna database"
     unit: str  # the column that pairs runs, as "seed"; empty: they are not paired
     seeds: tuple[int, ...]  # that pair them, or numbers of their pairs; unpaired: numbers of runs
     units: tuple[str, ...] = ()  # by seed, what the column says, where that is no whole number
-    columns: dict[str, str] = field(default_factory=dict)  # by role: compare, metric, stage
+    columns: dict[str, str] = field(default_factory=dict)  # by role: compare, metric, by
     rows: int = 0  # of the source
     runs: int = 0  # of them, that are judged
     notes: tuple[str, ...] = ()  # sentences on what was guessed, and on rows that do not count

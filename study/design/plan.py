@@ -242,13 +242,18 @@ def hash_values(values: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def least_p(pairs: int) -> float:
+    """The least sign-flip p of so many pairs: all signs alike, or all opposite."""
+    return 2.0 ** (1 - pairs)
+
+
 def planned_looks(first: int, most: int) -> tuple[int, ...]:
     """The numbers of pairs at which an undecided study is analysed, ascending, `most` the last.
 
     Every analysis of a growing set of results is another chance to err. Their number is therefore
     fixed before the first run, and each is judged at its share of the error rate (Bonferroni).
     Each has half as many again as the one before. The first is `first`, or more where the least p
-    of so few pairs, 2 / 2^n, is above an analysis's share of the error rate.
+    of so few pairs is above an analysis's share of the error rate.
 
     Raises:
         StudyError: `most` leaves no second analysis.
@@ -258,9 +263,9 @@ def planned_looks(first: int, most: int) -> tuple[int, ...]:
         while looks[-1] < most:
             following = math.ceil(looks[-1] * GROWTH)
             looks.append(following if following * GROWTH <= most + 1 else most)
-        if 2 / 2**start <= ALPHA / len(looks):
+        if least_p(start) <= ALPHA / len(looks):
             return tuple(looks)
-    least = next(n for n in itertools.count(first) if 2 / 2**n <= ALPHA / 2) + 1
+    least = next(n for n in itertools.count(first) if least_p(n) <= ALPHA / 2) + 1
     raise StudyError(
         f"--until-decided must be {least} or more, so that the study has a second analysis; "
         f"got {most}"

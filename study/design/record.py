@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -64,10 +64,9 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as a line of records.jsonl has them."""
-        values = asdict(self)
-        extra, _ = values.pop("extra"), values.pop("link")
+        values = {name: getattr(self, name) for name in FIELDS}  # asdict would copy whole curves
         link = {"chain": self.link._asdict()} if self.link else {}
-        return {**values, **extra, "schema": SCHEMA, **link}
+        return {**values, **self.extra, "schema": SCHEMA, **link}
 
 
 MOST_RESULT = 1e30  # beyond it a run counts as diverged

@@ -9,18 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.design.facts import DataFacts
-from study.design.facts import Prepared as NothingPrepared
+from study.design import facts
 from study.design.record import Record, final_records, outcome_words
 from study.design.space import Space
 from study.design.trainer import Prepared, Request, Trainer
 from study.design.trial import Trial, trial_title
-from study.errors import StudyError, why
-from study.execution.run_trial import run_trial
+from study.errors import StudyError, first_line, why
+from study.execution.run_trial import fail_without_metric, run_trial
 from study.store.exchange import ExportedTrial
 from study.store.ledger import Ledger
 
-NOTHING = NothingPrepared(DataFacts(fingerprint=""))
+NOTHING: Prepared = facts.Prepared(facts.DataFacts(fingerprint=""))
 
 
 class Offline(NamedTuple):
@@ -71,7 +70,9 @@ def run_offline(exported: list[ExportedTrial], space: Space, options: Offline) -
         first = len(exported) - len(left)
         print(f"{len(exported)} trials, {first} of them done; {at_once} at once", flush=True)
         failed = len(prepared.absent)
-        for count, record in enumerate(run_all(trials, space, prepared, options), start=first + 1):
+        ended = run_all(trials, space, prepared, options)
+        for count, run in enumerate(ended, start=first + 1):
+            record = fail_without_metric(space, run)
             ledger.append(record)
             failed += record.status == "failed"
             print(f"{count:4d}/{len(exported)}  {summary_line(space, record)}", flush=True)
@@ -105,7 +106,7 @@ def prepare_trials(exported: list[ExportedTrial], space: Space, options: Offline
     try:
         prepared = space.trainer.prepare(request)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
-        raise StudyError(str(error)) from None
+        raise StudyError(str(error) or first_line(error)) from None
     if prepared.data.fingerprint != fingerprint:
         raise StudyError(
             f"{request.dataset} must hold the study's data, fingerprint {fingerprint[:16]}; its is "

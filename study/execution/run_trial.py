@@ -1,14 +1,17 @@
 """One attempt at one trial, wherever it runs: iterate epochs, watch the loss, make a record."""
 
 import json
+import math
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from study.design.record import Record
+from study.design.record import MOST_RESULT, Record
+from study.design.space import Space
 from study.design.trainer import Epochs
 from study.design.trial import Trial
 from study.store.environment import now, versions
@@ -18,7 +21,6 @@ from study.text import hide_home
 # Seconds until a process that ran the trial before must be gone: Ray ends those of a dead driver
 # within a few.
 LOCK_TIMEOUT = 60.0
-LARGEST = 1e30  # a loss or result, in absolute value
 ERROR_LENGTH = 2000  # characters of a failure's last lines
 
 Train = Callable[[dict[str, Any], Path], Epochs]
@@ -39,7 +41,8 @@ def run_trial(
     """
     started, clock = now(), time.perf_counter()
     curve: list[dict[str, Any]] = []
-    status, result, error = "finished", {}, ""
+    result: dict[str, Any] = {}
+    status, error = "finished", ""
     try:
         with locked_metrics(folder) if writes else no_metrics() as metrics:
             epochs = train(trial.config, folder)
@@ -47,14 +50,15 @@ def run_trial(
                 try:
                     row = next(epochs)
                 except StopIteration as end:
-                    result = end.value
-                    status = "finished" if is_finite(result) else "diverged"
+                    check_result(end.value)
+                    status = "finished" if is_finite(end.value) else "diverged"
+                    result = end.value if status == "finished" else {}
                     break
                 check_row(row)
                 curve.append(row)
                 metrics.add(row)
                 yield row
-                status = "finished" if abs(row["loss"]) < LARGEST else "diverged"
+                status = "finished" if abs(row["loss"]) < MOST_RESULT else "diverged"
     except Exception as problem:  # every trial ends as a record
         lines = traceback.format_exception(problem, limit=-3)
         status, error = "failed", "".join(lines)[-ERROR_LENGTH:]
@@ -83,13 +87,40 @@ def check_row(row: Any) -> None:
         raise ValueError(f"a trainer must yield rows with a number `loss`; got {row!r}")
 
 
+def check_result(result: Any) -> None:
+    """Check that a trainer's result can stand in a record.
+
+    Raises:
+        ValueError: it is no dict, or holds what JSON has no word for, as a number of NumPy.
+    """
+    if not isinstance(result, dict):
+        raise ValueError(f"a trainer must return a dict of results; got {result!r}")
+    try:
+        json.dumps(result)
+    except (TypeError, ValueError) as problem:
+        raise ValueError(f"a trainer's result must be plain numbers and texts: {problem}") from None
+
+
+def fail_without_metric(space: Space, record: Record) -> Record:
+    """The record; a failure where it finished without the number that the study is about."""
+    metric = space.primary.name
+    if record.status != "finished" or math.isfinite(record.metric(metric)):
+        return record
+    has = ", ".join(map(str, record.result)) or "nothing"
+    error = (
+        f"the result must hold {metric}, a finite number; it is {record.result.get(metric)!r}. "
+        f"The result has {has}"
+    )
+    return replace(record, status="failed", error=error)
+
+
 def is_finite(result: dict[str, Any]) -> bool:
     """Whether all real numbers of a result are finite, and none so large that it is as good as not.
 
     Where training has diverged a number may still fall short of infinity.
     """
     numbers = (value for value in result.values() if isinstance(value, float))
-    return all(abs(value) < LARGEST for value in numbers)  # False of NaN
+    return all(abs(value) < MOST_RESULT for value in numbers)  # False of NaN
 
 
 def make_record(

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from study.analysis.verdict import Verdict
 from study.design.space import Reported, Space
-from study.export.standing import Published, origin_line, read_published, standing_table
+from study.export.standing import origin_line, standing_table
 from study.export.tables import PaperTable, paper_tables
 from study.figures.panel import Panel
 from study.figures.paper import save_panel
 from study.figures.style import arm_styles
 from study.report.answer import answer_itself, published_sentence, replica_sentence, setting_words
 from study.report.drawing import arm_titles
+from study.report.folder import StudyFolder, read_folder
 from study.report.levels import level_sentence
 from study.report.page import render_page
 from study.report.provenance.threats import threat_lines
@@ -41,7 +42,7 @@ REPORT_HEAD = """## The report of 2020, number by number
 
 Printed: one run each, no interval. Ours: mean, 95 % t interval and n on the test split of the study
 that is named. Two numbers from different set-ups are no test of each other; the last column says
-what differs. Where no study is named, the command gives the number where its data and weights are.
+what differs, and of rows that are not run which command gives the number.
 """
 REPORT_COLUMNS = ("Row", "What", "Printed", "Ours", "Study", "What differs")
 FIGURE_WIDTH = 5.0  # inches
@@ -59,7 +60,7 @@ def write_evidence(records: Path, docs: Path, spaces: Mapping[str, Space]) -> No
         OSError: a file cannot be written.
     """
     order = list(spaces)
-    found = [read_published(file.parent) for file in sorted(records.glob("*/study.json"))]
+    found = [read_folder(file.parent) for file in sorted(records.glob("*/study.json"))]
     found.sort(key=lambda one: (order.index(one.results.plan.space.name), -cost(one), one.name))
     parts = [HEAD]
     for name, own in groupby(found, key=lambda one: one.results.plan.space.name):
@@ -68,19 +69,19 @@ def write_evidence(records: Path, docs: Path, spaces: Mapping[str, Space]) -> No
     for name in ("pages", "figures"):
         (docs / name).mkdir(exist_ok=True)
     for one in found:
-        page = render_page(one.results, one.study, one.folder, interactive=False)
+        page = render_page(one, interactive=False)
         write_atomically(docs / "pages" / f"{one.name}.html", page)
         draw_figure(one, docs / "figures" / one.name)
     write_atomically(docs / "results.md", "\n".join(parts))
     write_atomically(records / "TABLE.md", standing_table(found))
 
 
-def cost(one: Published) -> float:
+def cost(one: StudyFolder) -> float:
     """Seconds of all its trials: the larger study of a question comes first."""
     return sum(record.seconds for record in one.results.records)
 
 
-def draw_figure(one: Published, stem: Path) -> None:
+def draw_figure(one: StudyFolder, stem: Path) -> None:
     """Draw the panels of the final stage, as SVG alone; nothing where no arm has ended."""
     plan = one.results.plan
     for number, panel in enumerate(final_panels(one), start=1):
@@ -90,13 +91,13 @@ def draw_figure(one: Published, stem: Path) -> None:
         )
 
 
-def final_panels(one: Published) -> tuple[Panel, ...]:
+def final_panels(one: StudyFolder) -> tuple[Panel, ...]:
     """The accuracies of the final stage, and the differences; none where no arm has ended."""
     section = final_section(one.results)
     return section.panels if section else ()
 
 
-def study_part(one: Published) -> str:
+def study_part(one: StudyFolder) -> str:
     """A study's answer, its figures and tables, and what the answer is not."""
     results, plan = one.results, one.results.plan
     primary = results.verdict("primary")
@@ -126,14 +127,14 @@ def gate_words(verdict: Verdict) -> str:
     return f"Gates that failed: {failed}. {capitalize(failed_reasons(verdict))}."
 
 
-def made_words(one: Published) -> str:
+def made_words(one: StudyFolder) -> str:
     """What made a study, and the command that makes it again."""
     origin = origin_line(one).replace(
         f"[{one.name}]({one.name}/)", f"[{one.name}](records/{one.name}/study.json)"
     )
-    command = shlex.join(one.study.about.command)
+    command = shlex.join(one.file.about.command)
     return (
-        f"{origin} `{one.study.about.program} {command}`. [The whole page](pages/{one.name}.html)."
+        f"{origin} `{one.file.about.program} {command}`. [The whole page](pages/{one.name}.html)."
     )
 
 
@@ -144,7 +145,7 @@ def markdown_table(table: PaperTable) -> list[str]:
     return [table.caption, "", *(f"| {' | '.join(row)} |" for row in cells)]
 
 
-def report_part(found: Sequence[Published], spaces: Mapping[str, Space]) -> str:
+def report_part(found: Sequence[StudyFolder], spaces: Mapping[str, Space]) -> str:
     """The report's numbers, and ours beside them or the command that gives them."""
     rows: list[list[str]] = []
     for name, space in spaces.items():
@@ -157,19 +158,20 @@ def report_part(found: Sequence[Published], spaces: Mapping[str, Space]) -> str:
     return "\n".join([*markdown_table(table), ""])
 
 
-def our_row(one: Published, row: Reported) -> list[str]:
+def our_row(one: StudyFolder, row: Reported) -> list[str]:
     """A row of the report with a study's number."""
     differs = setup_difference(one.results.plan, row)
-    differs = full_command(one.results.plan.space.name) if differs == DASH else differs
-    ours = our_number(one.results, row)
+    differs = full_command(one.results.plan.space.name, row) if differs == DASH else differs
+    ours = our_number(one.results, row) if row.metric else "not published: its runs left no maps"
     return [row.row, row.what, row.number, ours, f"[{one.name}](pages/{one.name}.html)", differs]
 
 
 def missing_row(space: str, row: Reported) -> list[str]:
     """A row of the report for which no study is published."""
-    return [row.row, row.what, row.number, "not run", full_command(space), ""]
+    return [row.row, row.what, row.number, "not run", DASH, full_command(space, row)]
 
 
-def full_command(space: str) -> str:
+def full_command(space: str, row: Reported) -> str:
     """The command that gives a number where its data and weights are."""
-    return f"`python run_study.py --space {space} --profile full`"
+    data = f" --dataset {row.dataset}" if row.dataset else ""
+    return f"`python run_study.py --space {space} --profile full{data}`"

@@ -2,64 +2,50 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-from study.analysis.results import Results
 from study.errors import StudyError, why
 from study.export.paragraphs import BIBTEX, deviations_paragraph, methods_paragraph
 from study.export.tables import csv_table, escape, latex_table, levels_csv, paper_tables
 from study.figures.style import arm_styles
 from study.report.drawing import arm_titles
+from study.report.folder import StudyFolder
 from study.report.page import list_panels, make_sections
-from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
 from study.store.environment import program_version
-from study.store.ledger import read_records
-from study.store.study_file import StudyFile, read_study
 
 
-class Exported(NamedTuple):
-    """A study that is written for a paper."""
-
-    results: Results
-    study: StudyFile
-    folder: Path  # of the study
-    to: Path
-
-
-def export_study(folder: Path, kind: str, to: Path) -> list[Path]:
+def export_study(study: StudyFolder, kind: str, to: Path) -> list[Path]:
     """Write a study's tables, paragraphs or figures; the files.
 
     Args:
         kind: one of KINDS.
 
     Raises:
-        StudyError: the folder holds no study, the kind is none, or nothing can be written.
+        StudyError: the kind is none, or nothing can be written.
     """
     if kind not in KINDS:
         raise StudyError(f"--export must be one of {', '.join(KINDS)}; got {kind!r}")
-    study = read_study(folder, sobol_points)
-    one = Exported(Results(study.plan, read_records(folder)), study, folder, to)
     try:
         to.mkdir(parents=True, exist_ok=True)
-        return KINDS[kind](one)
+        return KINDS[kind](study, to)
     except OSError as error:
         raise StudyError(
             f"{to} must be a folder that can be written; it cannot ({why(error)})"
         ) from None
 
 
-def export_latex(one: Exported) -> list[Path]:
+def export_latex(study: StudyFolder, to: Path) -> list[Path]:
     """Tables with booktabs, methods, deviations, references, and a document that holds them."""
-    tables = paper_tables(one.results)
+    results = study.results
+    tables = paper_tables(results)
     texts = {f"{table.name}.tex": latex_table(table) for table in tables}
-    texts["methods.tex"] = escape(methods_paragraph(one.results, one.study)) + "\n"
-    texts["deviations.tex"] = escape(deviations_paragraph(one.results, one.study)) + "\n"
-    own = one.study.plan.words.references
+    texts["methods.tex"] = escape(methods_paragraph(results, study.file)) + "\n"
+    texts["deviations.tex"] = escape(deviations_paragraph(results, study.file)) + "\n"
+    own = results.plan.words.references
     texts["moco-study.bib"] = BIBTEX % program_version() + (f"\n{own}" if own else "")
     parts = "\n".join(rf"\input{{{name}}}" for name in texts if name.endswith(".tex"))
     texts["example.tex"] = EXAMPLE.replace("PARTS", parts)
-    return write_texts(one.to, texts)
+    return write_texts(to, texts)
 
 
 EXAMPLE = r"""\documentclass{article}
@@ -75,13 +61,13 @@ PARTS
 """
 
 
-def export_csv(one: Exported) -> list[Path]:
+def export_csv(study: StudyFolder, to: Path) -> list[Path]:
     """The same tables, and every value unrounded."""
-    texts = {f"{table.name}.csv": csv_table(table) for table in paper_tables(one.results)}
-    return write_texts(one.to, {**texts, "values.csv": levels_csv(one.results)})
+    texts = {f"{table.name}.csv": csv_table(table) for table in paper_tables(study.results)}
+    return write_texts(to, {**texts, "values.csv": levels_csv(study.results)})
 
 
-def export_figures(one: Exported) -> list[Path]:
+def export_figures(study: StudyFolder, to: Path) -> list[Path]:
     """Each panel of the page as SVG and PDF, a column wide.
 
     Raises:
@@ -93,11 +79,11 @@ def export_figures(one: Exported) -> list[Path]:
         raise StudyError(
             '--export svg needs Matplotlib, which is not installed: pip install "moco-study[paper]"'
         ) from None
-    plan = one.results.plan
-    sections = [one for one in make_sections(one.results, one.folder).values() if one]
+    plan = study.results.plan
+    sections = [one for one in make_sections(study.results, study.path).values() if one]
     paths = []
     for panel in list_panels(sections):
-        stem = one.to / panel.id
+        stem = to / panel.id
         save_panel(panel, arm_styles(plan), arm_titles(plan), stem)
         paths += [stem.with_suffix(".svg"), stem.with_suffix(".pdf")]
     return paths
@@ -110,7 +96,7 @@ def write_texts(folder: Path, texts: dict[str, str]) -> list[Path]:
     return [folder / name for name in texts]
 
 
-KINDS: dict[str, Callable[[Exported], list[Path]]] = {
+KINDS: dict[str, Callable[[StudyFolder, Path], list[Path]]] = {
     "latex": export_latex,
     "csv": export_csv,
     "svg": export_figures,

@@ -2,6 +2,7 @@
 
 from study.analysis.forecast import format_span
 from study.analysis.results import Results
+from study.analysis.statistics import EXACT
 from study.design.plan import ALPHA, Plan
 from study.report.provenance.deviations import deviation_lines
 from study.report.provenance.origin import device_words
@@ -78,6 +79,13 @@ def tuning_sentences(plan: Plan) -> list[str]:
     """How arms were tuned, and on what their choices were scored."""
     tuned, sizes = [arm for arm in plan.running if arm.search], plan.sizes
     seeds = count_words(sizes.final_seeds, "fresh seed")
+    if plan.space.explore:
+        return [
+            f"One arm is {plan.title(plan.space.reference)}; the other is what an adaptive search "
+            f"of {count_words(sizes.search_trials, 'trial')} found and a validation split "
+            f"confirmed. Both then ran with {seeds}, the same for both, and were scored once on "
+            "the test split."
+        ]
     if not tuned:
         return [f"Nothing was tuned; each ran with {seeds}, the same for all."]
     ranges = "; ".join(
@@ -102,7 +110,8 @@ def statistics_sentences(results: Results) -> list[str]:
     """Intervals, tests, the smallest difference that matters, multiplicity."""
     plan, metric = results.plan, results.plan.space.primary
     kinds = interval_kind([one.result for one in results.verdicts])
-    test = "exact sign-flip tests" if kinds != "Welch interval" else "Welch tests"
+    exact = "exact sign-flip tests" if plan.pairs <= EXACT else "sign-flip tests by simulation"
+    test = exact if kinds != "Welch interval" else "Welch tests"
     delta = format_number(results.delta(metric), metric.decimals)
     sentences = [
         f"Arms were compared by {metric.title} with {kinds}s and two-sided {test} over "

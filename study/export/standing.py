@@ -4,19 +4,14 @@ The same folders, each with study.json and records.jsonl, give the same bytes.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 from study.analysis.results import Results
 from study.analysis.verdict import Verdict
 from study.report.answer import setting_words
+from study.report.folder import StudyFolder
 from study.report.levels import level_sentence
-from study.report.provenance.origin import chain_words
+from study.report.provenance.origin import chain_words, code_words, device_words
 from study.report.wording import format_interval, format_p, format_signed
-from study.search.quasi_random import sobol_points
-from study.store.chain import tamper_lines
-from study.store.ledger import read_records
-from study.store.study_file import StudyFile, read_study
 from study.text import join_words
 
 HEAD = """# Studies so far
@@ -29,39 +24,20 @@ SOFTWARE = ("optuna", "ray", "torch")
 COLUMNS = ("Claim", "Label", "Difference", "p", "n", "Failed gates")
 
 
-class Published(NamedTuple):
-    """A study that is published."""
-
-    folder: Path
-    study: StudyFile
-    results: Results
-
-    @property
-    def name(self) -> str:
-        """That of its folder."""
-        return self.folder.name
-
-
-def read_published(folder: Path) -> Published:
-    """A published study."""
-    study = read_study(folder, sobol_points)
-    return Published(folder, study, Results(study.plan, read_records(folder)))
-
-
-def standing_table(studies: Sequence[Published]) -> str:
+def standing_table(studies: Sequence[StudyFolder]) -> str:
     """All studies, in the order of their names."""
     parts = [study_part(one) for one in sorted(studies, key=lambda one: one.name)]
     return "\n".join([HEAD, *parts])
 
 
-def study_part(one: Published) -> str:
+def study_part(one: StudyFolder) -> str:
     """One study: its question, setting and levels, its claims, and what made it."""
-    study, results = one.study, one.results
+    plan, results = one.results.plan, one.results
     rows = [claim_row(results, verdict) for verdict in results.verdicts]
     lines = [
-        f"## {study.plan.question}",
+        f"## {plan.question}",
         "",
-        f"On {setting_words(study.plan)}; profile {study.plan.profile}. {level_sentence(results)}",
+        f"On {setting_words(plan)}; profile {plan.profile}. {level_sentence(results)}",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'---|' * len(COLUMNS)}",
@@ -90,18 +66,18 @@ def claim_row(results: Results, verdict: Verdict) -> list[str]:
     ]
 
 
-def origin_line(one: Published) -> str:
+def origin_line(one: StudyFolder) -> str:
     """What made the study: records, time, devices, commits, and whether it is as it was written."""
-    study, records = one.study, one.results.records
+    study, records = one.file, one.results.records
     hours = sum(record.seconds for record in records) / 3600
-    devices = join_words(sorted({record.device for record in records}))
-    commits = join_words(sorted({record.commit for record in records}))
-    ended = max(record.ended for record in records)[:10]
+    devices = device_words(records) or "no device"
+    commits = code_words(records, study.about.commit)
+    ended = max((record.ended for record in records), default="not yet")[:10]
     found = study.about.versions
     software = ", ".join(f"{name} {found[name]}" for name in SOFTWARE if name in found)
-    state = "; ".join(tamper_lines(study, records)) or chain_words(study, records)
+    state = "; ".join(one.changes) or chain_words(one)
     return (
         f"[{one.name}]({one.name}/): {len(records)} runs, {hours:.1f} hours of trials on "
-        f"{devices}, ended {ended}; {software}; commit {commits}; plan {study.hash}. "
+        f"{devices}, ended {ended}; {software}; {commits}; plan {study.hash}. "
         f"Hashes: {state}."
     )

@@ -32,6 +32,10 @@ def paper_tables(results: Results) -> list[PaperTable]:
     return [*final_tables(results), claims_table(results)]
 
 
+# what a claim rests on, by its role; else its stage
+ROLE_STAGES = {"published": "as published", "replica": "replica, with seeds"}
+
+
 def final_tables(results: Results) -> list[PaperTable]:
     """The final stage, with the cells of the page; none before it has ended for any arm."""
     section = final_section(results)
@@ -47,8 +51,9 @@ def claims_table(results: Results) -> PaperTable:
     verdicts = results.verdicts
     levels = sorted({one.result.level for one in verdicts})
     caption = (
-        f"Claims and their differences, turned so that positive favours the claim, with "
-        f"{' and '.join(map(format_percent, levels))} % intervals."
+        "Claims and their differences, turned so that positive favours the claim, with "
+        f"{' and '.join(map(format_percent, levels))} % intervals"
+        f"{', as each row says' if len(levels) > 1 else ''}."
     )
     head = ["Claim", "Stage", "Metric", "Difference", "Interval", "n", "p", "Label"]
     return PaperTable("claims", caption, head, [claim_cells(results, one) for one in verdicts])
@@ -59,12 +64,14 @@ def claim_cells(results: Results, verdict: Verdict) -> list[str]:
     claim, result = verdict.claim, verdict.result
     metric = results.plan.space.metric(claim.metric)
     has_interval = result.has_interval
+    apart = len({one.result.level for one in results.verdicts}) > 1
+    level = f" ({format_percent(result.level)} %)" if apart else ""
     return [
         f"{results.plan.title(claim.better)} over {results.plan.title(claim.than)}",
-        claim.stage,
+        ROLE_STAGES.get(claim.role, claim.stage),
         metric.title,
         f"{format_signed(result.mean, metric)} {metric.unit}" if result.n else DASH,
-        format_interval(verdict, metric) if has_interval else DASH,
+        f"{format_interval(verdict, metric)}{level}" if has_interval else DASH,
         str(result.n),
         format_p(verdict.p) if has_interval else DASH,
         verdict.title,
@@ -107,12 +114,16 @@ def csv_table(table: PaperTable) -> str:
 
 
 def levels_csv(results: Results) -> str:
-    """Every arm's and control's value by seed or search, unrounded."""
+    """Every arm's and control's value of every metric by seed or search, unrounded."""
     text, unit = io.StringIO(), results.plan.unit("final")
     writer = csv.writer(text, lineterminator="\n")
-    metric = results.plan.space.primary
-    writer.writerow(["arm", unit, metric.name, "unit"])
-    for one in results.arms:
-        for number, value in one.by_unit.items():
-            writer.writerow([one.arm.title, number, repr(value), metric.level_unit])
+    plan = results.plan
+    writer.writerow(["arm", "kind", unit, "metric", "value", "unit"])
+    arms = [(one.arm, "arm", "final") for one in results.arms]
+    for arm, kind, stage in [*arms, *((one, "control", "control") for one in plan.controls)]:
+        for metric in plan.space.metrics:
+            for number, value in results.values(arm.name, stage, metric).items():
+                name = plan.given.unit_name(number) if plan.given else number
+                row = [arm.title, kind, name, metric.name, repr(value), metric.level_unit]
+                writer.writerow(row)
     return text.getvalue()

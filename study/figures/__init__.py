@@ -1,1 +1,1 @@
-"""A panel as data, and its two renderers: static SVG and Plotly. Imports design."""
+"""A panel as data, and its renderers: static SVG, Plotly, Matplotlib for papers. Imports design."""

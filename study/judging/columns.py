@@ -33,6 +33,7 @@ MEASURED = (
 STEPS = ("epoch", "step", "_step", "global_step", "iteration", "training_iteration")
 STATES = ("state", "status")
 RUNS = ("run", "run_id", "run_name", "id", "name", "trial", "number")
+ANYTHING = ("id", "name", "number")  # of these, which may also name an arm
 # words of a metric's name that say that a lower one is better, and that it is a share
 LOWER = {
     "loss", "err", "error", "errors", "perplexity", "ppl", "mse", "rmse", "mae", "nll", "regret",
@@ -53,6 +54,11 @@ class Columns(NamedTuple):
     state: str  # how a run ended; empty: none
     run: str  # tells runs apart where they are not paired; empty: none
     guessed: list[str]  # sentences
+
+    @property
+    def told_apart_by(self) -> str:
+        """The column that tells an arm's runs apart; empty: each row is one."""
+        return self.by or self.run
 
 
 def choose_columns(
@@ -101,6 +107,9 @@ def choose_columns(
         "state": guess_column(left, STATES),
         "run": guess_column(left, RUNS),
     }
+    if any(is_last_part(found["run"], name) for name in ANYTHING):
+        runs_of_arm = frame.groupby(compared)[found["run"]].nunique()
+        found["run"] = found["run"] if runs_of_arm.max() > 1 else ""
     guessed += [f"{what} {name}" for what, name in found.items() if name and what != "run"]
     sentences = [f"Columns by their names: {', '.join(guessed)}."] if guessed else []
     return Columns(

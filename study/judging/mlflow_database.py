@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy
 
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 
 NEEDED = {"experiments", "runs", "params", "latest_metrics"}
 
@@ -38,7 +38,7 @@ def read_mlflow_runs(address: str) -> pd.DataFrame | None:
     except (sqlalchemy.exc.SQLAlchemyError, pd.errors.DatabaseError, ImportError) as error:
         raise StudyError(
             f"--judge must name a database that can be opened; {hide_password(address)} cannot "
-            f"({str(error).splitlines()[0]})"
+            f"({first_line(error)})"
         ) from None
     metrics["value"] = metrics["value"].where(~metrics["is_nan"].astype(bool))
     wide = [spread(params, "params"), spread(metrics, "metrics")]

@@ -58,13 +58,13 @@ def select_runs(table: RunTable, columns: Columns, stage: str | None) -> Selecte
     for role in (columns.compare, columns.by):
         frame = drop_missing(frame, role, notes) if role else frame
     frame[ARM] = [cell_text(value) for value in frame[columns.compare]]
-    frame[UNIT] = [cell_text(value) for value in frame[columns.by]] if columns.by else ""
+    frame[UNIT] = unit_names(frame, columns)
     frame[VALUE] = pd.to_numeric(frame[columns.metric], errors="coerce").astype(float)
     frame = prefer_finished(frame, columns, notes)
     ends = ""
     if columns.step:
         frame, ends = take_last_step(frame, columns, notes)
-    frame = drop_doubles(frame, columns, notes) if columns.by else frame
+    frame = drop_doubles(frame, columns, notes) if columns.told_apart_by else frame
     arms = list(dict.fromkeys(frame[ARM]))
     if not 2 <= len(arms) <= MOST_ARMS:
         raise StudyError(
@@ -107,6 +107,14 @@ def cell_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
+
+
+def unit_names(frame: pd.DataFrame, columns: Columns) -> list[str]:
+    """What tells an arm's rows apart: seed or fold, else the run; a row without one is a run."""
+    if not columns.told_apart_by:
+        return [""] * len(frame)
+    cells = zip(frame[columns.told_apart_by], frame[ROW], strict=True)
+    return [f"\0{row}" if pd.isna(value) else cell_text(value) for value, row in cells]
 
 
 def list_rows(rows: "pd.Series[Any]") -> str:
@@ -155,7 +163,7 @@ def drop_missing(frame: pd.DataFrame, column: str, notes: list[str]) -> pd.DataF
 
 def prefer_finished(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> pd.DataFrame:
     """Without rows of runs that did not finish where the same run did, as after a restart."""
-    if not (columns.state and columns.by):
+    if not (columns.state and columns.told_apart_by):
         return frame
     ended = ~frame[columns.state].map(is_unfinished)
     again = frame.groupby([ARM, UNIT])[ROW].transform(lambda rows: ended[rows.index].any())
@@ -179,8 +187,8 @@ def take_last_step(
     """
     step = columns.step
     frame = frame.assign(**{STEP: pd.to_numeric(frame[step], errors="coerce")})
-    keys = [ARM, UNIT] if columns.by else [ARM, columns.run] if columns.run else []
-    if not keys:
+    keys = [ARM, UNIT]
+    if not columns.told_apart_by:
         if frame.groupby(ARM)[STEP].nunique().max() > 1:
             raise StudyError(
                 f"the column {step} has several steps, so a run has several rows; name the column "
@@ -206,11 +214,12 @@ def drop_doubles(frame: pd.DataFrame, columns: Columns, notes: list[str]) -> pd.
     Raises:
         StudyError: two rows of a run have different numbers.
     """
+    unit_name = columns.told_apart_by
     doubled = frame[frame.duplicated([ARM, UNIT], keep=False)]
     for (arm, unit), rows in doubled.groupby([ARM, UNIT], sort=False):
         if rows[VALUE].nunique(dropna=False) > 1:
             raise StudyError(
-                f"each {columns.compare} must have one row a {columns.by}; {arm}, {columns.by} "
+                f"each {columns.compare} must have one row a {unit_name}; {arm}, {unit_name} "
                 f"{unit} has several with different {columns.metric}: {list_rows(rows[ROW])}. "
                 "Name a column that tells runs apart with --by, or choose rows with --stage"
             )

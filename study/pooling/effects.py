@@ -1,5 +1,6 @@
 """What several studies say of the same arms, and whether they can be compared at all."""
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -9,12 +10,12 @@ from typing import Any, NamedTuple
 from study.analysis.comparison import ArmStage, compare
 from study.analysis.results import Results
 from study.analysis.statistics import ArmDifference
+from study.design.plan import Plan
+from study.design.space import Metric
 from study.errors import StudyError
 from study.pooling.random_effects import Pooled, pool_effects
-from study.search.quasi_random import sobol_points
-from study.store.chain import tamper_lines
-from study.store.ledger import read_records
-from study.store.study_file import StudyFile, clip, comparable_values, list_differences, read_study
+from study.report.folder import StudyFolder, read_folder
+from study.store.study_file import clip, comparable_values, list_differences
 from study.text import count_words, join_words
 
 LEFT_OUT = ("space.claims", "space.reported", "space.threats", "space.profiles", "space.stages")
@@ -24,9 +25,17 @@ class Member(NamedTuple):
     """One of the studies."""
 
     name: str  # of its folder, made unique
-    folder: Path
-    study: StudyFile
-    results: Results
+    study: StudyFolder
+
+    @property
+    def results(self) -> Results:
+        """Those of its records."""
+        return self.study.results
+
+    @property
+    def plan(self) -> Plan:
+        """Its plan."""
+        return self.study.file.plan
 
 
 class Effect(NamedTuple):
@@ -34,7 +43,7 @@ class Effect(NamedTuple):
 
     member: Member
     difference: ArmDifference
-    error: float  # standard error of the mean
+    error: float  # standard error of the mean, the test items' where they are covered included
 
 
 class ArmEffects(NamedTuple):
@@ -56,12 +65,12 @@ def open_members(folders: Sequence[str]) -> list[Member]:
         raise StudyError(f"--compare takes the folders of two or more studies{again}")
     members: list[Member] = []
     for folder in map(Path, folders):
-        study = read_study(folder, sobol_points)
+        study = read_folder(folder)
         base, k = folder.resolve().name, 2
         name = base
         while name in [member.name for member in members]:
             name, k = f"{base} ({k})", k + 1
-        members.append(Member(name, folder, study, Results(study.plan, read_records(folder))))
+        members.append(Member(name, study))
     return members
 
 
@@ -77,10 +86,16 @@ def check_comparable(members: Sequence[Member]) -> None:
             shown = join_words([f"{v} in {m.name}" for v, m in zip(values, members, strict=True)])
             raise StudyError(f"studies that are compared must have one {what}; it is {shown}")
 
-    plans = [member.study.plan for member in members]
+    plans = [member.plan for member in members]
     values_of("primary metric", [plan.space.primary.title for plan in plans])
     values_of("unit", [plan.space.primary.unit for plan in plans])
+    values_of("better side", [better_side(plan.space.primary) for plan in plans])
     values_of("reference", [plan.title(plan.space.reference) for plan in plans])
+
+
+def better_side(metric: Metric) -> str:
+    """Whether a higher or a lower value is better."""
+    return "higher" if metric.higher_is_better else "lower"
 
 
 def find_effects(members: Sequence[Member]) -> list[ArmEffects]:
@@ -90,16 +105,16 @@ def find_effects(members: Sequence[Member]) -> list[ArmEffects]:
         StudyError: no study has a final result of two arms.
     """
     titles = dict.fromkeys(
-        arm.title for member in members for arm in member.study.plan.space.arms
-        if arm.name != member.study.plan.space.reference
+        arm.title for member in members for arm in member.plan.space.arms
+        if arm.name != member.plan.space.reference
     )  # fmt: skip
+    asks_one_question = not question_differences(members)
     found = []
     for title in titles:
         effects = [one for member in members if (one := arm_effect(member, title)) is not None]
         if effects:
-            pools = len(effects) > 1 and not question_differences(members)
-            means, errors = [one.difference.mean for one in effects], [one.error for one in effects]
-            found.append(ArmEffects(title, effects, pool_effects(means, errors) if pools else None))
+            pools = len(effects) > 1 and asks_one_question
+            found.append(ArmEffects(title, effects, pool(effects) if pools else None))
     if not found:
         raise StudyError("studies that are compared must have final results; these have none yet")
     return found
@@ -107,7 +122,7 @@ def find_effects(members: Sequence[Member]) -> list[ArmEffects]:
 
 def arm_effect(member: Member, title: str) -> Effect | None:
     """An arm's effect in a study; None where that has fewer than two pairs of it."""
-    plan = member.study.plan
+    plan = member.plan
     names = [arm.name for arm in plan.space.arms if arm.title == title]
     if not names or names[0] == plan.space.reference:
         return None
@@ -118,16 +133,38 @@ def arm_effect(member: Member, title: str) -> Effect | None:
     return Effect(member, difference, standard_error(difference))
 
 
+def pool(effects: Sequence[Effect]) -> Pooled:
+    """The pooled effect; test items that studies have in common are one draw, not one each."""
+    data = [one.member.plan.data.fingerprint for one in effects]
+    shares = [data.count(own) > 1 for own in data]
+    return pool_effects(
+        [one.difference.mean for one in effects],
+        [
+            run_error(one.difference) if shared else one.error
+            for one, shared in zip(effects, shares, strict=True)
+        ],
+        common=max(
+            one.difference.item_sd if shared else 0.0
+            for one, shared in zip(effects, shares, strict=True)
+        ),
+    )
+
+
 def standard_error(difference: ArmDifference) -> float:
-    """Of the mean: of the pairs, and of the test items where the interval covers them."""
+    """Of the mean: of the runs, and of the test items where the interval covers them."""
+    return math.hypot(run_error(difference), difference.item_sd)
+
+
+def run_error(difference: ArmDifference) -> float:
+    """Standard error of the mean that comes from the runs: the pairs', or Welch's."""
     if difference.is_paired:
-        return math.hypot(difference.sd / math.sqrt(difference.n), difference.item_sd)
-    return (difference.high - difference.low) / 2 / 1.96 if difference.n > 1 else math.nan
+        return difference.sd / math.sqrt(difference.n)
+    return difference.unpaired_error
 
 
 def question_differences(members: Sequence[Member]) -> list[str]:
     """Why nothing is pooled: the studies ask different questions, or share runs; empty: it is."""
-    plans = [member.study.plan for member in members]
+    plans = [member.plan for member in members]
     if shared := shared_runs(members):
         return [shared]
     if any(plan.given for plan in plans):
@@ -146,12 +183,31 @@ def question_differences(members: Sequence[Member]) -> list[str]:
 
 def shared_runs(members: Sequence[Member]) -> str:
     """Two studies with the same settings and seeds, which are no two draws; empty without such."""
-    for i, one in enumerate(members):
-        for other in members[i + 1 :]:
-            if count := len(one.results.final.keys() & other.results.final.keys()):
-                runs = count_words(count, "run")
-                return f"{one.name} and {other.name} have {runs} of the same settings and seeds"
+    runs = [runs_of(member) for member in members]
+    for (one, ours), (other, theirs) in itertools.combinations(zip(members, runs, strict=True), 2):
+        count = len(ours & theirs)
+        # of tables two runs may have one number by chance, but not most of them
+        given = one.plan.given and other.plan.given
+        if count and (not given or 2 * count > min(len(ours), len(theirs))):
+            words = count_words(count, "run")
+            return f"{one.name} and {other.name} have {words} of the same settings and seeds"
     return ""
+
+
+def runs_of(member: Member) -> set[Any]:
+    """What tells a study's runs from others: a trial's id; of given runs arm, unit and value."""
+    plan, metric = member.plan, member.plan.space.primary
+    if not plan.given:
+        return set(member.results.final)
+    paired = plan.given.is_paired
+    return {
+        (
+            plan.title(run.arm),
+            plan.given.unit_name(run.seed) if paired else "",
+            run.metric(metric.name),
+        )
+        for run in member.results.final.values()
+    }
 
 
 def flags(members: Sequence[Member]) -> list[str]:
@@ -164,9 +220,7 @@ def flags(members: Sequence[Member]) -> list[str]:
         )
         if failed:
             lines.append(f"In {member.name} gates failed: {join_words(list(failed))}.")
-        lines += [
-            f"{member.name}: {line}." for line in tamper_lines(member.study, member.results.records)
-        ]
+        lines += [f"{member.name}: {line}." for line in member.study.changes]
     if reasons := question_differences(members):
         lines.append(f"Nothing is pooled: {'; '.join(reasons)}.")
     return lines
@@ -174,7 +228,7 @@ def flags(members: Sequence[Member]) -> list[str]:
 
 def plan_table(members: Sequence[Member]) -> list[tuple[str, list[str]]]:
     """What differs between the plans: a name, and its value in each."""
-    values = [json.loads(json.dumps(comparable_values(one.study.plan))) for one in members]
+    values = [json.loads(json.dumps(comparable_values(one.plan))) for one in members]
     paths: dict[tuple[str, ...], None] = {}
     for other in values[1:]:
         for difference in list_differences(values[0], other, ()):
@@ -183,9 +237,9 @@ def plan_table(members: Sequence[Member]) -> list[tuple[str, list[str]]]:
                 paths[tuple(name.split("."))] = None
     rows = [(".".join(path), [clip(value_at(one, path)) for one in values]) for path in paths]
     about = [
-        ("data", [one.study.plan.data.title or one.study.plan.data.name for one in members]),
-        ("planned", [one.study.about.created for one in members]),
-        ("pairs", [str(one.study.plan.pairs) for one in members]),
+        ("data", [one.plan.data.title or one.plan.data.name for one in members]),
+        ("planned", [one.study.file.about.created for one in members]),
+        ("pairs", [str(one.plan.pairs) for one in members]),
     ]
     return [*((name, cells) for name, cells in about if len(set(cells)) > 1), *rows]
 

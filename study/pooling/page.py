@@ -38,8 +38,8 @@ from study.pooling.effects import (
 from study.pooling.random_effects import Pooled
 from study.report.answer import answer
 from study.report.page import HERE as REPORT
-from study.report.section import ROW, fmt, row_panel
-from study.report.wording import format_signed
+from study.report.section import DASH, ROW, fmt, row_panel
+from study.report.wording import format_ends, format_signed
 from study.store.atomic import write_atomically
 from study.text import count_words, join_words
 
@@ -49,7 +49,8 @@ METHOD = (
     "Pooled: the mean of random effects (DerSimonian and Laird 1986), with the interval of "
     "Hartung, Knapp, Sidik and Jonkman (factor at least 1). It assumes that the studies are draws "
     "of one kind whose true effects vary, and that they share no run; tau is the sd of these "
-    "effects. With few studies it is wide, and rightly so."
+    "effects. Where they share their test images, the error of these is counted once. With few "
+    "studies it is wide, and rightly so."
 )
 
 
@@ -72,9 +73,9 @@ def compare_studies(folders: Sequence[str], out: Path) -> tuple[Path, str]:
     check_comparable(members)
     arms = find_effects(members)
     style = style_plan(members)
-    metric = members[0].study.plan.space.primary
+    metric = members[0].plan.space.primary
     forests = [forest(style, members, one, metric) for one in arms]
-    reference = members[0].study.plan.title(members[0].study.plan.space.reference)
+    reference = members[0].plan.title(members[0].plan.space.reference)
     page = page_environment().get_template(PAGE).render(
         title=f"{count_words(len(members), 'study')}, {metric.title} against {reference}",
         lines=[forest.words for forest in forests],
@@ -116,7 +117,7 @@ def style_plan(members: Sequence[Member]) -> Plan:
         Arm(key, name, {}, {}, {}, place=place)
         for key, name, place in zip(keys, names, places, strict=True)
     )
-    plan = members[0].study.plan
+    plan = members[0].plan
     space = replace(plan.space, arms=arms, reference=POOLED, claims=(), floor="")
     return replace(plan, space=space)
 
@@ -126,20 +127,21 @@ def forest(style: Plan, members: Sequence[Member], arm: ArmEffects, metric: Metr
     keys = [f"study-{members.index(one.member) + 1}" for one in arm.effects]
     keys += [POOLED] if arm.pooled else []
     points = [
-        *((one.difference.mean, one.difference.low, one.difference.high) for one in arm.effects),
+        *(
+            (one.difference.mean, *(one.difference.shown_ends or (math.nan, math.nan)))
+            for one in arm.effects
+        ),
         *([(arm.pooled.mean, arm.pooled.low, arm.pooled.high)] if arm.pooled else []),
     ]
     rows = arm_rows(keys, ROW)
-    delta = max(
-        one.member.results.delta(one.member.study.plan.space.primary) for one in arm.effects
-    )
+    delta = max(one.member.results.delta(one.member.plan.space.primary) for one in arm.effects)
     ends = [value for point in points for value in point if not math.isnan(value)]
     low, high = pad_range([*ends, 0.0, delta, -delta])
     marks: list[Mark] = [Zone(-delta, delta, "less than δ"), Rule("zero", 0.0)]
     for row, (mean, least, most) in zip(rows, points, strict=True):
         marks += [Bar(row.arm, "ci", least, most, row.y)] if not math.isnan(least) else []
         marks.append(Points(row.arm, "mean", (mean,), (row.y,)))
-    plan = members[0].study.plan
+    plan = members[0].plan
     reference = plan.title(plan.space.reference)
     words = effect_words(arm, metric, reference)
     panel = row_panel(
@@ -177,7 +179,7 @@ def effect_words(arm: ArmEffects, metric: Metric, reference: str) -> str:
 
 def interval_words(effect: ArmDifference | Pooled, metric: Metric) -> str:
     """An interval in brackets."""
-    return f"[{format_signed(effect.low, metric)}, {format_signed(effect.high, metric)}]"
+    return format_ends(effect.low, effect.high, metric)
 
 
 def table_rows(arm: ArmEffects, metric: Metric) -> list[list[str]]:
@@ -187,16 +189,14 @@ def table_rows(arm: ArmEffects, metric: Metric) -> list[list[str]]:
             one.member.name,
             str(one.difference.n),
             format_signed(one.difference.mean, metric),
-            interval_words(one.difference, metric),
+            interval_words(one.difference, metric) if one.difference.has_interval else DASH,
             fmt(one.error, metric.decimals + 1),
         ]
         for one in arm.effects
     ]
     if arm.pooled:
-        interval = (
-            f"[{format_signed(arm.pooled.low, metric)}, {format_signed(arm.pooled.high, metric)}]"
-        )
-        rows.append(["Pooled", "–", format_signed(arm.pooled.mean, metric), interval, "–"])
+        interval = interval_words(arm.pooled, metric)
+        rows.append(["Pooled", DASH, format_signed(arm.pooled.mean, metric), interval, DASH])
     return rows
 
 

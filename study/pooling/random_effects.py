@@ -18,7 +18,9 @@ class Pooled(NamedTuple):
     studies: int
 
 
-def pool_effects(means: Sequence[float], errors: Sequence[float], level: float = 0.95) -> Pooled:
+def pool_effects(
+    means: Sequence[float], errors: Sequence[float], level: float = 0.95, common: float = 0.0
+) -> Pooled:
     """The mean of random effects, with an interval for the mean of such studies.
 
     The variance between studies by DerSimonian and Laird (1986); the interval by Hartung and Knapp
@@ -30,6 +32,8 @@ def pool_effects(means: Sequence[float], errors: Sequence[float], level: float =
         means: the studies' effects.
         errors: their standard errors, not negative; one that is 0 counts as a millionth of the
             largest effect.
+        common: sd of an error that all studies share, as that of one set of test items; in no
+            study's own error, and no smaller for more studies.
     """
     effects, count = np.asarray(means, dtype=float), len(means)
     least = 1e-6 * max(float(np.abs(effects).max()), 1e-12)
@@ -45,5 +49,6 @@ def pool_effects(means: Sequence[float], errors: Sequence[float], level: float =
     mean = float(weights @ effects / weights.sum())
     factor = max(1.0, float(weights @ (effects - mean) ** 2) / (count - 1))
     error = math.sqrt(factor / float(weights.sum()))
-    half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
+    own = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
+    half = math.hypot(own, float(stats.norm.ppf(0.5 + level / 2)) * common)
     return Pooled(mean, mean - half, mean + half, math.sqrt(between), count)

@@ -4,6 +4,7 @@ import shlex
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from study.analysis.gates.claim_gates import floor_gain, has_learned
 from study.analysis.results import Results
 from study.design.plan import Plan, Point
 from study.design.space import Arm
@@ -32,12 +33,14 @@ def advise(results: Results, about: About) -> Advice | None:
     if plan.space.explore is not None or any(arm.of for arm in plan.space.arms):
         return None
     best = ranking.best.arm
-    if words := floor_words(results, ranking.best.mean):
+    if not (ranking.level or ranking.worse):
+        return None
+    if words := floor_words(results, best):
         return Advice(words, "")
     same = [setting_words(results, one.arm) for one in ranking.level]
     others = f"; {join_words(same)} cannot be told apart from it" if same else ""
     if same and not ranking.can_tell:
-        pairs, count = count_words(plan.pairs, plan.unit("final")), len(results.arms)
+        pairs, count = count_words(plan.pairs, plan.unit("final")), ranking.size
         others += f" ({pairs} are too few to tell {count} apart)"
     point = results.chosen_point(best) or {}
     return Advice(
@@ -45,18 +48,18 @@ def advise(results: Results, about: About) -> Advice | None:
     )
 
 
-def floor_words(results: Results, best: float) -> str:
-    """That the best arm does not end above the floor by what matters; empty where it does."""
+def floor_words(results: Results, best: Arm) -> str:
+    """That the best arm does not end above the floor; empty where it does, or there is none."""
     plan, metric = results.plan, results.plan.space.primary
-    floor = [*results.values(plan.space.floor, "control", metric).values()]
-    if not floor:
-        return ""
-    level, sign = sum(floor) / len(floor), 1 if metric.higher_is_better else -1
-    if sign * (best - level) >= results.delta(metric):
+    floor = results.values(plan.space.floor, "control", metric)
+    gain = floor_gain(results, best.name, metric)
+    if not gain.n or has_learned(results, gain, metric):
         return ""
     title = plan.title(plan.space.floor).lower()
+    level = sum(floor.values()) / len(floor)
+    mean = next(one.mean for one in results.arms if one.arm is best)
     return (
-        f"None of them yet: the best ends at {format_level(best, metric)}, and {title} has "
+        f"None of them yet: the best ends at {format_level(mean, metric)}, and {title} has "
         f"{format_level(level, metric)}. Train longer, or on more images."
     )
 

@@ -134,7 +134,7 @@ def ranking_answer(results: Results) -> Answer:
         first, rest = unanswered(results)
         return first, rest if results.ranking is None else "The study goes on."
     first, rest = ranking_words(results, results.ranking)
-    if not floor_words(results, results.ranking.best.mean):
+    if not floor_words(results, results.ranking.best.arm):
         return first, rest
     what, floor = results.plan.space.scientific, results.plan.title(results.plan.space.floor)
     return (
@@ -282,11 +282,9 @@ def replica_result(plan: Plan, verdict: Verdict, metric: Metric) -> str:
     if side is None:
         stands, difference = rank_words(verdict.label, metric), format_difference(verdict, metric)
         return f"{better} {stands} {than}: {difference}, n = {result.n} pairs"
-    low, high = sorted((abs(result.low), abs(result.high)))
+    size = f"{format_size(result.mean, metric)} {size_interval(verdict, metric)}".rstrip()
     return (
-        f"{better} ends with a {side} {metric.title} than {than}, by "
-        f"{format_size(result.mean, metric)} [{low:.{metric.decimals}f}, "
-        f"{high:.{metric.decimals}f}], n = {result.n} pairs"
+        f"{better} ends with a {side} {metric.title} than {than}, by {size}, n = {result.n} pairs"
     )
 
 

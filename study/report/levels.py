@@ -18,7 +18,7 @@ def level_sentence(results: Results) -> str:
     metric = plan.space.metric(verdict.claim.metric)
 
     def level(name: str, title: str, stage: str) -> str:
-        return f"{title} {format_level(mean_level(results, name, stage, metric), metric)}"
+        return f"{format_level(mean_level(results, name, stage, metric), metric)} ({title})"
 
     pair = (verdict.claim.better, verdict.claim.than)
     ran = [name for name in pair if results.values(name, "final", metric)]

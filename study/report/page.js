@@ -12,13 +12,16 @@
   const token = name => getComputedStyle(root).getPropertyValue(name).trim();
   const config = { displayModeBar: false, responsive: true };
 
-  /* Every table sorts by a column and is saved as CSV; a plot is saved as SVG. */
+  /* Tables of results sort by a column and are saved as CSV; a plot is saved as SVG. */
+  const plain = text => text.replace(/−/g, "-").replace(/(\d),(?=\d{3})/g, "$1");
   const number = text => { const value = parseFloat(text.replace(/,/g, "").replace("−", "-")); return isNaN(value) ? null : value; };
   function sortBy(table, column, head) {
     const up = head.getAttribute("aria-sort") !== "ascending", body = table.tBodies[0];
     const key = row => row.cells[column] ? row.cells[column].textContent.trim() : "";
-    const order = (a, b) => { const x = number(a), y = number(b); return x !== null && y !== null ? x - y : x !== null ? -1 : y !== null ? 1 : a.localeCompare(b); };
-    const rows = [...body.rows].sort((a, b) => (up ? 1 : -1) * order(key(a), key(b)));
+    const order = (a, b) => { const x = number(a), y = number(b); return x !== null && y !== null ? x - y : a.localeCompare(b); };
+    const last = text => number(text) === null && /^(–|)$/.test(text);
+    const compare = (a, b) => last(a) - last(b) || (up ? 1 : -1) * order(a, b);
+    const rows = [...body.rows].sort((a, b) => compare(key(a), key(b)));
     for (const other of head.parentNode.cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
     body.append(...rows);
@@ -47,9 +50,10 @@
       head.replaceChildren(button);
     });
     const quote = text => /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-    const csv = () => [...table.rows].map(row => [...row.cells].map(cell => quote(cell.textContent.trim())).join(",")).join("\n") + "\n";
-    const figure = table.closest("figure, section");
-    addButton(table.closest(".scroll").parentNode, "Save this table as CSV", () => save(`${figure.id}.csv`, "text/csv", csv()));
+    const csv = () => [...table.rows].map(row => [...row.cells].map(cell => quote(plain(cell.textContent.trim()))).join(",")).join("\n") + "\n";
+    const figure = table.closest("figure, section"), tables = [...figure.querySelectorAll("table")];
+    const name = figure.id + (tables.length > 1 ? `-${tables.indexOf(table) + 1}` : "");
+    addButton(table.closest(".scroll").parentNode, "Save this table as CSV", () => save(`${name}.csv`, "text/csv", csv()));
   }
 
   /* A reader may hide arms in figures and tables; verdicts stay as they are. */

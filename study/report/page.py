@@ -22,6 +22,7 @@ from study.figures.style import arms_css, marks_svg
 from study.report.advice import advise
 from study.report.answer import answer, answer_itself, published_sentence, replica_sentence
 from study.report.drawing import draw_panels, packed_plotly, plotly_json
+from study.report.folder import StudyFolder, read_folder
 from study.report.levels import level_sentence
 from study.report.provenance.deviations import deviation_lines
 from study.report.provenance.origin import head_facts, provenance_rows, toy_words
@@ -42,12 +43,9 @@ from study.report.sections.reproduction import reproduction_section
 from study.report.sections.tuning_budget import budget_section
 from study.report.terms import explain_terms
 from study.report.verdict_file import write_verdict
-from study.search.quasi_random import sobol_points
 from study.store.atomic import write_atomically
-from study.store.chain import tamper_lines
 from study.store.flat_files import write_flat_files
-from study.store.ledger import read_records
-from study.store.study_file import About, StudyFile, read_study
+from study.store.study_file import About
 
 HERE = Path(__file__).parent
 PAGE = "report.html"
@@ -94,6 +92,7 @@ class Report(NamedTuple):
 
     page: Path
     answer: str  # the page's answer in a line
+    changes: list[str]  # sentences: what was changed after it was written
 
 
 def write_report(folder: Path) -> Report:
@@ -103,13 +102,12 @@ def write_report(folder: Path) -> Report:
         StudyError: the folder holds no study, its records are damaged, or the page cannot be
             written.
     """
-    study = read_study(folder, sobol_points)
-    records, page = read_records(folder), folder / PAGE
+    study = read_folder(folder)
+    results, page = study.results, folder / PAGE
     try:
-        results = Results(study.plan, records)
-        text = render_page(results, study, folder)
+        text = render_page(study)
     except WRONG_PLAN as error:
-        if study.found == study.hash and study.plan.hash == study.hash:
+        if study.file.found == study.file.hash and results.plan.hash == study.file.hash:
             raise  # our own mistake
         raise StudyError(
             f"{folder / 'study.json'} must be the plan of a study of this version; it was edited, "
@@ -124,12 +122,11 @@ def write_report(folder: Path) -> Report:
             f"{folder} must be a folder that can be written; the report cannot be ({why(error)})"
         ) from None
     first = " ".join(answer(results))
-    return Report(page, " ".join(filter(None, (first, level_sentence(results)))))
+    words = " ".join(filter(None, (first, level_sentence(results))))
+    return Report(page, words, study.changes)
 
 
-def render_page(
-    results: Results, study: StudyFile, folder: Path, *, interactive: bool = True
-) -> str:
+def render_page(study: StudyFolder, *, interactive: bool = True) -> str:
     """The page as text.
 
     Args:
@@ -144,13 +141,14 @@ def render_page(
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html")
-    sections = make_sections(results, folder)
+    results = study.results
+    sections = make_sections(results, study.path)
     return template.render(
         **frame_values(results.plan, sections, interactive=interactive),
         **sections,
-        **head_values(results, study.about),
-        **foot_values(results, study),
-        changed=tamper_lines(study, results.records),
+        **head_values(results, study.file.about),
+        **foot_values(study),
+        changed=study.changes,
     )
 
 
@@ -237,21 +235,22 @@ def head_values(results: Results, about: About) -> dict[str, Any]:
     }
 
 
-def foot_values(results: Results, study: StudyFile) -> dict[str, Any]:
+def foot_values(study: StudyFolder) -> dict[str, Any]:
     """Threats, deviations, provenance, all runs, and how to do it again."""
-    plan = results.plan
+    results, plan, about = study.results, study.results.plan, study.file.about
     return {
         "absent": absent_sentences(plan.space, plan.absent),
         "threats": threat_lines(results),
-        "deviations": deviation_lines(results, study.about),
-        "provenance": provenance_rows(results, study),
+        "deviations": deviation_lines(results, about),
+        "provenance": provenance_rows(study),
         "runs": runs_table(results),
-        "program": study.about.program,
-        "command": shlex.join(study.about.command),
-        "folder": shlex.quote(study.about.folder),
+        "program": about.program,
+        "command": shlex.join(about.command),
+        "folder": shlex.quote(about.folder),
     }
 
 
 if __name__ == "__main__":
-    os.nice(10)  # trials go first
+    if hasattr(os, "nice"):  # trials go first; Windows has no such thing
+        os.nice(10)
     write_report(Path(sys.argv[1]))

@@ -3,7 +3,7 @@
 from study.analysis.ranking import Ranking, Worse
 from study.analysis.results import Results
 from study.design.space import Metric
-from study.report.wording import format_level, format_size
+from study.report.wording import format_ends, format_level, format_size
 from study.text import format_number, join_words, plural
 
 SHORT = 3  # arms that a sentence names with their means
@@ -17,7 +17,7 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
     level = f"{metric.title} {format_level(best.mean, metric)}"
     beaten = [f"{one.one.arm.title} ({worse_words(one, metric)})" for one in ranking.worse]
     worse = f" {join_words(beaten)} {'is' if len(beaten) == 1 else 'are'} worse." if beaten else ""
-    if beaten and len(results.arms) > 2:
+    if beaten and ranking.size > 2:
         worse += " These intervals hold for all pairs of arms at once."
     names = join_words(list(ranking.left_out)) if ranking.left_out else ""
     left = (
@@ -25,9 +25,13 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
         if names
         else ""
     )
+    if doubts := doubted_words(ranking):
+        left += f" Not judged: {doubts}."
+    if not (ranking.level or ranking.worse):
+        return f"Not testable, {best.arm.title} ends best, {level}.", left.strip()
     if not ranking.level:
         return f"{best.arm.title} ends best, {level}.", f"{worse.strip()}{left}"
-    few = f" (so few {unit} cannot tell {len(results.arms)} {what} apart)"
+    few = f" (so few {unit} cannot tell {ranking.size} {what} apart)"
     few = "" if ranking.can_tell else few
     if len(ranking.level) < SHORT:
         names = join_words(
@@ -47,7 +51,17 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
     )
 
 
+def doubted_words(ranking: Ranking) -> str:
+    """The arms that cannot be held against the best one, each with what keeps it from that."""
+    by_reason: dict[str, list[str]] = {}
+    for one in ranking.doubted:
+        reason = "; ".join(gate.reason for gate in one.gates)
+        by_reason.setdefault(reason, []).append(one.one.arm.title)
+    return "; ".join(f"{join_words(titles)} ({reason})" for reason, titles in by_reason.items())
+
+
 def worse_words(worse: Worse, metric: Metric) -> str:
     """By how much an arm is worse, with the interval."""
-    low, high = (format_number(x, metric.decimals) for x in worse.difference[3:5])
-    return f"by {format_size(worse.difference.mean, metric)} [{low}, {high}]"
+    found = worse.difference
+    ends = format_ends(found.low, found.high, metric, signed=False) if found.has_interval else ""
+    return f"by {format_size(found.mean, metric)} {ends}".rstrip()

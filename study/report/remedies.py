@@ -8,7 +8,7 @@ from study.analysis.gates.gate import Cause
 from study.analysis.power import MOST_PAIRS, pairs_needed
 from study.analysis.statistics import ArmDifference, least_pairs
 from study.analysis.verdict import Verdict
-from study.design.plan import ALPHA, Plan
+from study.design.plan import ALPHA, Plan, least_p
 from study.design.space import Metric
 from study.report.wording import failed_reasons, find_gate, format_signed, format_size
 from study.text import plural
@@ -24,6 +24,10 @@ REMEDIES = {  # by gate
     "Splits": "A field of the space’s stages, such as a split, that differs between search and "
     "final.",
     "Stability": "A range without the settings at which runs diverge.",
+}
+BY_CAUSE = {
+    Cause.MISSING: "The results that one arm lacks: the same command tries failed runs again.",
+    Cause.DUPLICATES: "A test split without the items that are also trained on.",
 }
 
 
@@ -79,7 +83,7 @@ def change_nogain(verdict: Verdict, metric: Metric, unit: str) -> str:
 
 def least_p_words(verdict: Verdict, unit: str) -> str:
     """That so few pairs can reach no p that is small enough; empty where they can."""
-    n, lowest = verdict.result.n, 2 / 2**verdict.result.n * verdict.family
+    n, lowest = verdict.result.n, least_p(verdict.result.n) * verdict.family
     if not verdict.result.is_paired or lowest <= verdict.alpha:
         return ""
     family = f" in a family of {verdict.family}" if verdict.family > 1 else ""
@@ -139,7 +143,8 @@ def gate_remedies(plan: Plan, verdict: Verdict) -> str:
     if find_gate(verdict, Cause.UNFINISHED):
         return CONTINUE
     remedies = {**REMEDIES, "Seeds": seeds_remedy(plan, verdict)}
-    sentences = [remedies[gate.name] for gate in verdict.failed_gates if gate.name in remedies]
+    found = (BY_CAUSE.get(one.cause) or remedies.get(one.name) for one in verdict.failed_gates)
+    sentences = [sentence for sentence in found if sentence]
     return " ".join(sentences) if sentences else f"The gate: {failed_reasons(verdict)}."
 
 

@@ -4,7 +4,11 @@ from study.design.plan import Plan
 from study.text import plural
 
 PAIR = "two runs, one of either arm, on the same seed: what the seed gives to both cancels"
-SEARCH = "trials of one arm, after which one point is chosen and run on a fresh seed"
+SEARCH = (
+    "one tuning of every arm, on points and a seed of its own; what it chooses for an arm then "
+    "runs on fresh seeds"
+)
+FIXED = "; its rule is fixed before the first run"
 
 
 def explain_terms(plan: Plan) -> dict[str, str]:
@@ -12,15 +16,15 @@ def explain_terms(plan: Plan) -> dict[str, str]:
     unit = plan.unit("final")
     terms = {
         "Arm": f"one of the things compared: here {with_article(plan.space.scientific)}",
-        "δ": "the smallest difference that matters"
-        + ("" if plan.given else ", fixed before the first run"),
+        "δ": "the smallest difference that matters" + ("" if plan.given else FIXED),
         "Gate": "a condition that must hold before a number may decide a claim",
         "Pair": PAIR,
         "Search": SEARCH if plan.repeats else "",
         "Interval": "the differences that fit the runs: of many such intervals 95 % hold the true "
         "difference",
         "Two-way interval": f"one that covers other {plural(unit)} and other test images at once",
-        "Sign-flip p": "the share of all ways to turn the pairs’ signs that lie as far from zero",
+        "Sign-flip p": "how often a mean at least this far from zero would come about if the sign "
+        "of every pair were a coin’s toss",
         "Holm": "p-values of several claims, raised so that together they err as rarely as one"
         if len(plan.family) > 1
         else "",

@@ -1,5 +1,7 @@
 """Numbers and verdicts as words, shared by the sections of the page."""
 
+import math
+
 from study.analysis.gates.gate import Cause, Gate
 from study.analysis.results import Results
 from study.analysis.statistics import ArmDifference
@@ -13,7 +15,7 @@ RANKS = {  # by label: where an arm stands against the reference, as a verb for 
     "small": ("ends slightly {good}", "end slightly {good}"),
     "contradicted": ("ends {bad}", "end {bad}"),
     "equivalent": ("is level with", "are level with"),
-    "nogain": ("ends not relevantly {good}", "end not relevantly {good}"),
+    "nogain": ("has no relevant gain over", "have no relevant gain over"),
     "undecided": ("is undecided against", "are undecided against"),
     "untestable": ("is not testable against", "are not testable against"),
 }
@@ -40,10 +42,17 @@ def format_size(value: float, metric: Metric) -> str:
     return f"{format_number(abs(value), metric.decimals)} {metric.unit}"
 
 
+def format_ends(low: float, high: float, metric: Metric, *, signed: bool = True) -> str:
+    """An interval in brackets; empty where it has no ends."""
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    first, last = (format_number(end, metric.decimals, signed) for end in (low, high))
+    return f"[{first}, {last}]"
+
+
 def format_interval(verdict: Verdict, metric: Metric) -> str:
-    """The interval in brackets."""
-    low, high = verdict.result.low, verdict.result.high
-    return f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
+    """A claim's interval in brackets."""
+    return format_ends(verdict.result.low, verdict.result.high, metric)
 
 
 def size_interval(verdict: Verdict, metric: Metric) -> str:
@@ -51,10 +60,10 @@ def size_interval(verdict: Verdict, metric: Metric) -> str:
     if not verdict.result.has_interval:
         return ""
     low, high = verdict.result.low, verdict.result.high
-    if metric.higher_is_better or low * high < 0:
+    if low * high < 0:
         return format_interval(verdict, metric)
     low, high = sorted((abs(low), abs(high)))
-    return f"[{low:.{metric.decimals}f}, {high:.{metric.decimals}f}]"
+    return format_ends(low, high, metric, signed=False)
 
 
 def format_difference(verdict: Verdict, metric: Metric) -> str:
@@ -66,8 +75,7 @@ def format_difference(verdict: Verdict, metric: Metric) -> str:
         return f"{mean} {metric.unit}, one {'pair' if result.is_paired else 'run of an arm'}"
     if not result.has_interval:
         return f"{mean} {metric.unit} of {metric.title}, no interval"
-    interval = f"[{format_signed(low, metric)}, {format_signed(high, metric)}]"
-    return f"{mean} {metric.unit} of {metric.title} {interval}"
+    return f"{mean} {metric.unit} of {metric.title} {format_ends(low, high, metric)}"
 
 
 def format_p(p: float) -> str:
@@ -147,18 +155,19 @@ def failed_reasons(verdict: Verdict) -> str:
 
 
 def final_title(results: Results) -> str:
-    """Who ends above the reference, with the words that the labels license."""
-    plan = results.plan
-    groups: dict[str, list[str]] = {}
-    for verdict in results.verdicts:
-        if is_against_reference(plan, verdict) and verdict.result.n:
-            groups.setdefault(verdict.label, []).append(plan.title(verdict.claim.better))
+    """Which arm ends above which, the claims of the page first, in the labels' words."""
+    plan, metric = results.plan, results.plan.space.primary
+    groups: dict[tuple[str, str], list[str]] = {}
+    for verdict in sorted(results.verdicts, key=lambda one: one.claim.role != "primary"):
+        claim = verdict.claim
+        asked = claim.role == "primary" and (claim.stage, claim.metric) == ("final", metric.name)
+        if (asked or is_against_reference(plan, verdict)) and verdict.result.n:
+            groups.setdefault((verdict.label, claim.than), []).append(plan.title(claim.better))
     if not groups:
-        return "The final stage has not ended"
-    reference, metric = plan.title(plan.space.reference), plan.space.primary
+        return "Final result" if results.arms else "The final stage has not ended"
     parts = (
-        f"{join_words(names)} {rank_words(label, metric, len(names))} {reference}"
-        for label, names in groups.items()
+        f"{join_words(names)} {rank_words(label, metric, len(names))} {plan.title(than)}"
+        for (label, than), names in groups.items()
     )
     return ("Each tuned: " if plan.tunes else "") + "; ".join(parts)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from ray import tune
 
-from study.errors import StudyError
-from study.runner.cluster import Cluster, first_line
+from study.errors import StudyError, first_line
+from study.runner.cluster import Cluster
 from study.runner.files.trials import ActorStore, TrialFiles, write_files
 from study.runner.ray_patches import DriverOnly
 from study.runner.searcher import StudySearch
@@ -64,11 +64,10 @@ class PageRedraw(DriverOnly, tune.Callback):
     def close(self) -> None:
         """End a late drawing, which could overwrite the last one."""
         if self.process is not None:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)
-            finally:
-                self.process.kill()
-                self.process.wait()
+            self.process.kill()
+            self.process.wait()
 
 
 class EventFiles(DriverOnly, tune.Callback):
@@ -91,15 +90,27 @@ class EventFiles(DriverOnly, tune.Callback):
         group, step = ("result", 0) if "outcome" in result else ("epoch", result["epoch"])
         for name, value in result.items():
             is_number = isinstance(value, int | float) and math.isfinite(value)
-            if is_number and name not in TUNE_NUMBERS:
+            if is_number and name not in TUNE_NUMBERS and can_write(self.writers[trial.trial_id]):
                 self.writers[trial.trial_id].add_scalar(f"{group}/{name}", value, step)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Close the trial's file."""
-        if writer := self.writers.pop(trial.trial_id, None):
+        writer = self.writers.pop(trial.trial_id, None)
+        if writer and can_write(writer):
             writer.close()
 
     on_trial_error = on_trial_complete
+
+
+def can_write(writer: Any) -> bool:
+    """Whether the thread behind a writer lives; it dies where the disk is full.
+
+    tensorboardX then waits forever for room in the thread's queue. The thread is private
+    (`event_file_writer.py`, 2.6); where another version has none, it counts as alive.
+    """
+    events = getattr(getattr(writer, "file_writer", None), "event_writer", None)
+    thread = getattr(events, "_worker", None)
+    return thread is None or bool(thread.is_alive())
 
 
 def load_summary_writer() -> Any:

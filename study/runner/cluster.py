@@ -4,11 +4,13 @@ import importlib.util
 import logging
 import math
 import os
+import signal
 import socket
+import threading
 import time
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,15 +19,20 @@ from ray import tune
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from study.errors import StudyError
+from study.errors import StudyError, first_line, why
 from study.runner.files.private import ray_folder
 from study.runner.ray_patches import HEAD_NODE
 from study.runner.ray_settings import NODE_SETTINGS
-from study.store.environment import cores
+from study.runner.sessions import Guard, remove_sessions
+from study.store.environment import cores, trials_on_gpu
 from study.text import join_words
 
 NODE_SECONDS = 60  # that a node may take to say what it has
 NODES_INTERVAL = 2.0  # seconds at least between two looks at the nodes
+NO_PLACE = (
+    "Ray must start on this machine; {place} cannot be used ({why}). HOME and the temporary folder "
+    "(TMPDIR) must be folders that you may write"
+)
 # what Ray and its workers print; the records and the live table say it all
 OUTPUT: dict[str, Any] = {"logging_level": "error", "log_to_driver": False}
 NOUNS = (("CPU", "core"), ("GPU", "GPU"))  # Ray's resources in words
@@ -48,8 +55,11 @@ class Cluster(NamedTuple):
     wandb: str = ""  # a project
 
 
-def start_ray(cluster: Cluster) -> str:
+@contextmanager
+def connect(cluster: Cluster) -> Iterator[str]:
     """Start Ray on this machine, or join a cluster, quietly; the dashboard's address.
+
+    What was started ends with the `with` block, or with this process.
 
     Raises:
         StudyError: Ray does not start, or no cluster answers.
@@ -58,8 +68,34 @@ def start_ray(cluster: Cluster) -> str:
     # how a trial ended is in its record
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="ray")
-    context = join_cluster(cluster) if cluster.address else start_local_ray(cluster.cpus)
-    return f"http://{context.dashboard_url}" if context.dashboard_url else ""
+    if ray.is_initialized():
+        raise StudyError("Ray must not run in this process yet; call ray.shutdown() before a study")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with ExitStack() as stack:
+        stack.callback(ray.shutdown)
+        if cluster.address:
+            context = join_cluster(cluster)
+        else:
+            folder = make_session_folder()
+            with stack.enter_context(Guard(folder)).marks():
+                context = start_local_ray(cluster.cpus, folder)
+        restrict_token()
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():  # Ray takes SIGTERM for itself
+                signal.signal(number, handler)
+        yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
+
+
+def make_session_folder() -> Path | None:
+    """Where a Ray of this machine keeps its session; None: where RAY_TMPDIR says.
+
+    Raises:
+        StudyError: there can be no such folder.
+    """
+    try:
+        return ray_folder()
+    except OSError as error:
+        raise StudyError(f"{NO_PLACE.format(place=error.filename, why=why(error))}") from None
 
 
 def wants_dashboard() -> bool:
@@ -67,32 +103,34 @@ def wants_dashboard() -> bool:
     return os.environ.get("STUDY_DASHBOARD", "on") != "off"
 
 
-def start_local_ray(cpus: int) -> Any:
-    """Start Ray on this machine with so many cores, 0: all; its context.
+def start_local_ray(cpus: int, folder: Path | None) -> Any:
+    """Start Ray on this machine; its context.
+
+    Args:
+        cpus: cores to use; 0: all.
+        folder: of its sessions; None: Ray's own. Those of drivers that are gone are removed.
 
     Raises:
         StudyError: it does not start.
     """
+    if folder:
+        remove_sessions(folder)
     try:
         context = ray.init(
             address="local",
             num_cpus=cpus or cores(),
             include_dashboard=wants_dashboard(),
-            _temp_dir=str(folder) if (folder := ray_folder()) else None,
+            _temp_dir=str(folder) if folder else None,
             **OUTPUT,
         )
     except OSError as error:  # its token lies in HOME, its sockets in the temporary folder
         place = error.filename or "a file"
-        raise StudyError(
-            f"Ray must start on this machine; {place} cannot be used ({error.strerror or error}). "
-            "HOME and the temporary folder (TMPDIR) must be folders that you may write"
-        ) from None
+        raise StudyError(NO_PLACE.format(place=place, why=why(error))) from None
     except Exception as error:  # under load its parts time out, with exceptions of their own
         raise StudyError(
             f"Ray must start on this machine; it did not: {first_line(error)}. Run the same "
             "command again"
         ) from None
-    restrict_token()
     return context
 
 
@@ -109,7 +147,7 @@ def join_cluster(cluster: Cluster) -> Any:
     }
     try:
         return ray.init(address=cluster.address, runtime_env=environment, **OUTPUT)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray has exceptions of its own besides, as for a missing token
         raise StudyError(
             "--address must name a running Ray cluster of this Ray and Python; "
             f"{cluster.address} cannot be joined: {first_line(error)}"
@@ -145,11 +183,6 @@ def check_nodes(packages: Sequence[str]) -> None:
 def missing_packages(packages: list[str]) -> list[str]:
     """Which packages this node has not."""
     return [name for name in packages if importlib.util.find_spec(name) is None]
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an exception's message."""
-    return (str(error).strip().splitlines() or [repr(error)])[0]
 
 
 def restrict_token() -> None:
@@ -246,5 +279,5 @@ def workers_on_node(resources: dict[str, float], cores: int, gpus: float) -> int
     """Workers that fit into one node; a share of a GPU never spans two."""
     room = resources.get("CPU", 0.0) // cores
     if gpus:
-        room = min(room, resources.get("GPU", 0.0) // 1 * (1 // gpus))
+        room = min(room, resources.get("GPU", 0.0) // 1 * trials_on_gpu(gpus))
     return int(room)

@@ -6,7 +6,6 @@ environment when it is imported.
 
 import importlib.util
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,25 +14,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ray
 from ray import cloudpickle, tune
 
 from study.design.plan import Plan
 from study.design.trainer import Epochs
 from study.design.trial import Trial, trial_title
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 from study.execution.stop import Stop
 from study.runner.callbacks import PageRedraw, make_callbacks
 from study.runner.cluster import (
     Cluster,
     TrialSlots,
     check_nodes,
-    first_line,
-    start_ray,
+    connect,
     wants_dashboard,
 )
 from study.runner.files.inputs import with_inputs
-from study.runner.files.private import ray_folder, remove_sessions
 from study.runner.files.trials import TrialFiles, open_trial_files, remove_marker
 from study.runner.progress import Progress
 from study.runner.ray_patches import logs_place, run_tune, survive_memory_kills
@@ -66,27 +62,25 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster:
     stop = Stop(cluster.hours)
     scratch = scratch_folder(folder)  # of this run, or left by one that was killed
     try:
-        dashboard = start_ray(cluster)
-        if cluster.address and plan.words.packages:
-            check_nodes(plan.words.packages)
-        with stop.signal_handlers():  # after Ray's start, which takes SIGTERM for itself
-            slots = TrialSlots(cluster, plan.workers)
-            slots.check()
-            print(describe_dashboard(dashboard), flush=True)
-            shutil.rmtree(scratch, ignore_errors=True)
-            with closing(SearchDatabase(folder, plan)) as database:
-                database.add(ledger.records)  # a kill may have come between record and database
-                search = StudySearch(
-                    plan, ledger, database, slots=slots, stop=stop, commit=work.commit
-                )
-                run_experiment(search, folder, work=work, cluster=cluster)
-            raise_for_failures(search, folder)
-            return search.finished
+        with connect(cluster) as dashboard:
+            if cluster.address and plan.words.packages:
+                check_nodes(plan.words.packages)
+            with stop.signal_handlers():
+                slots = TrialSlots(cluster, plan.workers)
+                slots.check()
+                print(describe_dashboard(dashboard), flush=True)
+                shutil.rmtree(scratch, ignore_errors=True)
+                with closing(SearchDatabase(folder, plan)) as database:
+                    # a kill may have come between record and database
+                    database.add(ledger.records)
+                    search = StudySearch(
+                        plan, ledger, database, slots=slots, stop=stop, commit=work.commit
+                    )
+                    run_experiment(search, folder, work=work, cluster=cluster)
+                raise_for_failures(search, folder)
+                return search.finished
     finally:
-        ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
-        if not cluster.address and (sessions := ray_folder()):
-            remove_sessions(sessions, ended=os.getpid())
 
 
 def scratch_folder(folder: Path) -> Path:

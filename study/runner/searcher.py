@@ -1,10 +1,9 @@
 """Hands a study's due trials to Ray Tune and writes each one's record when it ends."""
 
 import json
-import math
 import time
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -20,7 +19,7 @@ from study.design.stages import (
 )
 from study.design.trial import Trial
 from study.errors import StudyError
-from study.execution.run_trial import make_record
+from study.execution.run_trial import fail_without_metric, make_record
 from study.execution.stop import Stop
 from study.runner.cluster import TrialSlots
 from study.runner.ray_patches import DriverOnly
@@ -36,19 +35,6 @@ MAX_CONSECUTIVE_FAILURES = 8
 # would begin trials there
 PAUSE_AFTER_LOSS = 5.0
 MAX_PROPOSALS = 100  # of an adaptive search, until one is new
-
-
-def fail_without_metric(plan: Plan, record: Record) -> Record:
-    """The record; a failure where it finished without the number that the study is about."""
-    metric = plan.space.primary.name
-    if record.status != "finished" or math.isfinite(record.metric(metric)):
-        return record
-    has = ", ".join(map(str, record.result)) or "nothing"
-    error = (
-        f"the result must hold {metric}, a finite number; it is {record.result.get(metric)!r}. "
-        f"The result has {has}"
-    )
-    return replace(record, status="failed", error=error)
 
 
 class StudySearch(DriverOnly, Searcher):
@@ -170,7 +156,7 @@ class StudySearch(DriverOnly, Searcher):
             record = parse_record(outcome, f"what trial {trial.id} reported")
         except StudyError as problem:
             return make_record(trial, "failed", self.commit, error=str(problem))
-        return fail_without_metric(self.plan, record)
+        return fail_without_metric(self.plan.space, record)
 
     def on_process_lost(self, trial: Trial, cause: str) -> None:
         """Let a trial whose process died continue from its checkpoint, but not forever."""

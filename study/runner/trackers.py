@@ -11,8 +11,8 @@ from typing import Any
 from ray import tune
 
 from study.design.trial import Trial
-from study.errors import StudyError
-from study.runner.cluster import Cluster, first_line
+from study.errors import StudyError, first_line
+from study.runner.cluster import Cluster
 from study.runner.ray_patches import DriverOnly
 
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState, create_trial
 
 from study.design.plan import Plan
 from study.design.record import Record
-from study.errors import StudyError
+from study.errors import StudyError, first_line
 from study.search.distributions import log_distributions
 from study.search.tpe import AdaptiveSearch, name_objectives
 
@@ -47,7 +47,7 @@ def open_storage(path: Path) -> optuna.storages.RDBStorage:
             path.rename(path.with_name(f"optuna-damaged-{int(time.time())}.db"))
             return optuna.storages.RDBStorage(address)
         except Exception:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise StudyError(
                 f"{path} must be Optuna's database, or absent; it cannot be read ({reason})"
             ) from None

@@ -1,5 +1,6 @@
 """Which parameters decide whether a trial is among the best (PED-ANOVA, Watanabe et al. 2023)."""
 
+import math
 import warnings
 
 import optuna
@@ -18,10 +19,10 @@ def parameter_importances(
 ) -> dict[str, float]:
     """Each parameter's share of what decides about the best fifth of the trials, largest first.
 
-    Empty for fewer than MIN_TRIALS finished trials. It depends on the ranges, and says nothing
+    Empty for fewer than MIN_TRIALS trials with a number. It depends on the ranges, and says nothing
     outside them.
     """
-    finished = [record for record in records if record.status == "finished"]
+    finished = [record for record in records if math.isfinite(record.metric(metric.name))]
     if len(finished) < MIN_TRIALS:
         return {}
     study = optuna.create_study()

@@ -99,7 +99,7 @@ def link_break(record: Record, link: Link, plans: Sequence[str]) -> str:
     return ""
 
 
-def tamper_lines(study: StudyFile, records: Sequence[Record]) -> list[str]:
+def tamper_lines(study: StudyFile, chain: Chain) -> list[str]:
     """What of a study's plan and records was changed after it was written, in sentences."""
     edited = []
     if study.found != study.hash:
@@ -107,7 +107,6 @@ def tamper_lines(study: StudyFile, records: Sequence[Record]) -> list[str]:
             f"The plan in study.json was edited after it was written: its hash is {study.found}, "
             f"and the file says {study.hash}"
         ]
-    chain = check_chain(records, study.plans)
     stripped = []
     if chain.unlinked and study.schema > 1 and not study.about.changes:
         stripped = [
@@ -116,8 +115,8 @@ def tamper_lines(study: StudyFile, records: Sequence[Record]) -> list[str]:
         ]
     given = study.plan.given
     missing = []
-    if given and len(records) != given.runs:
-        missing = [f"records.jsonl has {len(records)} lines, and {given.runs} runs were judged"]
+    if given and chain.total != given.runs:
+        missing = [f"records.jsonl has {chain.total} lines, and {given.runs} runs were judged"]
     return [*edited, *stripped, *missing, *chain.breaks]
 
 

@@ -73,6 +73,11 @@ def program_version() -> str:
         return str(tomllib.loads(settings.read_text(encoding="utf-8"))["project"]["version"])
 
 
+def trials_on_gpu(share: float) -> int:
+    """Trials that fit on a GPU of which each asks for a share, in (0, 1]."""
+    return int(1 / share + 1e-9)  # 1 // 0.2 is 4
+
+
 def cores() -> int:
     """The cores that this process may use: those it may run on, and no more than its quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

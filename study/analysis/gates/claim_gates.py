@@ -7,21 +7,20 @@ from study.analysis.comparison import ArmStage, compare
 from study.analysis.gates.gate import Cause, Gate, failed, passed
 from study.analysis.gates.given import given_gates
 from study.analysis.gates.tuning import budget_gate, range_gate, search_gate, tuning_gate
-from study.analysis.statistics import least_pairs
+from study.analysis.statistics import ArmDifference, least_pairs
 from study.design.arms import absent_sentences
 from study.design.plan import ALPHA, Plan
 from study.design.record import Record
-from study.design.space import Claim
+from study.design.space import Claim, Metric
 from study.text import format_number, join_words, plural
 
-MIN_SEEDS = 6  # below, the sign-flip p cannot reach 0.05
+MIN_SEEDS = least_pairs(ALPHA)  # 6: below, the sign-flip p cannot reach 0.05
 SELECTING = ("search", "added", "confirm")  # stages in which points are chosen
 
 
 def min_seeds(plan: Plan, stage: str) -> int:
-    """Seeds below which the sign-flip p, 2 / 2^n at least, cannot reach a test's error rate."""
-    alpha = plan.alpha if stage == "final" else ALPHA
-    return max(MIN_SEEDS, least_pairs(alpha))
+    """Seeds below which the sign-flip p cannot reach a test's error rate."""
+    return least_pairs(plan.alpha if stage == "final" else ALPHA)
 
 
 def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:
@@ -43,16 +42,11 @@ def claim_gates(results: ArmRecords, claim: Claim) -> list[Gate]:
     splits = splits_gate(results, claim)
     by_share = plan.space.metric(claim.metric).share_of_images
     learned = [learned_gate(results, claim)] if plan.space.floor and by_share else []
-    if plan.repeats and any(plan.space.arm(name).search for name in pair):
-        tuning = tuning_gate(results, claim)
-        budget, edges = budget_gate(results), range_gate(results, claim)
-        return [budget, edges, tuning, seeds, splits, stability, task, *learned]
-    if plan.space.explore:
-        return [search_gate(results), seeds, splits, stability, task, *learned]
-    if not any(plan.space.arm(name).search for name in pair):
-        return [seeds, splits, stability, task, *learned]
-    budget, edges = budget_gate(results), range_gate(results, claim)
-    return [budget, edges, seeds, splits, stability, task, *learned]
+    own: list[Gate] = [search_gate(results)] if plan.space.explore else []
+    if any(plan.space.arm(name).search for name in pair):
+        own = [budget_gate(results), range_gate(results, claim)]
+        own += [tuning_gate(results, claim)] if plan.repeats else []
+    return [*own, seeds, splits, stability, task, *learned]
 
 
 def learned_gate(results: ArmRecords, claim: Claim) -> Gate:
@@ -63,23 +57,33 @@ def learned_gate(results: ArmRecords, claim: Claim) -> Gate:
     """
     plan = results.plan
     metric, floor = plan.space.metric(claim.metric), plan.space.arm(plan.space.floor)
-    base = ArmStage(floor.name, "control")
-    gains = [
-        (compare(results, ArmStage(name, "final"), base, metric=metric), plan.title(name))
-        for name in (claim.better, claim.than)
-    ]
+    if len(results.values(floor.name, "control", metric)) < 2:
+        return failed("Learned", f"{floor.title} was not run beside the arms", Cause.UNFINISHED)
+    pair = (claim.better, claim.than)
+    gains = [(floor_gain(results, name, metric), plan.title(name)) for name in pair]
     gains = [one for one in gains if one[0].n > 1]
     if not gains:
-        return failed("Learned", f"{floor.title} was not run beside the arms", Cause.UNFINISHED)
+        return failed("Learned", f"no arm has two results to hold against {floor.title.lower()}")
     gain, title = max(gains, key=lambda one: one[0].mean)
     numbers = [format_number(x, metric.decimals, True) for x in (gain.mean, gain.low, gain.high)]
     words = f"{title} against {floor.title.lower()}: {numbers[0]} [{numbers[1]}, {numbers[2]}]"
-    if gain.low > 0 and gain.mean >= results.delta(metric):
+    if has_learned(results, gain, metric):
         return passed("Learned", f"{words} {metric.unit}")
     return failed(
         "Learned",
         f"pretraining did not improve on {floor.title.lower()} ({words} {metric.unit})",
     )
+
+
+def floor_gain(results: ArmRecords, arm: str, metric: Metric) -> ArmDifference:
+    """How far an arm ends above the space's floor."""
+    floor = ArmStage(results.plan.space.floor, "control")
+    return compare(results, ArmStage(arm, "final"), floor, metric=metric)
+
+
+def has_learned(results: ArmRecords, gain: ArmDifference, metric: Metric) -> bool:
+    """Whether a gain over the floor is there, and matters."""
+    return gain.low > 0 and gain.mean >= results.delta(metric)
 
 
 def published_gates(plan: Plan, claim: Claim) -> list[Gate]:
@@ -109,7 +113,7 @@ def seeds_gate(results: ArmRecords, claim: Claim) -> Gate:
     ours, theirs = (set(results.values(name, claim.stage, metric)) for name in pair)
     used = {record.seed for record in results.by_arm if record.stage in SELECTING}
     count, unit = len(ours & theirs), plan.unit(claim.stage)
-    if is_final and max(map(len, runs)) < len(plan.seeds("final")):
+    if is_final and min(map(len, runs)) < len(plan.seeds("final")):
         reason = (
             f"the study has not ended: {count} of {plan.pairs} {plural(unit)} finished in both "
             "arms so far"
@@ -117,11 +121,12 @@ def seeds_gate(results: ArmRecords, claim: Claim) -> Gate:
         return failed("Seeds", reason, Cause.UNFINISHED)
     words = f"{count} {unit if count == 1 else plural(unit)}"
     if ours != theirs:
-        return failed("Seeds", f"{words} finished in both arms, {len(ours ^ theirs)} in one only")
+        reason = f"{words} finished in both arms, {len(ours ^ theirs)} in one only"
+        return failed("Seeds", reason, Cause.MISSING)
     scored = {run.seed for run in runs[0]}
     if is_final and count < plan.pairs:
         missing = f"{count} of {plan.pairs} {plural(unit)} have the {metric.title} in both arms"
-        return failed("Seeds", missing)
+        return failed("Seeds", missing, Cause.MISSING)
     if is_final and scored & used:
         return failed("Seeds", f"seeds {sorted(scored & used)} were used to choose")
     least = min_seeds(plan, claim.stage)
@@ -147,7 +152,8 @@ def splits_gate(results: ArmRecords, claim: Claim) -> Gate:
         return gate
     words = f"{data.duplicates:,} of {data.test_items:,} test items are also trained on"
     if metric.scale * data.duplicates / data.test_items >= results.delta(metric):
-        return failed("Splits", f"{words}, which is δ or more; {gate.reason}")
+        reason = f"{words}, which is δ or more; {gate.reason}"
+        return failed("Splits", reason, Cause.DUPLICATES)
     return gate._replace(reason=f"{gate.reason}; {words}, less than δ")
 
 

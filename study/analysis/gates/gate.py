@@ -12,6 +12,8 @@ class Cause(StrEnum):
     UNFINISHED = "unfinished"  # the study has not ended
     SAME = "same"  # an adaptive search found the reference again
     COLLAPSED = "collapsed"  # runs collapsed and are kept
+    MISSING = "missing"  # runs of one arm have no result
+    DUPLICATES = "duplicates"  # test items are also trained on
 
 
 class Gate(NamedTuple):

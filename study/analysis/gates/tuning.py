@@ -98,6 +98,8 @@ def range_gate(results: ArmRecords, claim: Claim) -> Gate:
     wrong: list[str] = []
     for name in (claim.better, claim.than):
         arm, edges = results.plan.space.arm(name), edge_distances(results, name)
+        if not arm.search:
+            continue
         if not edges:
             return failed("Range", f"{arm.title} has no chosen point")
         least = EDGE * min((span.decades for span in arm.search.values()), default=0.0)
@@ -170,7 +172,8 @@ def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
     if not levels:
         return passed(
             "Tuning",
-            f"fewer than {LEAST_SHOWN} runs at another point were scored on the test split",
+            f"no arm has {LEAST_SHOWN} runs at {shown or 'another point'} to "
+            "hold its tuned runs against, of which none diverged",
         )
     advantage = "" if metric.higher_is_better else " of advantage"
     parts = (

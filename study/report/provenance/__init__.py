@@ -1,4 +1,3 @@
-"""What stands behind the result: threats, deviations from the plan, origin, and all runs.
-
-Imports analysis and figures.
+"""What stands behind the result: threats, deviations from the plan, origin, all runs, and whether
+the folder is as it was written. Imports analysis and figures.
 """

@@ -9,7 +9,7 @@ from study.design.plan import ALPHA, Plan
 from study.design.record import Record, last_line
 from study.design.stages import expected_trials
 from study.store.study_file import About, Change
-from study.text import format_short, join_words
+from study.text import count_words, format_short, join_words
 
 UNCHANGED = (
     "No claim was added after the plan was fixed, and no seed after the results were seen: either "
@@ -42,8 +42,8 @@ def change_lines(results: Results, changes: list[Change]) -> list[str]:
         if change.what
     ]
     lines += [
-        f"{change.early} final records began before this plan was fixed and may have been seen: "
-        "that counts as an analysis of its own."
+        f"{count_words(change.early, 'final record')} began before this plan was fixed and may "
+        "have been seen: that counts as an analysis of its own."
         for change in changes
         if change.early
     ]
@@ -129,7 +129,7 @@ def missing_lines(results: Results) -> list[str]:
     expected = expected_trials(results.plan).items()
     missing = {stage: count - ended[stage] for stage, count in expected if stage != "added"}
     return [
-        f"{count} trials of the {stage} stage have not ended."
+        f"Not ended of the {stage} stage: {count_words(count, 'trial')}."
         for stage, count in missing.items()
         if count > 0
     ]
@@ -139,7 +139,7 @@ def origin_lines(records: list[Record]) -> list[str]:
     """Where records were made, if not all in one place by one program."""
     adopted = Counter(run.extra["adopted"] for run in records if "adopted" in run.extra)
     lines = [
-        f"{count} records were made elsewhere and adopted from {name}."
+        f"Made elsewhere and adopted from {name}: {count_words(count, 'record')}."
         for name, count in adopted.items()
     ]
     if (sets := count_version_sets(records)) > 1:

@@ -8,9 +8,10 @@ from study.design.given_runs import GivenRuns
 from study.design.plan import Plan
 from study.design.record import Record
 from study.design.stages import is_finished
+from study.report.folder import StudyFolder
 from study.report.section import DASH
 from study.report.wording import epochs_words
-from study.store.chain import check_chain, seal, tamper_lines
+from study.store.chain import seal
 from study.store.study_file import StudyFile, begins_before
 from study.text import capitalize, join_words, plural
 
@@ -91,15 +92,16 @@ def toy_words(plan: Plan) -> str:
     return f"{title}: this shows the method and is no evidence about photographs"
 
 
-def provenance_rows(results: Results, study: StudyFile) -> list[Origin]:
+def provenance_rows(study: StudyFolder) -> list[Origin]:
     """Where every number comes from."""
+    results, about = study.results, study.file.about
     plan, records = results.plan, results.records
     if plan.given:
-        return given_rows(plan.given, study, records)
-    versions = records[-1].versions if records else study.about.versions
+        return given_rows(plan.given, study)
+    versions = records[-1].versions if records else about.versions
     return [
-        Origin("Plan", plan_words(study, records)),
-        Origin("Code", code_words(records, study.about.commit)),
+        Origin("Plan", plan_words(study.file, records)),
+        Origin("Code", code_words(records, about.commit)),
         Origin("Data", data_words(plan)),
         *input_rows(plan),
         *(Origin(*row) for row in plan.data.provenance),
@@ -108,35 +110,39 @@ def provenance_rows(results: Results, study: StudyFile) -> list[Origin]:
         Origin("Device", run_words(results)),
         Origin("Time", time_words(records)),
         Origin("Records", RECORDS.format(count=len(records))),
-        Origin("Chain", chain_words(study, records)),
+        Origin("Chain", chain_words(study)),
     ]
 
 
-def given_rows(given: GivenRuns, study: StudyFile, records: list[Record]) -> list[Origin]:
+def given_rows(given: GivenRuns, study: StudyFolder) -> list[Origin]:
     """Where given runs were read, as which columns, and when they were judged."""
     columns = (f"{role} {name}" for role, name in given.columns.items() if name)
     return [
         Origin(
             "Source", f"{given.source}, {given.kind}, {given.rows:,} rows; {', '.join(columns)}"
         ),
-        Origin("Content", f"sha256:{study.plan.data.fingerprint[:16]}…"),
-        Origin("Judged", f"{study.about.created}, after the runs; plan {study.hash}"),
-        Origin("Records", f"records.jsonl, {len(records)} lines, beside this page; trials.csv"),
-        Origin("Chain", chain_words(study, records)),
+        Origin("Content", f"sha256:{study.file.plan.data.fingerprint[:16]}…"),
+        Origin("Judged", f"{study.file.about.created}, after the runs; plan {study.file.hash}"),
+        Origin(
+            "Records", f"records.jsonl, {study.chain.total} lines, beside this page; trials.csv"
+        ),
+        Origin("Chain", chain_words(study)),
     ]
 
 
-def chain_words(study: StudyFile, records: list[Record]) -> str:
+def chain_words(study: StudyFolder) -> str:
     """Whether plan and records are as they were written, and the last record's hash."""
-    chain = check_chain(records, study.plans)
-    if tamper_lines(study, records):
+    chain = study.chain
+    if study.changes:
         return "broken; the note at the top says where"
     if chain.total == chain.unlinked:
-        return "none: the records were written by an earlier version" if records else "not begun"
+        return (
+            "none: the records were written by an earlier version" if chain.total else "not begun"
+        )
     old = f", the first {chain.unlinked} of them by an earlier version" if chain.unlinked else ""
     return (
         f"whole: each of {chain.total} records carries the hash of the one before{old}; the "
-        f"seal of plan and records is {seal(chain.head, study.hash)}. --verify checks it again"
+        f"seal of plan and records is {seal(chain.head, study.file.hash)}. --verify checks it again"
     )
 
 

@@ -13,7 +13,6 @@ GIVEN = (
     "It is about the runs in {source} and no others. Who made them, how each arm was tuned, and "
     "how many runs were left out, the file does not say."
 )
-FEW_IMAGES = 2000  # test images, below which the binomial sd sets δ
 
 
 def threat_lines(results: Results) -> list[str]:
@@ -48,11 +47,11 @@ def scope_lines(plan: Plan) -> list[str]:
 def precision_lines(results: Results) -> list[str]:
     """How small a difference could have been found."""
     plan, lines = results.plan, []
-    images = plan.data.test_items
-    if 0 < images < FEW_IMAGES:
+    images, metric = plan.data.test_items, plan.space.primary
+    if images and metric.share_of_images and results.delta(metric) > metric.delta:
         lines = [
-            f"{images} test images: one image is {100 / images:.2f} points, so the binomial sd of "
-            "an accuracy sets δ."
+            f"{images:,} test images: one image is {metric.scale / images:.2f} {metric.unit}, so "
+            "the binomial sd of an accuracy sets δ."
         ]
     primary = results.verdict("primary")
     if primary and primary.result.n > 1 and primary.result.sd == 0 and primary.result.is_paired:

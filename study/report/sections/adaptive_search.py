@@ -72,7 +72,7 @@ def read_search(results: Results) -> Search | None:
     if explore is None:
         return None
     runs = [run for run in results.by_arm if (run.stage, run.arm) == ("search", explore.arm)]
-    finished = [run for run in runs if run.status == "finished"]
+    finished = [run for run in runs if math.isfinite(run.metric(metric.name))]
     if not finished:
         return None
     return Search(
@@ -166,12 +166,12 @@ def progress_panel(search: Search) -> Panel:
     """Every trial by its number, and the best so far."""
     count, y = len(search.runs), score_axis(search)
     best = best_so_far(search)
-    last = max(2, count)
+    last, top = max(2, count), format_number(best[-1], search.metric.decimals)
     return Panel(
         id="search-progress",
         title="Trial by trial",
         note="line: the best so far; cross: stopped early or diverged",
-        finding=f"the best after {count} trials is {best[-1]:.1f}",
+        finding=f"the best after {count} trials is {top}",
         x=Axis(low=0.0, high=last + 1.0, ticks=ticks(0, last), title="trial"),
         y=y,
         marks=(progress_line(search, best), trial_marks(search), lost_marks(search, y.low)),

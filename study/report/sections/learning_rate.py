@@ -88,7 +88,7 @@ def title(results: Results) -> str:
     if far:
         fall = "falls" if len(far) == 1 else "fall"
         parts.append(f"{join_words(far)} {fall} more than {NEAR} δ behind the best search trial")
-    return f"At {reported:g} {'; '.join(parts)}"
+    return f"At {reported:g}: {'; '.join(parts)}"
 
 
 def gap_at(curve: RateCurve, value: float | None, metric: Metric) -> float | None:
@@ -121,15 +121,17 @@ def caption(plan: Plan) -> str:
     """How the points were made and one was chosen."""
     sizes = plan.sizes
     scramble = "one scramble a search" if plan.repeats else "the same scramble"
-    points = (
-        f"Points are quasi-random on a log scale, {scramble} for all arms. Where an arm’s "
-        "best trial was its outermost or lay in the outer tenth of its range, "
-        f"{sizes.added_trials} points were added beyond that edge; the same was allowed to all. "
-    )
+    points = f"Points are quasi-random on a log scale, {scramble} for all arms. "
+    if sizes.added_trials:
+        points += (
+            "Where an arm’s best trial was its outermost or lay in the outer tenth of its range, "
+            f"{count_words(sizes.added_trials, 'point')} were added beyond that edge; the same was "
+            "allowed to all. "
+        )
     if plan.repeats:
         return points + (
             "A search chooses where the parabola through its best trial and the two beside it is "
-            "highest; the rings at the bottom are these choices, one a search."
+            "best; the rings at the bottom are these choices, one a search."
         )
     return points + (
         f"The chosen point is the best mean of {sizes.confirm_seeds} new seeds among the top "
@@ -194,7 +196,7 @@ def rate_panel(plan: Plan, curve: RateCurve, axes: Axes) -> Panel:
     marks = [
         *edge_zones(curve, axes.x),
         *([Rule("ref", reported, label=f"{reported:g}")] if reported else []),
-        *curve_marks(curve, axes.y, repeats=plan.repeats),
+        *curve_marks(curve, axes.y, plan),
     ]
     return Panel(
         id=f"rate-{curve.arm.name}",
@@ -217,22 +219,23 @@ def edge_zones(curve: RateCurve, x: Axis) -> list[Mark]:
     return [Zone(x.low, curve.low * margin), Zone(curve.high / margin, x.high)]
 
 
-def curve_marks(curve: RateCurve, y: Axis, *, repeats: bool) -> list[Mark]:
+def curve_marks(curve: RateCurve, y: Axis, plan: Plan) -> list[Mark]:
     """Line, values within δ of the best, and every trial; of several searches no line."""
     arm, bottom, height = curve.arm.name, y.low, y.high - y.low
+    places = plan.space.primary.decimals
     tried = [point for point in curve.points if point.is_tried]
     best = finished_points(tried)
     values, scores = tuple(p.value for p in best), tuple(y.clip(p.score) for p in best)
-    marks: list[Mark] = [] if repeats else [Line(arm=arm, x=values, y=scores, thin=True)]
+    marks: list[Mark] = [] if plan.repeats else [Line(arm=arm, x=values, y=scores, thin=True)]
     low, high = curve.good
     if high > low:
         marks.append(Bar(arm=arm, kind="ci", low=low, high=high, y=bottom + height * 0.02))
     marks += [
-        rate_marks(curve, "hollow", [point for point in curve.points if not point.is_tried], y),
-        rate_marks(curve, "solid", tried, y),
+        rate_marks(curve, "hollow", [one for one in curve.points if not one.is_tried], y, places),
+        rate_marks(curve, "solid", tried, y, places),
         chosen_marks(curve, y)
-        if repeats
-        else rate_marks(curve, "ring", [point for point in tried if point.chosen], y),
+        if plan.repeats
+        else rate_marks(curve, "ring", [point for point in tried if point.chosen], y, places),
     ]
     if diverged := tuple(point.value for point in curve.points if math.isnan(point.score)):
         hover = tuple(f"{curve.name} {format_short(value)}: diverged" for value in diverged)
@@ -249,7 +252,9 @@ def chosen_marks(curve: RateCurve, y: Axis) -> Points:
     return Points(arm=curve.arm.name, kind="ring", x=curve.chosen, y=heights, hover=hover)
 
 
-def rate_marks(curve: RateCurve, kind: str, points: list[RatePoint], y: Axis) -> Points:
+def rate_marks(
+    curve: RateCurve, kind: str, points: list[RatePoint], y: Axis, places: int
+) -> Points:
     """The finished ones of these trials; one beyond the axis stands at its end."""
     shown = finished_points(points)
     return Points(
@@ -258,7 +263,7 @@ def rate_marks(curve: RateCurve, kind: str, points: list[RatePoint], y: Axis) ->
         x=tuple(point.value for point in shown),
         y=tuple(y.clip(point.score) for point in shown),
         hover=tuple(
-            f"{curve.name} {format_short(point.value)}: {format_number(point.score, 1)} "
+            f"{curve.name} {format_short(point.value)}: {format_number(point.score, places)} "
             f"({point.kind})"
             for point in shown
         ),

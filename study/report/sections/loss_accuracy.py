@@ -7,7 +7,7 @@ from typing import NamedTuple
 from study.analysis.results import Results
 from study.analysis.summaries import LossAndScore, loss_and_score, mean_or_nan, rank_correlation
 from study.design.plan import Plan
-from study.design.space import Arm
+from study.design.space import Arm, Metric
 from study.figures.panel import Line, Mark, Panel, Points, pad_range, value_axis
 from study.report.section import Figure, Section, Table, fmt
 from study.text import capitalize, format_number
@@ -37,7 +37,7 @@ def loss_section(results: Results) -> Section | None:
         title=title(plan, groups),
         sub=subtitle(plan, groups),
         caption=(
-            "A correlation of 1 would mean that a lower loss always goes with a higher "
+            "A correlation of 1 would mean that a lower loss always goes with a better "
             f"{plan.space.primary.title}.{over_all_words(groups)} Among tuned runs it says whether "
             "the loss could choose between them."
         ),
@@ -65,8 +65,9 @@ def count_runs(groups: list[LossAndScore]) -> int:
 
 def title(plan: Plan, groups: list[LossAndScore]) -> str:
     """How well the loss ranks the runs."""
-    tuned, metric = tuned_groups(groups), plan.space.primary.title
-    over_all, rank = fmt(rank_correlation(groups), 2), rank_correlation(tuned)
+    tuned, score = tuned_groups(groups), plan.space.primary
+    over_all, rank = fmt(rank_correlation(groups, score), 2), rank_correlation(tuned, score)
+    metric = score.title
     if 0 < count_runs(tuned) < FEW:
         return (
             "Too few tuned runs to say how the loss ranks them; over all runs the correlation "
@@ -124,7 +125,7 @@ def means_row(plan: Plan, arm: Arm, groups: list[LossAndScore], stages: list[str
             cells += [fmt(means.loss, loss.decimals), fmt(means.score, score.decimals)]
         else:
             cells += ["not run", "not run"]
-    within = rank_correlation(tuned_groups([*by_stage.values()]))
+    within = rank_correlation(tuned_groups([*by_stage.values()]), score)
     return [arm.title, *cells, fmt(within, 2)]
 
 
@@ -157,17 +158,17 @@ def all_runs_panel(plan: Plan, groups: list[LossAndScore]) -> Panel:
         groups,
         id="loss-all",
         title=f"All {count_runs(groups)} runs",
-        note="; ".join([*marks_words(plan, groups), correlation_words(groups)]),
-        marks=[run_marks(group) for group in groups],
+        note="; ".join([*marks_words(plan, groups), correlation_words(groups, plan.space.primary)]),
+        marks=[run_marks(group, plan.space.primary) for group in groups],
     )
 
 
 def tuned_runs_panel(plan: Plan, groups: list[LossAndScore]) -> Panel:
     """The tuned runs, each arm's mean drawn out to its name."""
-    words, (_, end) = correlation_words(groups), loss_range(groups)
+    words, (_, end) = correlation_words(groups, plan.space.primary), loss_range(groups)
     marks: list[Mark] = []
     for group in groups:
-        marks += [run_marks(group), *mean_marks(group, end=end)]
+        marks += [run_marks(group, plan.space.primary), *mean_marks(group, end=end)]
     return loss_panel(
         plan,
         groups,
@@ -197,8 +198,8 @@ def loss_panel(
         title=title,
         note=note,
         finding=(
-            f"{count_runs(groups)} runs, {correlation_words(groups)} of a lower loss with a "
-            f"higher {score.title}."
+            f"{count_runs(groups)} runs, {correlation_words(groups, score)} of a lower loss with a "
+            f"better {score.title}."
         ),
         x=value_axis(*loss_range(groups), f"final loss, {loss.level_unit}"),
         y=value_axis(low, high, f"test {score.title}, {score.level_unit}"),
@@ -213,15 +214,15 @@ def loss_range(groups: list[LossAndScore]) -> tuple[float, float]:
     return pad_range([value for group in groups for value in group.loss])
 
 
-def correlation_words(groups: list[LossAndScore]) -> str:
+def correlation_words(groups: list[LossAndScore], score: Metric) -> str:
     """The rank correlation over groups of runs."""
-    rank = rank_correlation(groups)
+    rank = rank_correlation(groups, score)
     if math.isnan(rank):
         return "too few runs for a rank correlation"
     return f"rank correlation {format_number(rank, 2)}"
 
 
-def run_marks(group: LossAndScore) -> Points:
+def run_marks(group: LossAndScore, score: Metric) -> Points:
     """A mark for each run."""
     runs = zip(group.loss, group.score, strict=True)
     name = f"{group.arm.title}, {group.stage}"
@@ -230,7 +231,10 @@ def run_marks(group: LossAndScore) -> Points:
         kind="dot" if group.stage == "final" else "hollow",
         x=group.loss,
         y=group.score,
-        hover=tuple(f"{name}: loss {loss:.2f}, {score:.1f}" for loss, score in runs),
+        hover=tuple(
+            f"{name}: loss {loss:.2f}, {format_number(value, score.decimals)}"
+            for loss, value in runs
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from study.figures.panel import (
     value_axis,
 )
 from study.report.section import DASH, Figure, Section, Table
+from study.report.wording import format_ends
 from study.text import capitalize, format_number, format_short
 
 LEAST = 3  # places, for a line
@@ -121,9 +122,8 @@ def mean_words(results: Results, arm: Arm, metric: Metric) -> str:
     values = list(results.values(arm.name, "final", metric).values())
     if not values:
         return DASH
-    numbers = (mean_or_nan(values), *mean_interval(metric, values))
-    mean, low, high = (format_number(number, metric.decimals) for number in numbers)
-    return f"{mean} [{low}, {high}]"
+    mean = format_number(mean_or_nan(values), metric.decimals)
+    return f"{mean} {format_ends(*mean_interval(metric, values), metric, signed=False)}".rstrip()
 
 
 def metric_panel(results: Results, metric: Metric) -> Panel | None:

@@ -19,7 +19,6 @@ from study.figures.panel import (
 )
 from study.report.section import DASH, ROW, Figure, Section, Table, row_panel
 from study.report.wording import format_level, format_size
-from study.search.importance import MIN_TRIALS
 from study.text import format_number, plural
 
 Curves = dict[str, list[float]]  # expected best after k trials, by arm
@@ -83,8 +82,7 @@ def caption(plan: Plan, trials: int) -> str:
     return (
         f"Expected best of k trials drawn without replacement from the {pooled} (Tang et al. "
         f"2020), drawn only to k = {trials}, the trials of one search. A diverged trial counts as "
-        f"the worst of all.{luck} Not shown: importance of hyper-parameters, which needs at least "
-        f"{MIN_TRIALS} trials a search; this study has {trials}."
+        f"the worst of all.{luck}"
     )
 
 

@@ -5,10 +5,9 @@ started with.
 """
 
 import os
-import re
-import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 LONGEST = (
@@ -21,7 +20,8 @@ def own_folder(folder: Path) -> Path:
 
     The temporary folder is everyone's: what somebody else has put there is no input.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # of a file, or a link to nothing
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
     if is_own and stat.S_ISDIR(found.st_mode):
@@ -36,36 +36,10 @@ def user_name() -> str:
 
 
 def ray_folder() -> Path | None:
-    """Where Ray keeps its sessions on this machine; None: where RAY_TMPDIR says.
-
-    Sessions of processes that are gone are removed.
-    """
+    """Where Ray keeps its sessions on this machine; None: where RAY_TMPDIR says."""
     if os.environ.get("RAY_TMPDIR"):
         return None
     place = Path(tempfile.gettempdir())
     if len(str(place)) > LONGEST and os.access("/tmp", os.W_OK):
         place = Path("/tmp")
-    folder = own_folder(place / f"study-{user_name()}") / "ray"
-    remove_sessions(folder)
-    return folder
-
-
-def remove_sessions(folder: Path, ended: int = 0) -> None:
-    """Remove Ray's sessions of processes that are gone, and those of the process `ended`."""
-    for session in folder.glob("session_*"):
-        if session.is_symlink():
-            continue
-        number = re.search(r"_([0-9]+)$", session.name)
-        if number and (int(number[1]) == ended or not is_alive(int(number[1]))):
-            shutil.rmtree(session, ignore_errors=True)
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process of that number is there."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
+    return own_folder(place / f"study-{user_name()}") / "ray"

@@ -1,6 +1,7 @@
 """Controls run with the final seeds, enter no claim, and a claim must lie above the floor among them."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -68,8 +69,8 @@ def test_a_claim_that_is_not_above_the_floor_is_not_testable(tmp_path):
 def test_the_first_screen_and_the_table_state_the_levels(tmp_path):
     found = results(tmp_path / "runs", best=300.0)
     words = level_sentence(found)
-    assert words.startswith("Score: Blue ")
-    assert "; beside them untrained " in words
+    assert re.match(r"Score: [\d.]+ % \(Blue\), [\d.]+ % \(Red\)", words)
+    assert re.search(r"; beside them [\d.]+ % \(untrained\)", words)
     folder = tmp_path / "study"
     folder.mkdir()
     write_study(folder, found.plan, toy.about())

@@ -123,7 +123,7 @@ def test_the_page_shows_readings_printed_numbers_and_the_axis(results, tmp_path)
     write_report(folder)
     page = read(folder)
     assert (
-        "Yes, by 10.0 points of score [+10.0, +10.0], red 10 against red 30, nothing tuned for either (95 % interval, n = 7 pairs on the same seeds)."
+        "Yes, by 10.0 points of score [10.0, 10.0], red 10 against red 30, nothing tuned for either (95 % interval, n = 7 pairs on the same seeds)."
         in page.text
     )
     assert (

@@ -12,6 +12,7 @@ import run_study
 from study.analysis.results import Results
 from study.export.export import export_study
 from study.export.tables import escape, latex_table, paper_tables
+from study.report.folder import read_folder
 from study.report.sections.final_result import final_section
 
 
@@ -68,18 +69,18 @@ def test_braces_and_backslashes_of_names_are_escaped():
 
 
 def test_csv_is_read_again_with_ascii_numbers(folder, tmp_path, finished):
-    export_study(folder, "csv", tmp_path / "csv")
+    export_study(read_folder(folder), "csv", tmp_path / "csv")
     with open(tmp_path / "csv" / "values.csv") as file:
         rows = list(csv.DictReader(file))
-    blue = [float(row["score"]) for row in rows if row["arm"] == "Blue"]
+    blue = [float(row["value"]) for row in rows if (row["arm"], row["metric"]) == ("Blue", "score")]
     found = next(one for one in Results(*finished).arms if one.arm.name == "blue")
     assert blue == list(found.by_unit.values())
     assert "−" not in (tmp_path / "csv" / "claims.csv").read_text()
 
 
 def test_every_figure_is_written_as_svg_and_pdf_the_same_each_time(folder, tmp_path):
-    first = export_study(folder, "svg", tmp_path / "one")
-    again = export_study(folder, "svg", tmp_path / "two")
+    first = export_study(read_folder(folder), "svg", tmp_path / "one")
+    again = export_study(read_folder(folder), "svg", tmp_path / "two")
     names = {path.name for path in first}
     assert {"final-level.svg", "final-level.pdf", "rate-blue.svg"} <= names
     for one, other in zip(first, again, strict=True):

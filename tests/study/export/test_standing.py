@@ -12,12 +12,9 @@ from report.test_page import write_study
 
 from study.analysis.results import Results
 from study.design.stages import is_finished
-from study.export.standing import read_published, standing_table
+from study.export.standing import standing_table
+from study.report.folder import read_folder
 from study.report.page import write_report
-from study.search.quasi_random import sobol_points
-from study.store.chain import tamper_lines
-from study.store.ledger import read_records
-from study.store.study_file import read_study
 
 DOCS = Path(__file__).parents[3] / "docs"
 RECORDS = DOCS / "records"
@@ -29,10 +26,11 @@ BEFORE_HASHES = ("optimizers-small",)  # made by a version whose records had non
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_a_published_study_is_whole_ended_and_has_a_page(folder, tmp_path):
     assert {path.name for path in folder.iterdir()} <= {"study.json", "records.jsonl"}
-    study, records = read_study(folder, sobol_points), read_records(folder)
-    assert tamper_lines(study, records) == []
+    study = read_folder(folder)
+    records = study.results.records
+    assert study.changes == []
     assert all(record.link for record in records) or folder.name in BEFORE_HASHES
-    assert is_finished(study.plan, Results(study.plan, records).final)
+    assert is_finished(study.file.plan, study.results.final)
     copy = shutil.copytree(folder, tmp_path / folder.name)
     write_report(copy)
     text = (folder / "study.json").read_text() + (folder / "records.jsonl").read_text()
@@ -68,7 +66,7 @@ def test_a_row_says_label_difference_and_what_failed_and_a_changed_folder_shows(
     plan = toy_module.plan(search_trials=3, final_seeds=5)
     records = toy_module.run_all(plan, toy_module.task, tmp_path / "work")
     folder = write_study(tmp_path / "toy-quick", plan, records)
-    table = standing_table([read_published(folder)])
+    table = standing_table([read_folder(folder)])
     verdict = Results(plan, records).verdict("primary")
     mean = f"+{verdict.result.mean:.1f} points"
     assert f"| Blue scores higher than red | Not testable | {mean} [" in table
@@ -77,4 +75,4 @@ def test_a_row_says_label_difference_and_what_failed_and_a_changed_folder_shows(
     lines = (folder / "records.jsonl").read_text().splitlines()
     lines[3] = json.dumps({**json.loads(lines[3]), "seconds": 99.0})
     (folder / "records.jsonl").write_text("\n".join(lines) + "\n")
-    assert "Hashes: Line 4 of records.jsonl was changed" in standing_table([read_published(folder)])
+    assert "Hashes: Line 4 of records.jsonl was changed" in standing_table([read_folder(folder)])

@@ -36,7 +36,7 @@ def test_blue_is_best_by_a_margin_and_the_others_are_worse_by_their_numbers(own)
         "blue",
         ["green", "red"],
     ]
-    assert ranking.pairs == 3
+    assert ranking.size == 3
     for worse in ranking.worse:
         mean = ranking.best.mean - worse.one.mean
         assert worse.difference.mean == pytest.approx(mean)

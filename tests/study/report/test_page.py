@@ -12,6 +12,7 @@ from toy import SPACE, about, run_all
 from study.analysis.results import Results
 from study.design.facts import DataFacts
 from study.design.space import Replica
+from study.report.folder import StudyFolder
 from study.report.page import write_report
 from study.report.provenance.deviations import deviation_lines
 from study.report.provenance.origin import provenance_rows
@@ -116,7 +117,7 @@ def test_the_first_screen_answers_with_n_and_an_interval(folder):
     write_report(folder)
     page = (folder / "report.html").read_text()
     answer = Reader(page[page.index('<p class="answer">') : page.index('<dl class="meta"')]).text
-    assert re.search(r"Yes, by \d\.\d points of score \[\+\d\.\d, \+\d\.\d\]", answer)
+    assert re.search(r"Yes, by \d\.\d points of score \[\d\.\d, \d\.\d\]", answer)
     assert "n = 7 pairs" in answer
     assert "As published the claim is not testable" in answer
 
@@ -155,7 +156,7 @@ def test_a_study_that_was_stopped_anywhere_has_a_page_that_says_so(toy, tmp_path
     folder = write_study(tmp_path / "results", plan, run_all(plan, toy.task, tmp_path, limit=count))
     write_report(folder)
     page = read(folder)
-    assert "have not ended" in page.text
+    assert "Not ended of the" in page.text
     if count < 40:
         assert "Not answered yet" in page.text
 
@@ -257,7 +258,7 @@ def test_runs_that_ought_to_be_alike_and_are_not_stand_among_the_deviations(fini
     assert "The runs of this study differ in precision (half, none)." in lines
 
 
-def test_the_provenance_holds_what_the_trainer_names(finished):
+def test_the_provenance_holds_what_the_trainer_names(finished, tmp_path):
     plan, records = finished
     plan = replace(
         plan,
@@ -266,7 +267,10 @@ def test_the_provenance_holds_what_the_trainer_names(finished):
         found={"red": {"checksum": "ab" * 32}, "blue": {"checksum": "cd" * 32}},
     )
     study = StudyFile(plan, about(), plan.hash, plan.hash)
-    rows = {row.term: row.words for row in provenance_rows(Results(plan, records), study)}
+    rows = {
+        row.term: row.words
+        for row in provenance_rows(StudyFolder(tmp_path, study, Results(plan, records)))
+    }
     assert (
         rows["Weights"] == "Red from sha256:abababababababab…; Blue from sha256:cdcdcdcdcdcdcdcd…"
     )

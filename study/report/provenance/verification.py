@@ -5,16 +5,14 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from study.analysis.results import Results
 from study.files import read_bytes
+from study.report.folder import StudyFolder, read_folder
 from study.report.page import PAGE, render_page
 from study.report.verdict_file import FILE_NAME as VERDICT_FILE
 from study.report.verdict_file import write_verdict
-from study.search.quasi_random import sobol_points
-from study.store.chain import Chain, check_chain, seal, tamper_lines
+from study.store.chain import seal
 from study.store.flat_files import FLAT_FILES, write_flat_files
-from study.store.ledger import FILE, read_records
-from study.store.study_file import StudyFile, read_study
+from study.store.ledger import FILE
 
 DRAWN = (PAGE, VERDICT_FILE, *FLAT_FILES)  # files that are made of the records
 
@@ -33,13 +31,13 @@ def verify_study(folder: Path) -> Verification:
     Raises:
         StudyError: the folder holds no study, or a line of its records is damaged.
     """
-    study, records = read_study(folder, sobol_points), read_records(folder)
-    findings = [f"{line}." for line in tamper_lines(study, records)]
-    chain = check_chain(records, study.plans)
+    study = read_folder(folder)
+    records, chain = study.results.records, study.chain
+    findings = [f"{line}." for line in study.changes]
     notes = []
-    if records and records[-1].link and records[-1].link.plan != study.hash:
+    if records and records[-1].link and records[-1].link.plan != study.file.hash:
         notes.append(
-            f"No record was written under the present plan {study.hash} yet: it replaced "
+            f"No record was written under the present plan {study.file.hash} yet: it replaced "
             f"{records[-1].link.plan} after them."
         )
     if (folder / FILE).exists() and not read_bytes(folder / FILE).endswith(b"\n"):
@@ -53,38 +51,38 @@ def verify_study(folder: Path) -> Verification:
             "can be said of them."
         )
     if not findings:
-        wrong, stale = drawn_files(folder, study)
-        is_old = chain.unlinked == chain.total and study.schema == 1
+        wrong, stale = drawn_files(study)
+        is_old = chain.unlinked == chain.total and study.file.schema == 1
         findings += [] if is_old else wrong
         notes += [*(wrong if is_old else []), *stale]
-    return Verification(findings, notes, summary(folder, study, chain, is_whole=not findings))
+    return Verification(findings, notes, summary(study, is_whole=not findings))
 
 
-def summary(folder: Path, study: StudyFile, chain: Chain, *, is_whole: bool) -> str:
+def summary(study: StudyFolder, *, is_whole: bool) -> str:
     """What is found, in a sentence."""
+    chain, plan = study.chain, study.file.hash
     if not is_whole:
-        return f"{folder} is not whole."
+        return f"{study.path} is not whole."
     if chain.unlinked == chain.total:
-        return f"Nothing to verify: no record of {folder} has a hash."
+        return f"Nothing to verify: no record of {study.path} has a hash."
     return (
-        f"Whole: {chain.total} records follow the plan {study.hash} in the order of writing; the "
-        f"seal of plan and records is {seal(chain.head, study.hash)}."
+        f"Whole: {chain.total} records follow the plan {plan} in the order of writing; the "
+        f"seal of plan and records is {seal(chain.head, plan)}."
     )
 
 
-def drawn_files(folder: Path, study: StudyFile) -> tuple[list[str], list[str]]:
+def drawn_files(study: StudyFolder) -> tuple[list[str], list[str]]:
     """Sentences on page and tables that are not those of the records, and on what is older."""
-    records = read_records(folder)
-    found = {name: content_of(folder / name) for name in DRAWN}
+    found = {name: content_of(study.path / name) for name in DRAWN}
     absent = [name for name, text in found.items() if text is None]
     if len(absent) == len(found):
         return [], ["There is no page yet; --report draws it."]
-    if different := differing_files(folder, study, len(records), found):
+    if different := differing_files(study, found):
         earlier = drawn_count(found[VERDICT_FILE])
-        if earlier < len(records) and not differing_files(folder, study, earlier, found):
+        if earlier < study.chain.total and not differing_files(study.first(earlier), found):
             return [], [
-                f"The page shows the first {earlier} of {len(records)} records; --report draws "
-                "it again."
+                f"The page shows the first {earlier} of {study.chain.total} records; --report "
+                "draws it again."
             ]
         return [
             f"{name} is not what this version of the program makes of the records: it was edited "
@@ -94,17 +92,13 @@ def drawn_files(folder: Path, study: StudyFile) -> tuple[list[str], list[str]]:
     return [], [f"{name} is not there; --report writes it." for name in absent]
 
 
-def differing_files(
-    folder: Path, study: StudyFile, count: int, found: dict[str, bytes | None]
-) -> list[str]:
-    """Of the files that are there, those that the first so many records do not give."""
-    results = Results(study.plan, read_records(folder)[:count])
+def differing_files(study: StudyFolder, found: dict[str, bytes | None]) -> list[str]:
+    """Of the files that are there, those that the study's records do not give."""
     with tempfile.TemporaryDirectory() as draft:
         made = Path(draft)
-        write_flat_files(made, results.records)
-        write_verdict(made, results)
-        page = render_page(results, study, folder)
-        (made / PAGE).write_text(page, encoding="utf-8", newline="")
+        write_flat_files(made, study.results.records)
+        write_verdict(made, study.results)
+        (made / PAGE).write_text(render_page(study), encoding="utf-8", newline="")
         return [
             name
             for name, text in found.items()
