@@ -24,13 +24,17 @@ except ModuleNotFoundError as missing:
     )
 
 SOURCE = Path(__file__).resolve().parent
+# of the program, that a cluster's nodes are sent
+PACKAGES = tuple(SOURCE / name for name in ("moco", "study", "search_spaces"))
 # how the command is called: from a clone, or as it was installed
 PROGRAM = "python run_study.py" if (SOURCE / "pyproject.toml").exists() else "moco-study"
-PACKAGES = tuple(SOURCE / name for name in ("moco", "study", "search_spaces"))
 
 
 def main(words: list[str] | None = None) -> int:
-    """Exit code: 0 complete, 2 a wrong command or wrong data, 130 interrupted, 1 anything else."""
+    """Exit code: 0 complete, 2 a wrong command or wrong data, 130 interrupted, 1 anything else.
+
+    Of --check 3 to 6 are further labels.
+    """
     open_streams()
     raise_on_signals()
     try:

@@ -13,6 +13,7 @@ from moco.data import cache
 from moco.device import has_fast_bfloat16, pick_device
 from moco.trainer import trial
 from search_spaces._optimizers import FIXED
+from search_spaces._sizes import QUICK, SMALL
 from search_spaces.optimizers import PROFILES
 from study.analysis.statistics import paired
 
@@ -57,16 +58,16 @@ def run() -> list[Table]:
     note = (
         f"Whole trials of the study's profiles, n = {len(SEEDS)} seeds, validation split; paired "
         "t interval of bfloat16 − float32. "
-        "Quick: the bundled digits. Small: CIFAR-10's images as BENCH_CIFAR names them, left out "
+        "Quick: the bundled shapes. Small: CIFAR-10's images as BENCH_CIFAR names them, left out "
         "without it."
     )
     return [Table("Accuracy of the fast precision", head, rows, note)]
 
 
 TRIALS = (
-    ("quick", "digits", "sgd", 0.05),
-    ("quick", "digits", "adam", 0.002),
-    ("small", os.environ.get("BENCH_CIFAR", ""), "sgd", 0.05),
+    ("quick", "shapes", "sgd", QUICK["lr"]),
+    ("quick", "shapes", "adam", 0.003),
+    ("small", os.environ.get("BENCH_CIFAR", ""), "sgd", SMALL["lr"]),
 )
 METRICS = (("probe_accuracy", 100.0), ("knn_accuracy", 100.0), ("loss", 1.0))
 

@@ -6,6 +6,7 @@ from benchmarks.ours import made_up, pretraining
 from benchmarks.rounds import ROUNDS, timed_in_turn
 from benchmarks.step import BATCH
 from benchmarks.table import Table
+from moco.config import Config
 from moco.evaluation.linear_probe import LabelledFeatures, fit_sgd_probe, learning_rate_grid
 from moco.model.features import BATCH_SIZE as BATCH_OF_FEATURES
 from moco.model.features import extract_features
@@ -15,6 +16,7 @@ EPOCHS, PART = (
     100,
     4,
 )  # of the sweep; of it measured in a round, a sweep's cost being the same in each
+RATES = learning_rate_grid(Config().probe_lr_low, Config().probe_lr_high)
 TRAIN, VALIDATION, TEST = 45_000, 5_000, 10_000
 
 
@@ -43,7 +45,7 @@ def run() -> list[Table]:
                 f"{(features + sweep) / epoch:.2f}",
             ]
         )
-    rates = len(learning_rate_grid(3e-4, 100.0))
+    rates = len(RATES)
     note = (
         f"{EPOCHS} epochs of the probe at batch 256, {rates} learning rates at once, {TRAIN:,} "
         "images; an epoch of 50,000."
@@ -75,7 +77,7 @@ def costs(training: Training) -> tuple[float, float, float]:
                 train,
                 validation,
                 test,
-                learning_rate_grid(3e-4, 100.0),
+                RATES,
                 epochs=PART,
                 batch_size=256,
                 generator=torch.Generator().manual_seed(0),

@@ -13,7 +13,7 @@ from torch import nn
 from moco.config import Config
 from moco.data.dataset import Dataset, normalisation_statistics
 from moco.data.preprocessing import input_size
-from moco.model.encoder import build_encoder
+from moco.model.encoder import Encoder, build_encoder
 from moco.own_code import use_own_code
 
 UNKNOWN = "unknown"  # the licence of data of which none was given
@@ -23,8 +23,12 @@ ACCURACIES = {
     "probe_accuracy": "linear probe",
     "knn_accuracy": "kNN",
     "supervised_accuracy": "trained on labels",
-    "finetune_accuracy": "fine-tuned",
 }
+COPY = {"finetune_accuracy": "a copy, fine-tuned on the labels"}  # of other weights than these
+WITH_ATTENTION = (
+    "They were measured with the attention of the run, which these weights do not have: without it "
+    "the features are others."
+)
 CARD = """---
 license: {licence}
 library_name: pytorch
@@ -107,12 +111,12 @@ def export_encoder(folder: Path, run: Exported) -> list[str]:
     """
     if not (folder / "encoder.pt").exists():
         return []
+    state = torch.load(folder / "encoder.pt", map_location="cpu", weights_only=True)
     (folder / CARD_FILE).write_text(model_card(run), encoding="utf-8")
     try:
         from safetensors.torch import save_file
     except ImportError:
         return [CARD_FILE]
-    state = torch.load(folder / "encoder.pt", map_location="cpu", weights_only=True)
     mean, std = run.statistics
     facts = {"format": "pt", "channels": str(len(mean)), "mean": str(mean), "std": str(std)}
     draft = folder / f"{WEIGHTS_FILE}.draft"
@@ -139,16 +143,22 @@ def load_encoder(folder: str | Path) -> nn.Module:
     use_own_code(config, {})
     with safe_open(Path(folder) / WEIGHTS_FILE, framework="pt") as file:
         channels = int(file.metadata()["channels"])
-    plain = replace(config, weights="", weights_sha256="", batch_norm="plain")
-    backbone = build_encoder(plain, channels).backbone
+    backbone = bare_encoder(config, channels).backbone
     backbone.load_state_dict(load_file(Path(folder) / WEIGHTS_FILE))
     return backbone.eval()
 
 
+def bare_encoder(config: Config, channels: int) -> Encoder:
+    """An encoder whose backbone is what is exported: without attention, with random weights."""
+    bare = replace(config, weights="", weights_sha256="", batch_norm="plain")
+    return build_encoder(replace(bare, attention="none", pictures=0), channels)
+
+
 def model_card(run: Exported) -> str:
     """The card: what the encoder is, what it was trained on and how, its accuracies, its use."""
-    config, dataset, result = run.config, run.dataset, run.result
+    config, dataset = run.config, run.dataset
     mean, std = run.statistics
+    encoder = bare_encoder(config, len(mean))
     how = "MoCo" if config.method == "moco" else config.method
     name = f"{config.encoder}, {how}, {dataset.title}"
     stored = {"image_size": dataset.train.images.shape[-1]}  # where the run says 0
@@ -158,8 +168,8 @@ def model_card(run: Exported) -> str:
         data_licence=" ".join(run.licence.split()),
         index=index_lines(name, run),
         name=name,
-        parameters=result["parameters"],
-        features=result["feature_size"],
+        parameters=sum(one.numel() for one in encoder.backbone.parameters()),
+        features=encoder.feature_size,
         size=input_size(config, dataset.train.images),
         mean=rounded(mean),
         std=rounded(std),
@@ -168,21 +178,21 @@ def model_card(run: Exported) -> str:
         classes=f"{len(dataset.classes)} classes" if dataset.classes else "no labels",
         fingerprint=dataset.fingerprint[:16],
         accuracy=accuracy_table(run),
-        use=use_code(config)
+        use=use_code(config, len(mean))
         + FEATURES.format(
             channels=len(mean),
             size=input_size(config, dataset.train.images),
             mean=[float(f"{one:.4f}") for one in mean],
             std=[float(f"{one:.4f}") for one in std],
-            features=result["feature_size"],
+            features=encoder.feature_size,
         ),
         fields="\n".join(f"| `{key}` | {value} |" for key, value in fields if value != ""),
     )
 
 
-def measured(run: Exported) -> dict[str, float]:
+def measured(run: Exported, titles: dict[str, str] = ACCURACIES) -> dict[str, float]:
     """The accuracies that there are, in [0, 1], by their titles."""
-    found = {title: run.result.get(key) for key, title in ACCURACIES.items()}
+    found = {title: run.result.get(key) for key, title in titles.items()}
     return {title: v for title, v in found.items() if v is not None and math.isfinite(v)}
 
 
@@ -219,11 +229,14 @@ def rounded(values: list[float]) -> str:
 
 def accuracy_table(run: Exported) -> str:
     """A table of accuracies with n and intervals, or why there is none."""
-    if not (found := measured(run)):
+    if not (found := measured(run, {**ACCURACIES, **COPY})):
         return "None: the images have no labels."
+    chosen = run.config.score_split == "validation"
     lines = [
         f"On the {run.config.score_split} split, n = {run.scored:,} images, one run. The intervals "
         "hold the luck of these images (Wilson 1927), not that of the seed.",
+        *(["The probe's learning rate was chosen on these images too."] if chosen else []),
+        *([WITH_ATTENTION] if run.config.attention != "none" else []),
         "",
         "| | accuracy, % | 95 % interval |",
         "|---|---|---|",
@@ -242,9 +255,9 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def use_code(config: Config) -> str:
+def use_code(config: Config, channels: int) -> str:
     """How the encoder is loaded: by torchvision alone where it is one of torchvision's."""
-    plain = config.encoder.startswith("resnet") and config.encoder != "resnet10"
+    plain = channels == 3 and config.encoder.startswith("resnet") and config.encoder != "resnet10"
     if plain and config.width == 1 and config.stem == "imagenet":
         return TORCHVISION.format(encoder=config.encoder, file=WEIGHTS_FILE)
     return OURS.format(file=WEIGHTS_FILE)

@@ -24,6 +24,7 @@ class Source(IntEnum):
     CLASSIFIER = 8  # initial weights of the classifier
     FINETUNE = 9
     FEW_LABELS = 10  # training images whose labels are used, where not all are
+    LAYERS = 11  # what layers draw while they train, as dropout does
 
 
 def derived_seed(seed: int, source: Source, epoch: int = 0) -> int:
@@ -38,8 +39,13 @@ def make_generator(seed: int, source: Source, epoch: int = 0) -> torch.Generator
 
 
 def seed_weights(seed: int, source: Source = Source.WEIGHTS) -> None:
-    """Seed torch's global generator, from which layers draw their initial weights.
+    """Seed torch's global generator, from which layers draw their initial weights."""
+    torch.manual_seed(derived_seed(seed, source))
+
+
+def seed_layers(seed: int, epoch: int, rank: int) -> None:
+    """Seed it for an epoch, in which layers such as dropout draw from it, on each worker apart.
 
     Nothing else in the project uses the global generator.
     """
-    torch.manual_seed(derived_seed(seed, source))
+    torch.manual_seed(derived_seed(seed, Source.LAYERS, epoch) + rank)

@@ -22,8 +22,12 @@ from search_spaces._sizes import (
 from study.design.ranges import By, Choice, LogRange, OneMinus, Powers
 from study.design.space import Arm, Claim, Explore, Profile, Replica, Space
 
+# what is searched, as the recipe has it
 RECIPE = {"optimizer": "sgd", "lr": 0.06, "weight_decay": 5e-4, "key_momentum": 0.99, "queue_size": 4096, "temperature": 0.1,
           "attention": "none"}  # fmt: skip
+
+# what is not searched, and is the recipe's for both arms
+KEPT = {"head": "linear", "schedule": "cosine", "momentum": 0.9}
 
 ARMS = (
     Arm("published", "Published", {}, {}, RECIPE, in_report=False),
@@ -67,8 +71,8 @@ CLAIMS = (
 
 
 def sizes(values: dict[str, Any]) -> dict[str, Any]:
-    """A profile's values without what is searched; a search is stopped by kNN after every epoch."""
-    return {name: v for name, v in values.items() if name not in RECIPE} | {"knn_every": 1}
+    """A profile's sizes without the recipe's fields; kNN after every epoch stops a search."""
+    return {name: v for name, v in values.items() if name not in RECIPE | KEPT} | {"knn_every": 1}
 
 
 PROFILES = {
@@ -91,9 +95,7 @@ SPACE = Space(
     fixed={
         "encoder": "resnet18",
         "stem": "small",
-        "head": "mlp",
-        "momentum": 0.9,
-        "schedule": "cosine",
+        **KEPT,
         **RECIPE,
     },
     stages={

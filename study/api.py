@@ -17,7 +17,7 @@ from study.design.plan import Plan, next_look
 from study.design.record import final_records
 from study.design.space import Space
 from study.design.stages import due_trials, is_finished
-from study.errors import StudyError
+from study.errors import StudyError, TrialsFailedError
 from study.options import Options
 from study.planning import Planned, estimate_cost, plan_study
 from study.store.atomic import write_atomically
@@ -145,10 +145,13 @@ def run_planned(planned: Planned) -> int:
     """Run what the folder still lacks, and go on where that was planned; the exit code."""
     hours, begun = planned.options.max_hours, time.monotonic()
     while True:
-        code = run_once(planned)
+        code, interrupted = run_once(planned)
         further = None if code else next_analysis(planned)
         if further is None:
             return code
+        if interrupted:  # as the trials before it ended
+            print(f"Stopped before that. {UNFINISHED}", file=sys.stderr)
+            return 130
         if not hours:
             planned = further
             continue
@@ -177,32 +180,37 @@ def is_undecided(planned: Planned) -> bool:
     return verdict is not None and verdict.label == "undecided"
 
 
-def run_once(planned: Planned) -> int:
-    """Run what the folder still lacks, then write the report; the exit code."""
+def run_once(planned: Planned) -> tuple[int, bool]:
+    """Run what the folder still lacks, then write the report; exit code, and if a signal came."""
     plan, ledger = open_planned(planned)
-    planned = planned._replace(plan=plan)
+    planned, interrupted = planned._replace(plan=plan), False
     with closing(ledger):
         done = final_records(ledger.records)
         complete = is_finished(plan, done)
         if not complete:
             if done:
                 print(f"{len(done)} trials have finished already; continuing.", flush=True)
-            complete = run_on_ray(planned, ledger)
+            try:
+                complete, interrupted = run_on_ray(planned, ledger)
+            except TrialsFailedError as problem:
+                write_page(planned.folder)
+                print(f"{planned.options.program.split()[-1]}: {problem}", file=sys.stderr)
+                return 1, False
     write_page(planned.folder)
     if not complete:
         print(f"Stopped before the end. {UNFINISHED}", file=sys.stderr)
-        return 130
+        return 130, interrupted
     ended = final_records(ledger.records)
     if failed := sum(trial.id not in ended for trial in due_trials(plan, ended)):
         print(
             f"{failed} trials failed, the report says how; run the same command to try them again",
             file=sys.stderr,
         )
-    return bool(failed)
+    return int(bool(failed)), interrupted
 
 
-def run_on_ray(planned: Planned, ledger: Ledger) -> bool:
-    """Run what is missing on Ray; whether all of it ran."""
+def run_on_ray(planned: Planned, ledger: Ledger) -> tuple[bool, bool]:
+    """Run what is missing on Ray; whether all of it ran, and whether a signal came."""
     from study.runner.ray_settings import configure_ray_environment
 
     options, plan = planned.options, planned.plan
@@ -230,14 +238,19 @@ def run_on_ray(planned: Planned, ledger: Ledger) -> bool:
 
 def redraw(options: Options) -> int:
     """Write the page again, from the records alone; the exit code."""
-    folder = report_folder(options.out, options.space, options.profile, options.dataset)
-    remote = RemoteFolder(options.out, folder) if options.out and address_of(options.out) else None
-    if remote:
-        remote.pull()
+    folder = fetched_folder(options)
     write_page(folder)
-    if remote:
-        remote.push()
+    if options.out and address_of(options.out):
+        RemoteFolder(options.out, folder).push()
     return 0
+
+
+def fetched_folder(options: Options) -> Path:
+    """The folder of a study that is there, as it is at its address where it has one."""
+    folder = report_folder(options.out, options.space, options.profile, options.dataset)
+    if options.out and address_of(options.out):
+        RemoteFolder(options.out, folder).pull()
+    return folder
 
 
 def write_page(folder: Path) -> None:
@@ -267,7 +280,7 @@ def check_claim(options: Options) -> int:
     from study.report.folder import read_folder
     from study.report.verdict_file import exit_code, study_verdict, verdict_words
 
-    folder = report_folder(options.out, options.space, options.profile, options.dataset)
+    folder = fetched_folder(options)
     study = read_folder(folder)
     if study.changes:
         raise StudyError(
@@ -287,8 +300,7 @@ def verify(options: Options) -> int:
     """
     from study.report.provenance.verification import verify_study
 
-    folder = report_folder(options.out, options.space, options.profile, options.dataset)
-    state = verify_study(folder)
+    state = verify_study(fetched_folder(options))
     print("\n".join([*state.findings, *state.notes, state.summary]), flush=True)
     return 1 if state.findings else 0
 
@@ -302,7 +314,7 @@ def export(options: Options) -> int:
     from study.export.export import export_study
     from study.report.folder import read_folder
 
-    folder = report_folder(options.out, options.space, options.profile, options.dataset)
+    folder = fetched_folder(options)
     kind, to = options.export
     study = read_folder(folder)
     paths = export_study(study, kind, Path(to))

@@ -8,6 +8,10 @@ class StudyError(ValueError):
     """
 
 
+class TrialsFailedError(StudyError):
+    """The command was right, and all of a study's trials fail."""
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an exception's message, or its name where it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

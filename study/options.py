@@ -12,7 +12,9 @@ from study.errors import StudyError
 from study.text import hide_home, hide_passwords
 
 MOST_DELTA = 1e30
-READING = ("check", "verify", "report", "list", "judge", "export")  # options that run nothing
+READING = (  # options that run nothing
+    "check", "verify", "report", "list", "judge", "export", "compare",
+)  # fmt: skip
 PLACES = ("out", "dataset", "weights", "trials", "judge", "records", "data_dir", "space")  # paths
 WORDS = (  # options that take a word
     "space", "profile", "dataset", "out", "weights", "trials", "check", "address", "judge",
@@ -108,8 +110,9 @@ class Options:
                 f"--judge takes the runs as they are; {', '.join(given) or 'what else was given'} "
                 "is for a study that is run"
             )
-        if self.judge and self.out and "://" in self.out:
-            raise StudyError(f"--judge writes to a folder of this machine; got --out {self.out}")
+        if (self.judge or self.compare) and self.out and "://" in self.out:
+            what = "--judge" if self.judge else "--compare"
+            raise StudyError(f"{what} writes to a folder of this machine; got --out {self.out}")
         self._check_actions()
 
     def _expand_home(self) -> None:
@@ -144,6 +147,8 @@ class Options:
         asked = [name for name, value in given.items() if value]
         if len(asked) > 1 and asked[0].removeprefix("--") in READING:
             raise StudyError(f"{asked[0]} goes with none of {', '.join(asked[1:])}: it only reads")
+        if self.records and len(asked) > 1:
+            raise StudyError(f"--records runs the trials of a file; leave out {asked[0]}")
 
     @property
     def search_trials(self) -> int | None:

@@ -22,7 +22,7 @@ from study.report.drawing import plotly_chart
 from study.report.folder import read_folder
 from study.report.levels import level_sentence
 from study.report.page import list_panels, make_sections
-from study.space_file import checked_space, load_own_space, with_own_code
+from study.space_file import checked_space, load_own_space, packages_of, with_own_code
 from study.store.directory import default_folder, local_folder
 from study.store.flat_files import epoch_rows, trial_rows
 
@@ -98,7 +98,8 @@ class Study:
         chosen = load_own_space(own) if own else checked_space("space", space)
         plain = make_options(options)
         profile = choose_profile(chosen, plain)
-        plain = replace(plain, profile=profile, words=("--space", own) if own else ())
+        words = ("--space", own) if own else ()
+        plain = replace(plain, profile=profile, words=words, code=packages_of(chosen))
         plain = with_own_code(plain, own) if own else plain
         code = api.run_study(chosen, plain)
         usual = chosen.profiles[profile].dataset

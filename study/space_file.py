@@ -117,6 +117,17 @@ def code_beside(top: str) -> tuple[tuple[str, ...], tuple[Path, ...]]:
     )
 
 
+def packages_of(space: Space) -> tuple[Path, ...]:
+    """The packages that a cluster's nodes need for a space: this one, and its trainer's."""
+    names = ("study", type(space.trainer).__module__.partition(".")[0])
+    modules = [sys.modules[name] for name in dict.fromkeys(names)]
+    return tuple(
+        Path(next(iter(module.__path__))).resolve()
+        for module in modules
+        if hasattr(module, "__path__")
+    )
+
+
 def place_of(module: ModuleType) -> Path | None:
     """The folder from which a top module was imported; None: from no folder."""
     if hasattr(module, "__path__"):

@@ -56,7 +56,7 @@ def make_splits(dataset: Dataset, config: Config) -> Splits:
         left.append(members[held_out:])
     training = [
         members[: class_quota(config, dataset, len(members))]
-        for members in without_copies(dataset.train, left, validation)
+        for members in without_copies(dataset, left, validation)
     ]
     train = select_images(dataset.train, training)
     return Splits(
@@ -88,14 +88,16 @@ def class_quota(config: Config, dataset: Dataset, count: int) -> int:
 
 
 def without_copies(
-    split: Split, left: Sequence[np.ndarray], held_out: Sequence[np.ndarray]
+    dataset: Dataset, left: Sequence[np.ndarray], held_out: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """The indices that are left, without images that were held out too, pixel for pixel.
+    """The indices that are left, without images that are validated on too, pixel for pixel.
 
     A copy on both sides would let a choice be made on what was trained on.
     """
-    images = split.images.numpy()
+    images = dataset.train.images.numpy()
     held = {image_digest(images[i]) for indices in held_out for i in indices}
+    if dataset.validation is not None:
+        held |= {image_digest(image) for image in dataset.validation.images.numpy()}
     if not held:
         return list(left)
     return [

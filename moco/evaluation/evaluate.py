@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from moco.config import Config
-from moco.data.dataset import Dataset
+from moco.data.dataset import Dataset, Split
 from moco.data.preprocessing import input_size
 from moco.data.splits import Splits, with_training_labels
 from moco.device import device_name, pick_precision
@@ -224,13 +224,17 @@ def validation_knn(
     encoder: Encoder, splits: Splits, dataset: Dataset, config: Config
 ) -> dict[str, float | None]:
     """kNN accuracies on the validation split, whatever `config.score_split` is."""
+    train = with_training_labels(splits.train, config)
+    if config.labelled:
+        chosen = few_labels(train.labels, config.labelled, config.seed)
+        train = Split(train.images[chosen], train.labels[chosen])
     bank, query = (
         extract_features(encoder, split, dataset, config=config)
-        for split in (splits.train, splits.validation)
+        for split in (train, splits.validation)
     )
     return knn_accuracies(
         bank,
-        with_training_labels(splits.train, config).labels,
+        train.labels,
         query=query,
         query_labels=splits.validation.labels,
         config=config,

@@ -42,12 +42,13 @@ class SplitBatchNorm2d(nn.BatchNorm2d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
+        assert self.momentum is not None
         if len(x_NCHW) % self.splits:
             raise ValueError(
                 f"a batch must split into {self.splits} equal groups; got {len(x_NCHW)} images"
             )
         self.num_batches_tracked += 1
-        running = (self.running_mean, self.running_var, self.momentum or 0.0)
+        running = (self.running_mean, self.running_var, self.momentum)
         normalise = normalise_groups if torch.compiler.is_compiling() else GroupedBatchNorm.apply
         return normalise(x_NCHW, self.weight, self.bias, self.splits, self.eps, running)
 
@@ -184,6 +185,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
+        assert self.momentum is not None
         x = at_least_float32(x_NCHW)
         own_variance_C, own_mean_C = torch.var_mean(x, dim=(0, 2, 3), correction=0)
         mean_C = distributed.AllReduceMean.apply(own_mean_C)
@@ -191,8 +193,8 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         with torch.no_grad():
             count = distributed.world_size() * x.numel() / len(mean_C)
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean_C, self.momentum or 0.0)
-            self.running_var.lerp_(variance_C * count / (count - 1), self.momentum or 0.0)
+            self.running_mean.lerp_(mean_C, self.momentum)
+            self.running_var.lerp_(variance_C * count / (count - 1), self.momentum)
         scale_C = self.weight * (variance_C + self.eps).rsqrt()
         shift_C = self.bias - mean_C * scale_C
         return (x * scale_C[:, None, None] + shift_C[:, None, None]).to(x_NCHW.dtype)

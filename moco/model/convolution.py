@@ -38,21 +38,25 @@ class SmallMapConv2d(nn.Conv2d):
     """nn.Conv2d that computes small maps on a CPU by SmallMapConvolution."""
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
+        if loses_gradient(self, x_NCHW):
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(x_NCHW.float()).to(torch.bfloat16)
         if overruns_memory(self, x_NCHW):
             row_stride, column_stride = self.stride
             visited_NCHW = x_NCHW[:, :, ::row_stride, ::column_stride]
             return F.conv2d(visited_NCHW, self.weight, self.bias)
-        rows, columns = self.axis(0), self.axis(1)
-        pixels = output_size(x_NCHW.shape[2], rows) * output_size(x_NCHW.shape[3], columns)
         supported = self.groups == 1 and self.dilation == (1, 1) and self.bias is None
+        padded = self.padding_mode == "zeros" and not isinstance(self.padding, str)
         if (
-            pixels > MAX_PIXELS
-            or self.weight.numel() < MIN_WEIGHTS_PER_PIXEL * pixels
-            or not supported
+            not (supported and padded)
             or x_NCHW.device.type != "cpu"
             or is_cast_to_float16()
             or torch.compiler.is_compiling()
         ):
+            return super().forward(x_NCHW)
+        rows, columns = self.axis(0), self.axis(1)
+        pixels = output_size(x_NCHW.shape[2], rows) * output_size(x_NCHW.shape[3], columns)
+        if pixels > MAX_PIXELS or self.weight.numel() < MIN_WEIGHTS_PER_PIXEL * pixels:
             return super().forward(x_NCHW)
         return SmallMapConvolution.apply(x_NCHW, self.weight, rows, columns)
 
@@ -60,6 +64,21 @@ class SmallMapConv2d(nn.Conv2d):
         """The convolution along the rows (0) or the columns (1)."""
         taps, stride, padding = self.kernel_size[side], self.stride[side], self.padding[side]
         return Axis(taps=taps, stride=stride, padding=int(padding))
+
+
+def loses_gradient(convolution: nn.Conv2d, x_NCHW: Tensor) -> bool:
+    """Whether torch would return uninitialised memory as the gradient of the weights.
+
+    It does in bfloat16 on a CPU for a strided convolution over a single pixel (seen with torch
+    2.14.1 and 2.15); `moco.device.pick_precision` keeps torchvision's encoders from it.
+    """
+    return (
+        x_NCHW.device.type == "cpu"
+        and max(convolution.stride) > 1
+        and x_NCHW.shape[2:] == (1, 1)
+        and torch.is_autocast_enabled("cpu")
+        and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    )
 
 
 def is_cast_to_float16() -> bool:
@@ -164,7 +183,7 @@ def overruns_memory(convolution: nn.Conv2d, x_NCHW: Tensor) -> bool:
     if torch.compiler.is_compiling():  # a compiled graph cannot depend on the number of threads
         return False
     strided = convolution.kernel_size == (1, 1) and max(convolution.stride) > 1
-    exposed = strided and convolution.in_channels < 16 and convolution.padding == (0, 0)
+    exposed = strided and convolution.in_channels < 16 and convolution.padding in ((0, 0), "valid")
     if not exposed or convolution.groups > 1 or x_NCHW.device.type != "cpu":
         return False
     pixels = x_NCHW.shape[2] * x_NCHW.shape[3] // (convolution.stride[0] * convolution.stride[1])

@@ -1,9 +1,9 @@
 """Encoders beside torchvision's: any of one's own as module:function, and timm's as timm:NAME."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
-from torch import nn
+from torch import Tensor, nn
 
 from moco.model.convolution import SmallMapConv2d
 from moco.own_code import TIMM, call_own, import_named, is_own
@@ -80,15 +80,33 @@ def adapt_layers(module: nn.Module, norm_layer: Callable[[int], nn.Module]) -> n
     """The module with batch norm of our kind, and convolutions that keep to safe kernels.
 
     The state of each layer stays as it is.
+
+    Raises:
+        ValueError: a batch norm averages its statistics over all batches, which ours does not.
     """
     for name, child in module.named_children():
-        if type(child) is nn.BatchNorm2d and child.affine and child.track_running_stats:
+        if is_batch_norm(child) and child.affine and child.track_running_stats:
+            if child.momentum is None:
+                raise ValueError("an encoder's batch norm must have a momentum; one has None")
             norm: Any = norm_layer(child.num_features)
             norm.load_state_dict(child.state_dict())
             norm.eps, norm.momentum = child.eps, child.momentum
+            if type(child) is not nn.BatchNorm2d:
+                norm.drop, norm.act = child.drop, child.act
+                norm.register_forward_hook(drop_and_activate)
             setattr(module, name, norm)
         elif type(child) is nn.Conv2d:
             child.__class__ = SmallMapConv2d
         else:
             adapt_layers(child, norm_layer)
     return module
+
+
+def is_batch_norm(module: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    """Whether a layer is torch's BatchNorm2d, or timm's with dropout and activation after it."""
+    return type(module) is nn.BatchNorm2d or type(module).__name__ == "BatchNormAct2d"
+
+
+def drop_and_activate(norm: Any, inputs: tuple[Tensor, ...], normalised: Tensor) -> Tensor:
+    """What timm's BatchNormAct2d does after its batch norm."""
+    return norm.act(norm.drop(normalised))

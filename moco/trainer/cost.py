@@ -47,7 +47,8 @@ def estimate_seconds(values: dict[str, Any], cached: Path, threads: int = 1) -> 
         encode = measure_seconds(lambda: extract_features(run.encoder, few, dataset, config))
     finally:
         torch.set_num_threads(before)
-    measurements = -(-config.epochs // config.knn_every) + 1
+    # a method that pretrains measures kNN every so many epochs besides
+    measurements = -(-config.epochs // config.knn_every) + 1 if config.pretrains else 1
     train_images, validation_images, test_images = (len(split.labels) for split in splits[:3])
     encoded = measurements * (train_images + validation_images) + test_images
     epochs = config.finetune_epochs + (config.epochs if config.method in METHODS else 0)
@@ -56,6 +57,7 @@ def estimate_seconds(values: dict[str, Any], cached: Path, threads: int = 1) -> 
 
 COST_FIELDS = (  # what a trial's cost depends on
     "method", "encoder", "width", "stem", "image_size", "input_size", "epochs", "finetune_epochs",
+    "pretrain_split", "train_images", "batch_size", "queue_size", "attention", "loss",
 )  # fmt: skip
 
 

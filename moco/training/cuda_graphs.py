@@ -16,6 +16,7 @@ from moco.config import Config
 from moco.device import at_least_float32, autocast
 from moco.model.encoder import Encoder
 from moco.model.moco import MoCo
+from moco.model.own_encoder import is_further
 
 
 class EncoderPass(nn.Module):
@@ -34,6 +35,8 @@ class EncoderPass(nn.Module):
 def can_record(config: Config, device: torch.device) -> bool:
     """Whether a step runs each encoder once, on one GPU, by torch's own kernels.
 
+    An encoder of one's own may decide in Python, or draw, in each pass; a graph would not.
+
     A graph has one place for its activations. In the symmetric loss a second pass would overwrite
     those of the first before the backward pass has read them.
     """
@@ -41,6 +44,7 @@ def can_record(config: Config, device: torch.device) -> bool:
         device.type == "cuda"
         and config.loss == "asymmetric"
         and config.compile == "off"
+        and not is_further(config.encoder)
         and distributed.world_size() == 1
     )
 

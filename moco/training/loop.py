@@ -21,7 +21,7 @@ from moco.data.recipes import choose_recipe
 from moco.device import keep_freed_memory, pick_device, pick_precision, to_device
 from moco.model.encoder import Encoder
 from moco.schedules import lr_factor
-from moco.seed import Source, make_generator
+from moco.seed import Source, make_generator, seed_layers
 from moco.training.optimizers import build_optimizer
 
 
@@ -158,6 +158,7 @@ class Training(ABC):
         started = time.perf_counter()
         self.epoch += 1
         generators = epoch_generators(self.config.seed, self.epoch)
+        seed_layers(self.config.seed, self.epoch, distributed.rank())
         metrics, lr = [], 0.0
         for batch in prefetch(self.batches(generators), self.device):
             lr = self.set_lr()

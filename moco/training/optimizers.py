@@ -133,14 +133,16 @@ OPTIMIZERS = {
         decay_on="weights",
         vector_options={"always_adapt": False},
     ),
-    # You et al. 2020, the gradient clipped to norm 1 as in NVIDIA's implementation
+    # You et al. 2020, but for the decay, which stays outside of the trust ratio; the gradient is
+    # clipped to norm 1 as in NVIDIA's implementation; vectors take Adam's step
     "lamb": OptimizerSpec(
         timm_optimizer("Lamb"),
-        lambda config: {"decoupled_decay": True},
+        lambda config: {"decoupled_decay": True, "always_adapt": True},
         default_lr=1e-3,
         decay="decoupled",
         momentum="β₁ 0.9",
         decay_on="weights",
+        vector_options={"always_adapt": False},
     ),
     # Chen et al. 2023
     "lion": OptimizerSpec(

@@ -15,7 +15,7 @@ from study.design.space import Metric
 from study.errors import StudyError
 from study.pooling.random_effects import Pooled, pool_effects
 from study.report.folder import StudyFolder, read_folder
-from study.store.study_file import clip, comparable_values, list_differences
+from study.store.study_file import clip_json, comparable_values, list_differences
 from study.text import count_words, join_words
 
 LEFT_OUT = ("space.claims", "space.reported", "space.threats", "space.profiles", "space.stages")
@@ -88,8 +88,8 @@ def check_comparable(members: Sequence[Member]) -> None:
 
     plans = [member.plan for member in members]
     values_of("primary metric", [plan.space.primary.title for plan in plans])
-    values_of("unit", [plan.space.primary.unit for plan in plans])
     values_of("better side", [better_side(plan.space.primary) for plan in plans])
+    values_of("unit", [plan.space.primary.unit for plan in plans])
     values_of("reference", [plan.title(plan.space.reference) for plan in plans])
 
 
@@ -235,7 +235,7 @@ def plan_table(members: Sequence[Member]) -> list[tuple[str, list[str]]]:
             name = difference.path
             if not name.startswith(LEFT_OUT):
                 paths[tuple(name.split("."))] = None
-    rows = [(".".join(path), [clip(value_at(one, path)) for one in values]) for path in paths]
+    rows = [(".".join(path), [clip_json(value_at(one, path)) for one in values]) for path in paths]
     about = [
         ("data", [one.plan.data.title or one.plan.data.name for one in members]),
         ("planned", [one.study.file.about.created for one in members]),

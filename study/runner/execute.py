@@ -19,7 +19,7 @@ from ray import cloudpickle, tune
 from study.design.plan import Plan
 from study.design.trainer import Epochs
 from study.design.trial import Trial, trial_title
-from study.errors import StudyError, first_line
+from study.errors import StudyError, TrialsFailedError, first_line
 from study.execution.stop import Stop
 from study.runner.callbacks import PageRedraw, make_callbacks
 from study.runner.cluster import (
@@ -30,7 +30,7 @@ from study.runner.cluster import (
     wants_dashboard,
 )
 from study.runner.files.inputs import with_inputs
-from study.runner.files.trials import TrialFiles, open_trial_files, remove_marker
+from study.runner.files.trials import TrialFiles, open_trial_files, remove_copies
 from study.runner.progress import Progress
 from study.runner.ray_patches import logs_place, run_tune, survive_memory_kills
 from study.runner.scheduler import StudyScheduler
@@ -48,8 +48,15 @@ class Work(NamedTuple):
     commit: str
 
 
-def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster: Cluster) -> bool:
-    """Run what the plan still lacks; whether nothing is left that could be run.
+class Ran(NamedTuple):
+    """How a run of a study's trials ended."""
+
+    complete: bool  # nothing is left that could be run
+    interrupted: bool  # a signal came, perhaps after the last trial
+
+
+def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster: Cluster) -> Ran:
+    """Run what the plan still lacks.
 
     Blocks. The first SIGINT, SIGTERM or SIGHUP, or the end of the time, lets running trials reach
     the end of their epoch.
@@ -78,7 +85,7 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster:
                     )
                     run_experiment(search, folder, work=work, cluster=cluster)
                 raise_for_failures(search, folder)
-                return search.finished
+                return Ran(search.finished, stop.signalled)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -118,7 +125,7 @@ def run_experiment(search: StudySearch, folder: Path, *, work: Work, cluster: Cl
             others = make_callbacks(folder, cluster, files=files, search=search)
             start_tune(search, job, scratch_folder(folder), callbacks=[progress, redraw, *others])
         finally:
-            remove_marker(files)
+            remove_copies(files)
 
 
 def make_job(search: StudySearch, files: TrialFiles, work: Work, *, is_local: bool) -> Job:
@@ -167,7 +174,8 @@ def raise_for_failures(search: StudySearch, folder: Path) -> None:
     """Raise what ended the study before its end.
 
     Raises:
-        StudyError: a record could not be written, or all trials fail.
+        TrialsFailedError: all trials fail.
+        StudyError: a record could not be written.
     """
     if search.write_error:
         raise StudyError(
@@ -176,7 +184,7 @@ def raise_for_failures(search: StudySearch, folder: Path) -> None:
             "to continue"
         ) from search.write_error
     if search.stop.hopeless_reason:
-        raise StudyError(
+        raise TrialsFailedError(
             f"the study is stopped, since {search.stop.hopeless_reason}. Finished trials are "
             "saved; when the cause is gone, run the same command to continue"
         )

@@ -79,7 +79,7 @@ def run_attempt(job: Job, trial: Trial, *, writes: bool = True) -> Generator[Fie
             if writes:
                 job.files.save(trial.id, folder)
             return end.value
-        if gauges:
+        if gauges:  # this process writes
             job.files.save(trial.id, folder)
             gauges.set(row)
         yield row

@@ -16,6 +16,8 @@ FILES = (
     "trials.csv",
     "epochs.csv",
     "report.html",
+    "verdict.json",
+    "study.toml",
     "trials.jsonl",
 )
 

@@ -19,8 +19,8 @@ from study.store.plan_json import plan_from_dict
 from study.text import join_words
 from study.typed import check_text, why_unread
 
-# sizes that may be raised
 SCHEMA = 2  # of study.json; files of 1 name none
+# sizes that may be raised
 BUDGETS = {"searches": "--searches", "search_trials": "--trials", "final_seeds": "--seeds"}
 DESCRIBING = ("words", "interim_analyses")  # of a plan; they decide nothing
 
@@ -308,7 +308,7 @@ def list_differences(old: Any, new: Any, path: tuple[str, ...]) -> list[Differen
 
 def classify(old: Any, new: Any, path: tuple[str, ...]) -> Difference:
     """One difference, and what it means."""
-    words = f"{'.'.join(path)} was {clip(old)} and is now {clip(new)}"
+    words = f"{'.'.join(path)} was {clip_json(old)} and is now {clip_json(new)}"
     match path:
         case ("sizes", "searches") if 1 in (old, new):  # the units of the comparison are others
             return Difference(Kind.OTHER, ".".join(path), words)
@@ -324,7 +324,7 @@ def classify(old: Any, new: Any, path: tuple[str, ...]) -> Difference:
     return Difference(Kind.OTHER, ".".join(path), words)
 
 
-def clip(value: Any) -> str:
+def clip_json(value: Any) -> str:
     """A value as JSON, a list of named things as their names, cut where it is long."""
     if (
         isinstance(value, list)

@@ -1,5 +1,6 @@
 """Code of one's own by its name: an optimizer is an arm, its source a part of what was run."""
 
+import copy
 import json
 import re
 import subprocess
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import run_study
 from moco import __main__
 from moco.config import Config
 from moco.model.batch_norm import SplitBatchNorm2d
 from moco.model.encoder import build_encoder
+from moco.model.own_encoder import adapt_layers
 from moco.own_code import hash_sources, import_named, pack_sources, read_sources, use_own_code
 from moco.training.optimizers import build_optimizer, decayed_parameters, optimizer_spec
 
@@ -128,6 +131,19 @@ def test_an_encoder_of_ones_own_has_our_batch_norm_and_its_own_state(own):
     assert encoder(torch.rand(16, 3, 10, 12)).shape == (16, 128)
     plain = import_named(f"{own}:Small")(3)
     assert plain.state_dict().keys() == encoder.backbone.state_dict().keys()
+
+
+def test_timms_batch_norm_with_activation_is_ours_and_computes_the_same(tmp_path):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    theirs = timm.create_model("mobilenetv3_small_050", num_classes=0, in_chans=3)
+    ours = adapt_layers(copy.deepcopy(theirs), lambda channels: SplitBatchNorm2d(channels, 1))
+    kinds = {type(one).__name__ for one in ours.modules() if isinstance(one, nn.BatchNorm2d)}
+    assert kinds == {"SplitBatchNorm2d"}
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    images = torch.rand(4, 3, 32, 32)
+    for mode in (True, False):
+        torch.testing.assert_close(ours.train(mode)(images), theirs.train(mode)(images))
 
 
 @pytest.mark.parametrize(

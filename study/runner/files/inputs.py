@@ -13,6 +13,9 @@ from study.design.trainer import Epochs, Fields
 from study.execution.run_trial import Train
 from study.runner.files.private import own_folder, user_name
 
+CHUNK = 1 << 24  # bytes
+SAME_HERE: dict[Path, bool] = {}  # by process: whether a path holds the driver's content
+
 
 class InputFiles:
     """A file, or a folder of files, on the driver's machine; other nodes unpack it once each.
@@ -37,7 +40,7 @@ class InputFiles:
 
     def local_path(self) -> Path:
         """The path of the content on this node, unpacked if it is not there yet."""
-        if not self.refs or self.is_whole(self.path):
+        if not self.refs or self.is_here():
             return self.path
         folder = own_folder(Path(tempfile.gettempdir()) / f"study-parcels-{user_name()}")
         place = folder / f"{self.path.name}-{self.key}"
@@ -48,6 +51,21 @@ class InputFiles:
                 for name, ref in self.refs.items():
                     ray.get(ref).tofile(place / name)
         return target
+
+    def is_here(self) -> bool:
+        """Whether this node has the driver's content at the driver's path; looked at once."""
+        if self.path not in SAME_HERE:
+            SAME_HERE[self.path] = self.is_whole(self.path) and self.digest_here() == self.key
+        return SAME_HERE[self.path]
+
+    def digest_here(self) -> str:
+        """The digest of what lies at the driver's path on this node."""
+        digest = hashlib.sha256()
+        for name in self.sizes:
+            with open(self.path / name if self.is_folder else self.path, "rb") as file:
+                while part := file.read(CHUNK):
+                    digest.update(part)
+        return digest.hexdigest()[:16]
 
     def is_whole(self, path: Path) -> bool:
         """Whether every file is there in its size."""

@@ -3,17 +3,20 @@
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import fsspec
 import ray
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study.runner.ray_patches import is_ray_client
 
 # a file by which a node sees that the study's folder is the same one there
 MARKER = ".here"
+CLEANING_SECONDS = 10  # that nodes may take to delete copies
 
 
 class FileStore(Protocol):
@@ -193,7 +196,23 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
         draft.replace(folder / name)
 
 
-def remove_marker(files: TrialFiles) -> None:
-    """Delete the marker, and this machine's copies."""
+def remove_copies(files: TrialFiles) -> None:
+    """Delete the marker, and what nodes have copied: the store has it, or the study's folder."""
     (files.folder / MARKER).unlink(missing_ok=True)
-    shutil.rmtree(files.node_folder, ignore_errors=True)
+    remove_folder(files.node_folder.name)
+    if files.store is None:
+        return
+    with suppress(RayError):
+        remove = ray.remote(num_cpus=0)(remove_folder)
+        nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+        places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
+        asked = [
+            remove.options(scheduling_strategy=place).remote(files.node_folder.name)
+            for place in places
+        ]
+        ray.wait(asked, num_returns=len(asked), timeout=CLEANING_SECONDS)
+
+
+def remove_folder(name: str) -> None:
+    """Delete a folder of this node's temporary folder."""
+    shutil.rmtree(Path(tempfile.gettempdir()) / name, ignore_errors=True)

@@ -7,6 +7,7 @@ import torch
 from moco.config import Config
 from moco.data import cache
 from moco.data.checks import image_digest
+from moco.data.dataset import Split
 from moco.data.splits import make_splits, with_training_labels
 
 
@@ -58,3 +59,11 @@ def test_an_image_that_is_there_twice_is_never_on_both_sides(dataset, config):
     assert not validation & {image_digest(image) for image in splits.train.images.numpy()}
     assert len(splits.validation.labels) == len(whole.validation.labels)
     assert len(splits.train.labels) == len(whole.train.labels) - 2
+
+
+def test_a_copy_in_a_validation_split_of_ones_own_is_not_trained_on(dataset, config):
+    own = Split(dataset.train.images[:3], dataset.train.labels[:3])
+    splits = make_splits(dataset._replace(validation=own), config)
+    held = {image_digest(image) for image in own.images.numpy()}
+    assert not held & {image_digest(image) for image in splits.train.images.numpy()}
+    assert len(splits.train.labels) <= len(dataset.train.labels) - 3

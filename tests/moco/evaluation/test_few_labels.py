@@ -12,7 +12,7 @@ import run_study
 from moco import __main__
 from moco.config import Config
 from moco.data.splits import make_splits
-from moco.evaluation.evaluate import SHARES, evaluate, few_labels
+from moco.evaluation.evaluate import SHARES, evaluate, few_labels, validation_knn
 from moco.model.encoder import build_encoder
 
 SMALL = ["--epochs=2", "--queue-size=32", "--batch-size=16", "--image-size=16", "--width=0.0625"]
@@ -104,3 +104,15 @@ def test_a_study_without_labels_is_refused_and_few_would_do(photographs, tmp_pat
     text = capsys.readouterr().err
     assert "a study compares accuracies, and folder photos has no labels" in text
     assert "put 10 images a class into train/<class>/" in text
+
+
+def test_the_knn_of_an_epoch_votes_with_these_labels_alone(dataset, config):
+    torch.manual_seed(0)
+    encoder = build_encoder(config, 3).eval()
+
+    def knn(labelled):
+        own = Config.of({**config.to_dict(), "labelled": labelled, "knn_neighbours": 1})
+        return validation_knn(encoder, make_splits(dataset, own), dataset, own)["knn_accuracy"]
+
+    assert knn(10**6) == knn(0)
+    assert knn(1) != knn(0)

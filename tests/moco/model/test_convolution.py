@@ -98,3 +98,37 @@ def test_every_convolution_of_an_encoder_is_one_and_keeps_torchvisions_names():
         if isinstance(module, nn.Conv2d)
     )
     assert "layer4.2.conv3.weight" in backbone.state_dict()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"padding": "same"},
+        {"padding": "valid"},
+        {"padding": 1, "padding_mode": "circular"},
+        {"padding": 1, "padding_mode": "reflect"},
+    ],
+    ids=str,
+)
+def test_other_kinds_of_padding_are_torchs(options):
+    torch.manual_seed(0)
+    theirs = nn.Conv2d(512, 512, 3, bias=False, **options)
+    ours = SmallMapConv2d(512, 512, 3, bias=False, **options)
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(2, 512, 3, 3)
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+@pytest.mark.parametrize("groups", [1, 64])
+def test_a_strided_convolution_of_one_pixel_has_its_gradient_in_bfloat16(groups):
+    """torch's own is uninitialised memory there."""
+    torch.manual_seed(0)
+    layer = SmallMapConv2d(64, 64, 5, stride=2, padding=2, groups=groups, bias=False)
+    x, gradients = torch.randn(32, 64, 1, 1), []
+    for enabled in (True, False):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            layer(x).float().square().sum().backward()
+        gradients.append(layer.weight.grad.clone())
+    difference = (gradients[0] - gradients[1]).norm() / gradients[1].norm()
+    assert difference < 0.02

@@ -54,8 +54,9 @@ def test_with_the_items_of_every_run_the_interval_covers_them():
         lambda seed, result: {**result, "correct": result["correct"] if seed % 2 else ""},
         lambda seed, result: {**result, "correct": text(np.ones(ITEMS // 2, bool))},
         lambda seed, result: {**result, "score": result["score"] - 0.1},  # of other items
+        lambda seed, result: {**result, "score": result["score"] + 0.1 * (-1) ** seed},
     ],
-    ids=["none", "torn", "of some runs", "other items", "not the metric"],
+    ids=["none", "torn", "of some runs", "other items", "not the metric", "only in the mean"],
 )
 def test_otherwise_it_is_the_interval_over_the_runs(change):
     found = compared(results(change))

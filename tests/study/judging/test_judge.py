@@ -488,3 +488,43 @@ def test_many_differing_columns_are_counted(tmp_path):
     frame.assign(**more).to_csv(tmp_path / "runs.csv", index=False)
     study = judged(str(tmp_path / "runs.csv"), tmp_path, reference="sgd")
     assert "and 35 more columns; the file does not say why" in study.report.read_text()
+
+
+def test_without_seeds_the_rows_of_one_run_are_one_run(tmp_path, capsys):
+    table = pd.DataFrame(
+        {"optimizer": arm, "run": f"{arm}-{run}", "accuracy": 0.8 + gain + run / 500}
+        for arm, gain in (("sgd", 0.0), ("adam", 0.03))
+        for run in range(4)
+        for _copy in range(3)
+    )
+    table.to_csv(tmp_path / "copies.csv", index=False)
+    words = ["--judge", str(tmp_path / "copies.csv"), "--by", "none", "--out", str(tmp_path / "a")]
+    assert run_study.main(words) == 0
+    assert Study.open(tmp_path / "a").results.verdict("primary").result.counts == (4, 4)
+    table["accuracy"] += np.arange(len(table))
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    words = ["--judge", str(tmp_path / "rows.csv"), "--by", "none", "--out", str(tmp_path / "b")]
+    assert run_study.main(words) == 2
+    assert "must have one row a run; sgd, run sgd-0 has several" in capsys.readouterr().err
+
+
+def test_a_column_that_names_the_arm_once_more_tells_no_runs_apart(tmp_path):
+    table = pd.DataFrame(rows(truth())).drop(columns="seed").assign(name=lambda t: t["optimizer"])
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    report = judge_runs(
+        Options(judge=str(tmp_path / "runs.csv"), by="none", out=str(tmp_path / "a"))
+    )
+    assert {len(one.by_unit) for one in Study.open(report.page.parent).results.arms} == {10}
+
+
+def test_three_unpaired_runs_an_arm_rank_nothing(tmp_path):
+    table = pd.DataFrame(
+        {"optimizer": arm, "accuracy": 0.8 + gain + run / 5000}
+        for arm, gain in (("sgd", 0.0), ("adam", 0.06), ("lion", 0.05))
+        for run in range(3)
+    )
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    out = str(tmp_path / "a")
+    answer = judge_runs(Options(judge=str(tmp_path / "runs.csv"), by="none", out=out)).answer
+    assert "cannot be told apart from it (so few runs cannot tell 3" in answer
+    assert "worse" not in answer

@@ -16,7 +16,7 @@ from study.pooling.page import compare_studies
 from study.pooling.random_effects import pool_effects
 
 
-def judged(folder, name, gain, seed, **columns):
+def judged(folder, name, gain, seed, higher=None, **columns):
     """A judged table of two arms."""
     draws = np.random.default_rng(seed)
     rows = [
@@ -27,7 +27,8 @@ def judged(folder, name, gain, seed, **columns):
     frame = pd.DataFrame(rows).rename(columns=columns)
     frame.to_csv(folder / f"{name}.csv", index=False)
     out = folder / name
-    judge_runs(Options(judge=str(folder / f"{name}.csv"), reference="sgd", out=str(out)))
+    table = str(folder / f"{name}.csv")
+    judge_runs(Options(judge=table, reference="sgd", out=str(out), higher=higher))
     return str(out)
 
 
@@ -91,6 +92,40 @@ def test_studies_of_the_same_runs_are_shown_and_not_pooled(finished, tmp_path):
     assert json.loads((page.parent / "comparison.json").read_text())["arms"][0]["pooled"] is None
 
 
+def test_tables_that_share_most_of_their_rows_are_not_pooled(tmp_path):
+    folders = [judged(tmp_path, "one", 0.01, 1), judged(tmp_path, "two", 0.01, 1)]
+    more = tmp_path / "two.csv"
+    more.write_text(more.read_text() + "adam,8,0.81\nsgd,8,0.8\n")
+    out = str(tmp_path / "three")
+    judge_runs(Options(judge=str(more), reference="sgd", out=out))
+    page, _ = compare_studies([folders[0], out], tmp_path / "out")
+    assert "have 16 runs of the same settings and seeds" in page.read_text()
+
+
+def test_an_error_that_all_studies_share_does_not_shrink_with_their_number():
+    apart = pool_effects([1.0] * 9, [0.1] * 9)
+    shared = pool_effects([1.0] * 9, [0.1] * 9, common=0.5)
+    assert apart.high - apart.mean < 0.1
+    assert shared.high - shared.mean > 0.5 * stats.norm.ppf(0.975)
+
+
+def test_two_runs_of_an_arm_have_no_interval_in_the_table(tmp_path):
+    for k in (1, 2):
+        rows = [
+            {"optimizer": arm, "accuracy": 0.8 + gain + run / 100 + k / 1000}
+            for arm, gain in (("sgd", 0.0), ("adam", 0.02))
+            for run in range(2)
+        ]
+        pd.DataFrame(rows).to_csv(tmp_path / f"{k}.csv", index=False)
+        table = str(tmp_path / f"{k}.csv")
+        judge_runs(Options(judge=table, by="none", reference="sgd", out=str(tmp_path / f"o{k}")))
+    page, _ = compare_studies([str(tmp_path / "o1"), str(tmp_path / "o2")], tmp_path / "out")
+    data = json.loads((page.parent / "comparison.json").read_text())
+    sd = math.sqrt(2) * 100 * np.std([0.0, 0.01], ddof=1)
+    assert data["arms"][0]["studies"][0]["error"] == pytest.approx(sd / math.sqrt(2))
+    assert "<td>2<td>+2.0<td>–<td>" in page.read_text()
+
+
 def test_a_changed_folder_is_flagged(three, tmp_path):
     path = tmp_path / "lab1" / "records.jsonl"
     text = path.read_text()
@@ -109,6 +144,10 @@ def test_a_changed_folder_is_flagged(three, tmp_path):
                 judged(path, "two", 0.01, 1, accuracy="test_acc"),
             ],
             "must have one primary metric; it is accuracy in one and test acc in two",
+        ),
+        (
+            lambda path: [judged(path, "one", 0.01, 1), judged(path, "two", 0.01, 1, higher=False)],
+            "must have one better side; it is higher in one and lower in two",
         ),
         (lambda path: [judged(path, "one", 0.01, 1), str(path / "none")], "holds no study"),
     ],

@@ -7,6 +7,7 @@ import toy as toy_module
 from report.test_page import write_study
 
 from study.analysis.results import Results
+from study.design.ranges import LogRange
 from study.design.space import Arm
 from study.figures.style import arm_styles
 from study.report.advice import advise, command_words
@@ -140,3 +141,19 @@ def test_test_items_that_are_trained_on_fail_the_splits_where_they_can_matter(
     gate = next(one for one in results.verdict("primary").gates if one.name == "Splits")
     assert gate.state == state
     assert f"{duplicates} of 1,000 test items are also trained on" in gate.reason
+
+
+def test_an_arm_whose_range_misses_its_optimum_is_neither_worse_nor_level(tmp_path):
+    short = {"lr": LogRange(1e-3, 4e-3)}  # the best rate is 0.03
+    arms = tuple(
+        replace(arm, search=short) if arm.name == "green" else arm for arm in toy_module.SPACE.arms
+    )
+    space = replace(toy_module.SPACE, general=GENERAL, arms=arms)
+    data = replace(toy_module.DATA, own=True)
+    plan = toy_module.plan(space=space, data=data, final_seeds=10, added_trials=0)
+    results = Results(plan, toy_module.run_all(plan, toy_module.task, tmp_path))
+    assert [one.one.arm.name for one in results.ranking.worse] == ["red"]
+    assert [one.one.arm.name for one in results.ranking.doubted] == ["green"]
+    words = " ".join(answer(results))
+    assert "Not judged: Green <b> (Green <b> chose" in words or "Not judged: Green <b> (" in words
+    assert "Green <b> (by" not in words
