@@ -312,13 +312,11 @@ def export(options: Options) -> int:
         StudyError: there is no such study, or it cannot be written.
     """
     from study.export.export import export_study
-    from study.report.folder import read_folder
 
     folder = fetched_folder(options)
     kind, to = options.export
-    study = read_folder(folder)
-    paths = export_study(study, kind, Path(to))
-    warn_of_changes(folder, study.changes)
+    paths, changes = export_study(folder, kind, Path(to))
+    warn_of_changes(folder, changes)
     print(f"{len(paths)} files in {to}: {', '.join(path.name for path in paths)}", flush=True)
     return 0
 

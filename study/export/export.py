@@ -2,32 +2,41 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from study.errors import StudyError, why
 from study.export.paragraphs import BIBTEX, deviations_paragraph, methods_paragraph
 from study.export.tables import csv_table, escape, latex_table, levels_csv, paper_tables
 from study.figures.style import arm_styles
 from study.report.drawing import arm_titles
-from study.report.folder import StudyFolder
+from study.report.folder import StudyFolder, read_folder
 from study.report.page import list_panels, make_sections
 from study.store.atomic import write_atomically
 from study.store.environment import program_version
 
 
-def export_study(study: StudyFolder, kind: str, to: Path) -> list[Path]:
-    """Write a study's tables, paragraphs or figures; the files.
+class Exported(NamedTuple):
+    """What was written of a study."""
+
+    paths: list[Path]
+    changes: list[str]  # sentences: what of the study was changed after it was written
+
+
+def export_study(folder: Path, kind: str, to: Path) -> Exported:
+    """Write a study's tables, paragraphs or figures.
 
     Args:
         kind: one of KINDS.
 
     Raises:
-        StudyError: the kind is none, or nothing can be written.
+        StudyError: the folder holds no study, the kind is none, or nothing can be written.
     """
     if kind not in KINDS:
         raise StudyError(f"--export must be one of {', '.join(KINDS)}; got {kind!r}")
+    study = read_folder(folder)
     try:
         to.mkdir(parents=True, exist_ok=True)
-        return KINDS[kind](study, to)
+        return Exported(KINDS[kind](study, to), study.changes)
     except OSError as error:
         raise StudyError(
             f"{to} must be a folder that can be written; it cannot ({why(error)})"

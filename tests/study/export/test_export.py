@@ -12,7 +12,6 @@ import run_study
 from study.analysis.results import Results
 from study.export.export import export_study
 from study.export.tables import escape, latex_table, paper_tables
-from study.report.folder import read_folder
 from study.report.sections.final_result import final_section
 
 
@@ -69,7 +68,7 @@ def test_braces_and_backslashes_of_names_are_escaped():
 
 
 def test_csv_is_read_again_with_ascii_numbers(folder, tmp_path, finished):
-    export_study(read_folder(folder), "csv", tmp_path / "csv")
+    export_study(folder, "csv", tmp_path / "csv")
     with open(tmp_path / "csv" / "values.csv") as file:
         rows = list(csv.DictReader(file))
     blue = [float(row["value"]) for row in rows if (row["arm"], row["metric"]) == ("Blue", "score")]
@@ -79,8 +78,8 @@ def test_csv_is_read_again_with_ascii_numbers(folder, tmp_path, finished):
 
 
 def test_every_figure_is_written_as_svg_and_pdf_the_same_each_time(folder, tmp_path):
-    first = export_study(read_folder(folder), "svg", tmp_path / "one")
-    again = export_study(read_folder(folder), "svg", tmp_path / "two")
+    first = export_study(folder, "svg", tmp_path / "one").paths
+    again = export_study(folder, "svg", tmp_path / "two").paths
     names = {path.name for path in first}
     assert {"final-level.svg", "final-level.pdf", "rate-blue.svg"} <= names
     for one, other in zip(first, again, strict=True):
