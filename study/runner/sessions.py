@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,9 +22,9 @@ from typing import Self
 import psutil
 
 GRACE_SECONDS = 6.0  # in which Ray's processes may end by themselves
-INTERVAL = 0.2  # seconds between two looks at them
+INTERVAL = 0.2  # seconds between two looks at them then
+LOOK_INTERVAL = 1.0  # seconds between two looks at what a running driver's Ray has started
 MARK = "STUDY_DRIVER"  # an environment variable: the driver from whose Ray a process comes
-PROGRAMS = re.compile(r"python|ray|gcs_server", re.IGNORECASE)  # how Ray's processes are called
 
 
 class Guard:
@@ -71,36 +72,70 @@ class Guard:
 
 def wait_for_end(driver: int, folder: Path | None) -> None:
     """The guard's program: wait until standard input is closed, then clean up after a driver."""
-    while sys.stdin.buffer.read(1):
-        pass
-    end_processes(driver, GRACE_SECONDS)
+    ended = threading.Event()
+    threading.Thread(target=wait_for_input, args=(ended,), daemon=True).start()
+    seen: set[psutil.Process] = set()
+    while not ended.wait(LOOK_INTERVAL):
+        seen = {process for process in seen if is_alive(process)} | processes_of_ray(driver)
+    end_processes(driver, seen, GRACE_SECONDS)
     if folder:
         remove_sessions(folder, ended=driver)
 
 
-def end_processes(driver: int, grace: float = 0.0) -> None:
-    """Kill the processes of a driver's Ray that are still there after some seconds of grace."""
+def wait_for_input(ended: threading.Event) -> None:
+    """Say when standard input is closed, as it is when the driver is gone."""
+    while sys.stdin.buffer.read(1):
+        pass
+    ended.set()
+
+
+def end_processes(driver: int, seen: set[psutil.Process], grace: float = 0.0) -> None:
+    """Kill the processes of a driver's Ray that are still there after some seconds of grace.
+
+    Args:
+        seen: such processes, as they were before the driver ended.
+    """
     end = time.monotonic() + grace
-    while (left := session_processes(driver)) and time.monotonic() < end:
+    while left := {one for one in seen if is_alive(one)} | marked_processes(driver):
+        if time.monotonic() >= end:
+            break
         time.sleep(INTERVAL)
     for process in left:
         with suppress(psutil.Error):
             process.kill()
 
 
-def session_processes(driver: int) -> list[psutil.Process]:
-    """The processes of Ray that a driver has started, and those that they have started.
-
-    Found by what they inherit, since Ray's processes change their titles.
-    """
-    found = []
-    for process in psutil.process_iter(["name"]):
-        if process.pid in (driver, os.getpid()) or not PROGRAMS.match(process.info["name"] or ""):
-            continue
-        with suppress(psutil.Error, OSError):  # somebody else's, or gone
-            if process.environ().get(MARK) == str(driver):
-                found.append(process)
+def processes_of_ray(driver: int) -> set[psutil.Process]:
+    """What a driver has started as a part of Ray, and what that has started in turn."""
+    found = set()
+    with suppress(psutil.Error):
+        for child in psutil.Process(driver).children():
+            if is_marked(child, driver):
+                found |= {child, *child.children(recursive=True)}
     return found
+
+
+def marked_processes(driver: int) -> set[psutil.Process]:
+    """The processes that have a driver's mark, whoever their parent is now."""
+    own = (driver, os.getpid())
+    return {one for one in psutil.process_iter() if one.pid not in own and is_marked(one, driver)}
+
+
+def is_marked(process: psutil.Process, driver: int) -> bool:
+    """Whether a process has a driver's mark; where Ray sets a title the mark may be lost."""
+    place = Path(f"/proc/{process.pid}/environ")
+    with suppress(psutil.Error, OSError):  # somebody else's, or gone
+        if place.exists():  # psutil stops at the zeros that a title leaves
+            return f"{MARK}={driver}".encode() in place.read_bytes().split(b"\0")
+        return process.environ().get(MARK) == str(driver)
+    return False
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process is there, and more than its exit code."""
+    with suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def remove_sessions(folder: Path, ended: int = 0) -> None:
@@ -111,7 +146,7 @@ def remove_sessions(folder: Path, ended: int = 0) -> None:
             continue
         driver = int(number[1])
         if driver == ended or not psutil.pid_exists(driver):
-            end_processes(driver)
+            end_processes(driver, set())
             shutil.rmtree(session, ignore_errors=True)
 
 

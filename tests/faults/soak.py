@@ -128,8 +128,16 @@ def wait_and_watch(process, patience, states):
     return process.poll() is not None
 
 
+class Wrong(list):
+    """What was wrong, said as it comes."""
+
+    def append(self, sentence):
+        super().append(sentence)
+        print(f"WRONG: {sentence}", flush=True)
+
+
 def main(kills, seed):
-    draw, wrong, done = random.Random(seed), [], Counter()
+    draw, wrong, done = random.Random(seed), Wrong(), Counter()
     left, states, codes = {kind: [] for kind in KINDS}, [], Counter()
     base = Path(tempfile.mkdtemp(prefix="soak"))
     before = shared_memory()

@@ -57,7 +57,7 @@ def main(folder, sizes, overrides, options):
     defaults = {"cpus": 2, "code": (ROOT / "study",)}
     with closing(ledger):
         try:
-            complete = run_trials(
+            complete, _ = run_trials(
                 plan,
                 folder,
                 ledger,

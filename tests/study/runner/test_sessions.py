@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from study.runner import sessions
@@ -16,16 +17,21 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 DRIVER = """
 import os, subprocess, sys, time
 from pathlib import Path
-from study.runner.sessions import Guard
+from study.runner.sessions import LOOK_INTERVAL, Guard, processes_of_ray
 
 folder = Path(sys.argv[1])
 session = folder / f"session_2026-01-01_10-00-00_000001_{os.getpid()}"
 (session / "logs").mkdir(parents=True)
-sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+# Ray's agents lose the mark when they set their title, as the second one does here
+sleep = "import time; time.sleep(600)"
+parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleep!r}], env={{}}, start_new_session=True); {sleep}"
 with Guard(folder) as guard:
     with guard.marks():
-        agent = subprocess.Popen(sleeper, start_new_session=True)
-    print(agent.pid, flush=True)
+        subprocess.Popen([sys.executable, "-c", parent], start_new_session=True)
+    while len(found := processes_of_ray(os.getpid())) < 2:
+        time.sleep(0.1)
+    time.sleep(2 * LOOK_INTERVAL)
+    print(*(one.pid for one in found), flush=True)
     sys.stdin.read()
 """
 
@@ -51,7 +57,7 @@ def test_the_processes_of_a_session_alone_are_ended():
     )
     try:
         time.sleep(0.2)
-        sessions.end_processes(GONE)
+        sessions.end_processes(GONE, set())
         assert agent.wait(10) == -signal.SIGKILL
         assert other.poll() is None
     finally:
@@ -70,8 +76,8 @@ def test_the_guard_ends_what_a_driver_leaves(tmp_path, end):
         cwd=Path(__file__).parents[3],
         start_new_session=True,
     )
-    agent = int(driver.stdout.readline())
-    assert agent in [process.pid for process in sessions.session_processes(driver.pid)]
+    started = [psutil.Process(int(number)) for number in driver.stdout.readline().split()]
+    assert len(started) == 2
     if end == "driver killed":
         driver.kill()
     elif end == "group killed":
@@ -80,7 +86,7 @@ def test_the_guard_ends_what_a_driver_leaves(tmp_path, end):
         driver.stdin.close()
     driver.wait(30)
     deadline = time.monotonic() + 5 * sessions.GRACE_SECONDS
-    while sessions.session_processes(driver.pid) or list(tmp_path.iterdir()):
+    while any(map(sessions.is_alive, started)) or list(tmp_path.iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     driver.stdout.close()

@@ -25,7 +25,9 @@ def test_a_link_that_somebody_else_has_put_there_is_not_followed(tmp_path):
 
 def test_a_file_in_the_folder_s_place_is_not_taken_either(tmp_path):
     (tmp_path / "study-0").write_text("mine")
-    assert private.own_folder(tmp_path / "study-0").is_dir()
+    found = private.own_folder(tmp_path / "study-0")
+    assert found.is_dir()
+    found.rmdir()
 
 
 def test_a_long_temporary_folder_is_not_taken_and_ray_s_own_wish_counts(monkeypatch, tmp_path):
