@@ -72,12 +72,14 @@ def connect(cluster: Cluster) -> Iterator[str]:
         raise StudyError("Ray must not run in this process yet; call ray.shutdown() before a study")
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with ExitStack() as stack:
-        stack.callback(ray.shutdown)
         if cluster.address:
+            stack.callback(ray.shutdown)
             context = join_cluster(cluster)
         else:
             folder = make_session_folder()
-            with stack.enter_context(Guard(folder)).marks():
+            guard = stack.enter_context(Guard(folder))
+            stack.callback(ray.shutdown)  # before the guard ends what is left then
+            with guard.marks():
                 context = start_local_ray(cluster.cpus, folder)
         restrict_token()
         if threading.current_thread() is threading.main_thread():
