@@ -40,8 +40,9 @@ tags:
 
 # {name}
 
-{parameters:,} parameters, {features} features an image, from images of {size} px, normalised by
-mean {mean} and standard deviation {std} of pixels in [0, 1].
+{parameters:,} parameters without a projection head, {features} features an image. An image is
+resized and its middle square cropped to {size} px, then normalised by mean {mean} and standard
+deviation {std} of pixels in [0, 1].
 
 ## Data
 
@@ -50,7 +51,7 @@ mean {mean} and standard deviation {std} of pixels in [0, 1].
 
 ## Accuracy
 
-{accuracy}
+{accuracy}{remarks}
 
 ## Use
 
@@ -178,6 +179,7 @@ def model_card(run: Exported) -> str:
         classes=f"{len(dataset.classes)} classes" if dataset.classes else "no labels",
         fingerprint=dataset.fingerprint[:16],
         accuracy=accuracy_table(run),
+        remarks="".join(f"\n\n**Remark.** {one}" for one in run.result.get("remarks") or ()),
         use=use_code(config, len(mean))
         + FEATURES.format(
             channels=len(mean),

@@ -272,13 +272,13 @@ def warn_of_changes(folder: Path, changes: list[str]) -> None:
 
 
 def check_claim(options: Options) -> int:
-    """Print the verdict on a claim of a study that is there; its exit code.
+    """Print the verdict on a claim, or on all of a role; the exit code, if they have one, else 4.
 
     Raises:
         StudyError: there is no such study, or no such claim.
     """
     from study.report.folder import read_folder
-    from study.report.verdict_file import exit_code, study_verdict, verdict_words
+    from study.report.verdict_file import EXIT_CODES, exit_code, study_verdict, verdict_words
 
     folder = fetched_folder(options)
     study = read_folder(folder)
@@ -287,9 +287,10 @@ def check_claim(options: Options) -> int:
             f"--check must have a study that is as it was written; of {folder}: "
             f"{study.changes[0]}. --verify says more"
         )
-    verdict = study_verdict(study.results).claim(options.check or "")
-    print(verdict_words(verdict), flush=True)
-    return exit_code(verdict)
+    verdicts = study_verdict(study.results).claims_of(options.check or "")
+    print("\n".join(map(verdict_words, verdicts)), flush=True)
+    codes = {exit_code(verdict) for verdict in verdicts}
+    return codes.pop() if len(codes) == 1 else EXIT_CODES["undecided"]
 
 
 def verify(options: Options) -> int:

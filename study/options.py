@@ -142,7 +142,9 @@ class Options:
                 "that --judge names"
             )
         given = {
-            f"--{name}": getattr(self, name) for name in (*READING, "plan", "adopt", "records")
+            f"--{name}": getattr(self, name)
+            for name in (*READING, "plan", "adopt", "records")
+            if not (self.judge and name == "compare")  # there it names a column
         }
         asked = [name for name, value in given.items() if value]
         if len(asked) > 1 and asked[0].removeprefix("--") in READING:

@@ -80,18 +80,30 @@ def image_digest(image: np.ndarray) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest()
 
 
-def own_key_probability(queue_size: int, images: int) -> float:
+def own_key_probability(queue_size: int, images: int, batch_size: int = 1) -> float:
     """Probability that a query's own key of the previous epoch is still in the queue.
 
-    With K keys and N images, and a new order every epoch: K² / 2N² for K ≤ N, and
-    1 − (2N − K)² / 2N² for N < K ≤ 2N.
+    An epoch has S whole batches of B of the N images, in a new order, and the queue holds Q
+    batches: q(q + 1) / 2S² of all pairs of places with q = Q for Q ≤ S, and the complement with
+    q = 2S − Q − 1 above, times SB / N, since the images beyond the last whole batch have no key.
     """
-    k, n = queue_size, images
-    return k * k / (2 * n * n) if k <= n else 1 - max(0, 2 * n - k) ** 2 / (2 * n * n)
+    steps, held = images // batch_size, queue_size // batch_size
+    if not steps:
+        return 0.0
+    pairs = held * (held + 1) / 2
+    if held > steps:
+        beyond = max(0, 2 * steps - held)
+        pairs = steps**2 - beyond * (beyond - 1) / 2
+    return pairs / steps**2 * steps * batch_size / images
 
 
 def data_warnings(
-    train: np.ndarray, test: np.ndarray, queue_size: int, images: int, modes: dict[str, int]
+    train: np.ndarray,
+    test: np.ndarray,
+    queue_size: int,
+    images: int,
+    modes: dict[str, int],
+    batch_size: int = 1,
 ) -> list[str]:
     """One sentence for each problem of the data; empty without problems.
 
@@ -100,6 +112,7 @@ def data_warnings(
         queue_size: keys; 0: the run has no queue.
         images: number of pretraining images.
         modes: number of files by colour mode.
+        batch_size: images of a step.
     """
     warnings = []
     if count := count_duplicates(train, test):
@@ -107,7 +120,7 @@ def data_warnings(
             f"{count} of {len(test)} test images are also training images, pixel for pixel: "
             f"accuracies are too high by up to {count / len(test):.1%}."
         )
-    if (probability := own_key_probability(queue_size, images)) > 0.01:
+    if (probability := own_key_probability(queue_size, images, batch_size)) > 0.01:
         warnings.append(
             "A query's own key of the epoch before is still in the queue with probability "
             f"{probability:.0%} (queue {queue_size:,}, {images:,} training images): "

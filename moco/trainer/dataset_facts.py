@@ -208,7 +208,7 @@ def dataset_warnings(dataset: Dataset, config: Config, images: int) -> list[str]
     queue = config.queue_size // config.keys_per_image if meets_old else 0
     note = diagnostics.key_age_warning(config, images)
     return [
-        *checks.data_warnings(train, test, queue, images, dataset.modes),
+        *checks.data_warnings(train, test, queue, images, dataset.modes, config.batch_size),
         *([note] if note else []),
     ]
 

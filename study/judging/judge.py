@@ -48,6 +48,7 @@ def judge_runs(options: Options) -> Report:
     if len(options.compare) > 1:
         raise StudyError("--compare takes one column with --judge")
     columns = choose_columns(table.frame, compare=compare, by=options.by, metric=options.metric)
+    print("\n".join(columns.guessed), end="\n" if columns.guessed else "", flush=True)
     selected = select_runs(table, columns, options.stage)
     plan = given_plan(source, table, columns, selected, options)
     folder = Path(options.out) if options.out else Path("results") / f"judged-{plan.space.name}"

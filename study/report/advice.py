@@ -59,8 +59,9 @@ def floor_words(results: Results, best: Arm) -> str:
     level = sum(floor.values()) / len(floor)
     mean = next(one.mean for one in results.arms if one.arm is best)
     return (
-        f"None of them yet: the best ends at {format_level(mean, metric)}, and {title} has "
-        f"{format_level(level, metric)}. Train longer, or on more images."
+        f"None of them yet: the best ends at {format_level(mean, metric)}, {title} at "
+        f"{format_level(level, metric)}, and this is no gain beyond their noise. Train longer, or "
+        "on more images."
     )
 
 

@@ -138,7 +138,7 @@ def ranking_answer(results: Results) -> Answer:
         return first, rest
     what, floor = results.plan.space.scientific, results.plan.title(results.plan.space.floor)
     return (
-        f"No {what} to recommend: none ends above the control “{floor.lower()}”.",
+        f"No {what} to recommend: none is shown to end above the control “{floor.lower()}”.",
         f"{first} {rest}",
     )
 

@@ -11,7 +11,7 @@ from study.text import capitalize
 
 
 def level_sentence(results: Results) -> str:
-    """Where the two arms of the primary claim end, and the controls; empty without controls."""
+    """Where the two arms of the primary claim end, or all, and the controls; else empty."""
     plan, verdict = results.plan, results.verdict("primary")
     if verdict is None or not (plan.space.controls or plan.given):
         return ""
@@ -20,8 +20,9 @@ def level_sentence(results: Results) -> str:
     def level(name: str, title: str, stage: str) -> str:
         return f"{format_level(mean_level(results, name, stage, metric), metric)} ({title})"
 
-    pair = (verdict.claim.better, verdict.claim.than)
-    ran = [name for name in pair if results.values(name, "final", metric)]
+    ranked = [one.arm.name for one in results.arms] if plan.is_general else []
+    shown = ranked or (verdict.claim.better, verdict.claim.than)
+    ran = [name for name in shown if results.values(name, "final", metric)]
     beside = [one for one in plan.space.controls if results.values(one.name, "control", metric)]
     if not ran:
         return ""

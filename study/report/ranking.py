@@ -25,12 +25,13 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
         if names
         else ""
     )
+    ends = "ends best of those that can be compared" if names else "ends best"
     if doubts := doubted_words(ranking):
         left += f" Not judged: {doubts}."
     if not (ranking.level or ranking.worse):
-        return f"Not testable, {best.arm.title} ends best, {level}.", left.strip()
+        return f"Not testable, {best.arm.title} {ends}, {level}.", left.strip()
     if not ranking.level:
-        return f"{best.arm.title} ends best, {level}.", f"{worse.strip()}{left}"
+        return f"{best.arm.title} {ends}, {level}.", f"{worse.strip()}{left}"
     few = f" (so few {unit} cannot tell {ranking.size} {what} apart)"
     few = "" if ranking.can_tell else few
     if len(ranking.level) < SHORT:
@@ -41,12 +42,12 @@ def ranking_words(results: Results, ranking: Ranking) -> tuple[str, str]:
             ]
         )
         return (
-            f"{best.arm.title} ends best, {level};",
+            f"{best.arm.title} {ends}, {level};",
             f"{names} cannot be told apart from it{few}.{worse}{left}",
         )
     same = join_words([one.arm.title for one in ranking.level])
     return (
-        f"{best.arm.title} ends best, {level};",
+        f"{best.arm.title} {ends}, {level};",
         f"{len(ranking.level)} others cannot be told apart from it{few}: {same}.{worse}{left}",
     )
 

@@ -120,15 +120,14 @@ class StudyVerdict(Part):
     arms: list[ArmLevel] = Field(description="best mean first")
     controls: list[ArmLevel]
 
-    def claim(self, name: str) -> ClaimVerdict:
-        """The verdict on a claim by its name, or the first of a role.
+    def claims_of(self, name: str) -> list[ClaimVerdict]:
+        """The verdict on a claim by its name, or those of a role.
 
         Raises:
             StudyError: there is no such claim.
         """
-        for one in self.claims:
-            if name in (one.claim, one.role):
-                return one
+        if found := [one for one in self.claims if name in (one.claim, one.role)]:
+            return found
         known = ", ".join(
             dict.fromkeys([*(c.claim for c in self.claims), *(c.role for c in self.claims)])
         )
@@ -229,10 +228,12 @@ def exit_code(verdict: ClaimVerdict) -> int:
 def verdict_words(verdict: ClaimVerdict) -> str:
     """A verdict in a line for a terminal."""
     numbers = ""
-    if verdict.n > 1 and None not in (verdict.mean, verdict.low, verdict.high, verdict.p):
+    found = [value for value in (verdict.low, verdict.mean, verdict.high) if value is not None]
+    if verdict.n > 1 and len(found) == 3 and verdict.p is not None:
         shown = verdict.n >= LEAST_SHOWN
-        interval = f" [{verdict.low:+.3g}, {verdict.high:+.3g}]" if shown else ""
-        numbers = f": {verdict.mean:+.3g}{interval} {verdict.unit}, n = {verdict.n}"
+        low, mean, high = (round(value, 9) + 0.0 for value in found)  # no -5e-15
+        interval = f" [{low:+.3g}, {high:+.3g}]" if shown else ""
+        numbers = f": {mean:+.3g}{interval} {verdict.unit}, n = {verdict.n}"
         numbers += f", p = {verdict.p:.2g}" if shown else ""
     reasons = "; ".join(gate.reason for gate in verdict.gates if gate.state == "failed")
     return f"{verdict.title}{numbers}. {verdict.words}.{f' {reasons}.' if reasons else ''}"

@@ -172,8 +172,8 @@ def tuning_gate(results: ArmRecords, claim: Claim) -> Gate:
     if not levels:
         return passed(
             "Tuning",
-            f"no arm has {LEAST_SHOWN} runs at {shown or 'another point'} to "
-            "hold its tuned runs against, of which none diverged",
+            f"nothing to hold the tuned runs against: no arm has {LEAST_SHOWN} runs at "
+            f"{shown or 'another point'} of which none diverged",
         )
     advantage = "" if metric.higher_is_better else " of advantage"
     parts = (

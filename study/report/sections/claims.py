@@ -270,7 +270,7 @@ def family_title(plan: Plan, family: list[Card]) -> str:
     tuned = ", each tuned" if plan.tunes else ""
     if size > 1:
         return f"{against}{tuned}: a family of {COUNTS.get(size, str(size))} claims"
-    return f"{against}{tuned}: one claim that can be tested here"
+    return f"{against}{tuned}: one claim"
 
 
 def family_note(plan: Plan) -> str:

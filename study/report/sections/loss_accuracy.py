@@ -69,10 +69,9 @@ def title(plan: Plan, groups: list[LossAndScore]) -> str:
     over_all, rank = fmt(rank_correlation(groups, score), 2), rank_correlation(tuned, score)
     metric = score.title
     if 0 < count_runs(tuned) < FEW:
-        return (
-            "Too few tuned runs to say how the loss ranks them; over all runs the correlation "
-            f"with {metric} is {over_all}"
-        )
+        others = len(tuned) < len(groups)
+        over = f"; over all runs a lower loss goes with a better {metric} at {over_all}"
+        return f"Too few tuned runs to say how the loss ranks them{over if others else ''}"
     if math.isnan(rank):
         return f"Over all runs the loss ranks {metric} with a correlation of {over_all}"
     return (
@@ -197,10 +196,7 @@ def loss_panel(
         id=id,
         title=title,
         note=note,
-        finding=(
-            f"{count_runs(groups)} runs, {correlation_words(groups, score)} of a lower loss with a "
-            f"better {score.title}."
-        ),
+        finding=(f"{count_runs(groups)} runs, {correlation_words(groups, score)}."),
         x=value_axis(*loss_range(groups), f"final loss, {loss.level_unit}"),
         y=value_axis(low, high, f"test {score.title}, {score.level_unit}"),
         marks=tuple(marks),
@@ -219,7 +215,7 @@ def correlation_words(groups: list[LossAndScore], score: Metric) -> str:
     rank = rank_correlation(groups, score)
     if math.isnan(rank):
         return "too few runs for a rank correlation"
-    return f"rank correlation {format_number(rank, 2)}"
+    return f"rank correlation {format_number(rank, 2)} of a lower loss with a better {score.title}"
 
 
 def run_marks(group: LossAndScore, score: Metric) -> Points:

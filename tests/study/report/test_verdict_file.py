@@ -78,7 +78,7 @@ def test_every_label_has_an_exit_code_that_no_failure_has(folder):
 
 @pytest.mark.parametrize("name", ["main", "primary", "published", "green"])
 def test_the_command_prints_a_verdict_and_ends_in_its_code(folder, finished, name, capsys):
-    verdict = study_verdict(Results(*finished)).claim(name)
+    verdict = study_verdict(Results(*finished)).claims_of(name)[0]
     assert run_study.main(["--check", name, "--out", str(folder)]) == exit_code(verdict)
     assert capsys.readouterr().out == verdict_words(verdict) + "\n"
 
@@ -104,6 +104,6 @@ def test_a_study_that_has_not_ended_is_not_testable(finished, tmp_path):
     plan, records = finished
     half = [one for one in records if one.stage != "final"]
     found = study_verdict(Results(plan, half))
-    assert (found.complete, found.claim("primary").label) == (False, "untestable")
-    assert "the study has not ended" in verdict_words(found.claim("primary"))
+    assert (found.complete, found.claims_of("primary")[0].label) == (False, "untestable")
+    assert "the study has not ended" in verdict_words(found.claims_of("primary")[0])
     assert found.arms == []
