@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+import traceback
 from argparse import Namespace
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -44,6 +45,7 @@ from moco.evaluation.evaluate import validation_knn
 from moco.export import CARD_FILE, UNKNOWN, Exported, export_encoder
 from moco.model.encoder import build_encoder
 from moco.model.published_weights import WEIGHTS, with_local_weights
+from moco.own_code import is_own
 from moco.run_folder import claim_folder, lock_run, run_folder, run_identity
 from moco.step_line import StepLine
 from moco.trainer.availability import survey
@@ -125,6 +127,16 @@ def run_command(command: Namespace) -> int:
             return 1
         except DivergedError as problem:
             complain(f"training diverged in {problem}: the loss is no finite number; lower --lr")
+            return 1
+        except (Exception, SystemExit) as error:
+            own = [name for name in (run.config.optimizer, run.config.encoder) if is_own(name)]
+            if not own:
+                raise
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            complain(
+                f"{' or '.join(own)} failed in training: {type(error).__name__}: {error} "
+                f"({Path(place.filename).name}, line {place.lineno})"
+            )
             return 1
     return 0
 

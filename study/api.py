@@ -3,6 +3,8 @@
 Ray is imported only where trials run, the trainer's library only by the trainer.
 """
 
+import shlex
+import shutil
 import sys
 import time
 from contextlib import closing
@@ -87,10 +89,10 @@ def leave_plan(planned: Planned) -> int:
                 print(describe_plan(results, estimate_cost(planned), planned.on_demand))
                 path, count = export_trials(plan, final_records(ledger.records), planned.folder)
     own = options.space and (options.space.endswith(".py") or ":" in options.space)
-    space = f" --space {options.space}" if own else ""
+    space = f" --space {shlex.quote(options.space)}" if own and options.space else ""
     print(
         f"{count} trials can run now: {path}. Elsewhere: {options.program}{space} --trials "
-        f"{path} --records more.jsonl; then here: --adopt more.jsonl"
+        f"{shlex.quote(str(path))} --records more.jsonl; then here: --adopt more.jsonl"
     )
     return 0
 
@@ -187,7 +189,9 @@ def run_once(planned: Planned) -> tuple[int, bool]:
     with closing(ledger):
         done = final_records(ledger.records)
         complete = is_finished(plan, done)
-        if not complete:
+        if complete:
+            shutil.rmtree(planned.folder / ".tune", ignore_errors=True)  # of a run that was killed
+        else:
             if done:
                 print(f"{len(done)} trials have finished already; continuing.", flush=True)
             try:

@@ -12,6 +12,7 @@ from study.report.drawing import arm_titles
 from study.report.folder import StudyFolder, read_folder
 from study.report.page import list_panels, make_sections
 from study.store.atomic import write_atomically
+from study.store.directory import check_no_study
 from study.store.environment import program_version
 
 
@@ -33,6 +34,7 @@ def export_study(folder: Path, kind: str, to: Path) -> Exported:
     """
     if kind not in KINDS:
         raise StudyError(f"--export must be one of {', '.join(KINDS)}; got {kind!r}")
+    check_no_study(to, "--export")
     study = read_folder(folder)
     try:
         to.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ ANYTHING = ("id", "name", "number")  # of these, which may also name an arm
 # words of a metric's name that say that a lower one is better, and that it is a share
 LOWER = {
     "loss", "err", "error", "errors", "perplexity", "ppl", "mse", "rmse", "mae", "nll", "regret",
-    "fid", "wer", "cer", "cost", "latency", "time", "seconds", "memory",
+    "fid", "drop", "gap", "wer", "cer", "cost", "latency", "time", "seconds", "memory",
 }  # fmt: skip
 SHARE = {"acc", "accuracy", "top1", "top5", "precision", "recall", "f1"}
 BASELINES = ("baseline", "default", "control", "reference", "sgd")
@@ -176,10 +176,15 @@ def name_words(name: str) -> set[str]:
     return {*words, *(a + b for a, b in itertools.pairwise(words) if a == "top")}
 
 
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share by its name."""
+    return bool(SHARE & name_words(metric))
+
+
 def share_scale(metric: str, values: Sequence[float]) -> float:
     """What makes percent of a metric that is a share by its name; 0 where it is none."""
     finite = [value for value in values if np.isfinite(value)]
-    if not finite or not SHARE & name_words(metric) or min(finite) < 0 or max(finite) > 100:
+    if not finite or not is_share(metric) or min(finite) < 0 or max(finite) > 100:
         return 0.0
     return 100.0 if max(finite) <= 1 else 1.0
 

@@ -18,6 +18,7 @@ from study.judging.columns import (
     choose_columns,
     choose_reference,
     is_lower_better,
+    is_share,
     share_scale,
 )
 from study.judging.mlflow_database import hide_password
@@ -205,6 +206,7 @@ def given_metric(
         said: whether a higher one is better, where the source says so.
     """
     values = [run.value for run in selected.runs if run.status == "finished"]
+    check_unit(column, selected)
     higher = options.higher if options.higher is not None else said
     lower = is_lower_better(last_part(column)) if higher is None else not higher
     scale = 0.0 if lower else share_scale(last_part(column), values)
@@ -232,6 +234,30 @@ def given_metric(
         places=None if unit == "points" else min(max(digits, 0), 8),
     )
     return metric, f"Of {metric.title} {join_words(guessed)}." if guessed else ""
+
+
+def check_unit(column: str, selected: Selected) -> None:
+    """Check that a share has one unit: not in one arm a part of 1 and in another percent.
+
+    Raises:
+        StudyError: it has two.
+    """
+    ends = {
+        arm: (min(values), max(values))
+        for arm in selected.arms
+        if (values := [run.value for run in selected.runs if is_of(run, arm)])
+    }
+    low, high = (choose(ends, key=ends.__getitem__, default="") for choose in (min, max))
+    if is_share(last_part(column)) and ends and ends[low][1] <= 1 < ends[high][0]:
+        raise StudyError(
+            f"{column} must have one unit; that of {low} lies in [0, 1] and that of {high} above "
+            "1, as percent does"
+        )
+
+
+def is_of(run: Run, arm: str) -> bool:
+    """Whether a run is one of an arm that finished."""
+    return (run.arm, run.status) == (arm, "finished")
 
 
 def given_question(noun: str, metric: Metric, reference: Arm, arms: tuple[Arm, ...]) -> str:

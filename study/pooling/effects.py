@@ -18,6 +18,7 @@ from study.report.folder import StudyFolder, read_folder
 from study.store.study_file import clip_json, comparable_values, list_differences
 from study.text import count_words, join_words
 
+EXACT_DIGITS = 8
 LEFT_OUT = ("space.claims", "space.reported", "space.threats", "space.profiles", "space.stages")
 
 
@@ -185,29 +186,34 @@ def shared_runs(members: Sequence[Member]) -> str:
     """Two studies with the same settings and seeds, which are no two draws; empty without such."""
     runs = [runs_of(member) for member in members]
     for (one, ours), (other, theirs) in itertools.combinations(zip(members, runs, strict=True), 2):
-        count = len(ours & theirs)
-        # of tables two runs may have one number by chance, but not most of them
+        count, exact = len(ours & theirs), len({run for run in ours & theirs if is_exact(run)})
+        # runs of tables may have one rounded number by chance, but not most of them
         given = one.plan.given and other.plan.given
-        if count and (not given or 2 * count > min(len(ours), len(theirs))):
+        if count and (not given or exact or 2 * count > min(len(ours), len(theirs))):
             words = count_words(count, "run")
             return f"{one.name} and {other.name} have {words} of the same settings and seeds"
     return ""
 
 
 def runs_of(member: Member) -> set[Any]:
-    """What tells a study's runs from others: a trial's id; of given runs arm, unit and value."""
-    plan, metric = member.plan, member.plan.space.primary
+    """What tells a study's runs from others: a trial's id; of given runs arm and value.
+
+    A value of few digits is told apart by its unit too, as the seed.
+    """
+    plan, metric, found = member.plan, member.plan.space.primary, set()
     if not plan.given:
         return set(member.results.final)
-    paired = plan.given.is_paired
-    return {
-        (
-            plan.title(run.arm),
-            plan.given.unit_name(run.seed) if paired else "",
-            run.metric(metric.name),
-        )
-        for run in member.results.final.values()
-    }
+    for run in member.results.final.values():
+        own = (plan.title(run.arm), run.metric(metric.name))
+        unit = plan.given.unit_name(run.seed) if plan.given.is_paired else ""
+        found.add(own if is_exact(own) else (*own, unit))
+    return found
+
+
+def is_exact(run: Any) -> bool:
+    """Whether a given run's value has so many digits that no other run has it by chance."""
+    digits = f"{run[1]!r}".replace(".", "").strip("-0") if isinstance(run, tuple) else ""
+    return len(digits) >= EXACT_DIGITS
 
 
 def flags(members: Sequence[Member]) -> list[str]:

@@ -41,6 +41,7 @@ from study.report.page import HERE as REPORT
 from study.report.section import DASH, ROW, fmt, row_panel
 from study.report.wording import format_ends, format_signed
 from study.store.atomic import write_atomically
+from study.store.directory import check_no_study
 from study.text import count_words, join_words
 
 PAGE, DATA = "comparison.html", "comparison.json"
@@ -88,6 +89,7 @@ def compare_studies(folders: Sequence[str], out: Path) -> tuple[Path, str]:
         css=Markup((REPORT / "page.css").read_text(encoding="utf-8") + arms_css(style)),
         marks=Markup(marks_svg(style)),
     )  # fmt: skip
+    check_no_study(out, "--compare")
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / DATA, json.dumps(effects_data(arms, metric), indent=1) + "\n")

@@ -120,7 +120,13 @@ def claim_answer(results: Results) -> Answer:
 def given_answer(results: Results) -> Answer:
     """What given runs say: of two arms the verdict, of more the ranking."""
     verdict = results.verdict("primary")
-    if verdict is None:
+    if verdict is None and results.ranking is None and results.verdicts:
+        verdict = next((one for one in results.verdicts if one.result.n), None)
+        if verdict is None:
+            first, rest = unanswered(results)
+        else:
+            first, rest = ANSWERS[verdict.label](measure(results.plan, verdict))
+    elif verdict is None:
         first, rest = ranking_answer(results)
     else:
         first, rest = answer_itself(results)

@@ -176,7 +176,7 @@ def claim_verdict(results: Results, verdict: Verdict) -> ClaimVerdict:
         metric=claim.metric,
         unit=results.plan.space.metric(claim.metric).unit,
         title=verdict.title,
-        verified=verdict.is_verified,
+        verified=all(gate.state != "unknown" for gate in verdict.gates),
         mean=result.mean,
         low=result.low,
         high=result.high,

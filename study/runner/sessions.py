@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -78,6 +79,7 @@ def wait_for_end(driver: int, folder: Path | None) -> None:
     while not ended.wait(LOOK_INTERVAL):
         seen = {process for process in seen if is_alive(process)} | processes_of_ray(driver)
     end_processes(driver, seen, GRACE_SECONDS)
+    remove_dead_listeners(Path(tempfile.gettempdir()))
     if folder:
         remove_sessions(folder, ended=driver)
 
@@ -87,6 +89,18 @@ def wait_for_input(ended: threading.Event) -> None:
     while sys.stdin.buffer.read(1):
         pass
     ended.set()
+
+
+def remove_dead_listeners(folder: Path) -> None:
+    """Remove the folders of sockets that nobody listens at; Ray's dashboard leaves one."""
+    table = Path("/proc/net/unix")
+    live = table.read_text() if table.exists() else None
+    for place in folder.glob("pymp-*") if live is not None else ():
+        with suppress(OSError):
+            found = list(place.iterdir())
+            dead = all(one.is_socket() and one.name.startswith("listener-") for one in found)
+            if found and dead and f"{place}/" not in (live or ""):
+                shutil.rmtree(place)
 
 
 def end_processes(driver: int, seen: set[psutil.Process], grace: float = 0.0) -> None:

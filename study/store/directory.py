@@ -105,6 +105,16 @@ def local_folder(out: str) -> Path:
     return Path("results") / re.sub(r"[^\w.-]+", "-", place).strip("-")
 
 
+def check_no_study(folder: Path, option: str) -> None:
+    """Check that what is made of studies does not land in one.
+
+    Raises:
+        StudyError: the folder holds a study.
+    """
+    if (folder / "study.json").exists():
+        raise StudyError(f"{option} must write to a folder of its own; {folder} holds a study")
+
+
 def check_folder(folder: Path) -> None:
     """Check that a study may be written into a folder: a new one, an empty one, or a study's.
 

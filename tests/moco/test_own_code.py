@@ -44,6 +44,16 @@ class Bare(torch.optim.SGD):
         super().__init__(params, lr)
 
 
+class Raises(torch.optim.SGD):
+    def step(self, closure=None):
+        raise RuntimeError("boom")
+
+
+class Leaves(torch.optim.SGD):
+    def step(self, closure=None):
+        raise SystemExit(0)
+
+
 class Rateless(torch.optim.SGD):
     def __init__(self, params):
         super().__init__(params, 1.0)
@@ -162,6 +172,17 @@ def test_what_is_no_encoder_is_a_sentence(own, name, sentence, tmp_path, capsys)
     words = ["--dataset", "digits", "--encoder", name.format(own=own), "--data-dir", str(tmp_path)]
     assert __main__.main(words) == 2
     assert re.search(sentence, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("Raises", "RuntimeError: boom"), ("Leaves", "SystemExit: 0")]
+)
+def test_an_optimizer_that_fails_in_training_ends_in_a_sentence(own, name, words, tmp_path, capsys):
+    short = "--image-size=8 --epochs=1 --train-images=64 --batch-size=32 --queue-size=32".split()
+    place = ["--width=0.0625", "--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
+    assert __main__.main(["--optimizer", f"{own}:{name}", *short, *place]) == 1
+    said = capsys.readouterr().err
+    assert f"{own}:{name} failed in training: {words} ({own}.py, line" in said
 
 
 @pytest.mark.parametrize(

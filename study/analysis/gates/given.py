@@ -58,6 +58,11 @@ def pairs_gate(results: ArmRecords, claim: Claim) -> Gate:
         )
     if len(common) < least:
         return failed("Seeds", f"{words} in both arms, at least {least} are needed")
+    different = len({(ours[seed], theirs[seed]) for seed in common})
+    if 2 * different <= len(common):
+        return failed(
+            "Seeds", f"{words} in both arms, but only {different} different pairs of numbers"
+        )
     return passed("Seeds", f"{words} in both arms, at least {least} needed")
 
 

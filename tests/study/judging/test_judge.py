@@ -528,3 +528,41 @@ def test_three_unpaired_runs_an_arm_rank_nothing(tmp_path):
     answer = judge_runs(Options(judge=str(tmp_path / "runs.csv"), by="none", out=out)).answer
     assert "cannot be told apart from it (so few runs cannot tell 3" in answer
     assert "worse" not in answer
+
+
+def refused(frame, folder, capsys, *words):
+    frame.to_csv(folder / "runs.csv", index=False)
+    out = str(folder / "out")
+    assert run_study.main(["--judge", str(folder / "runs.csv"), "--out", out, *words]) == 2
+    return capsys.readouterr().err
+
+
+def test_shares_and_percents_in_one_column_are_refused(tmp_path, capsys):
+    table = pd.DataFrame(rows(truth()))
+    table.loc[table["optimizer"] == "adam", "accuracy"] *= 100
+    said = refused(table, tmp_path, capsys, "--compare", "optimizer")
+    assert (
+        "accuracy must have one unit; that of sgd lies in [0, 1] and that of adam above 1" in said
+    )
+
+
+def test_runs_under_further_seeds_are_no_further_runs(tmp_path):
+    two = [row for row in rows(truth()) if row["seed"] < 5 and row["optimizer"] != "rmsprop"]
+    copies = [{**row, "seed": row["seed"] + 100 * k} for k in range(5) for row in two]
+    pd.DataFrame(copies).to_csv(tmp_path / "runs.csv", index=False)
+    report = judge_runs(Options(judge=str(tmp_path / "runs.csv"), out=str(tmp_path / "out")))
+    assert "10 seeds in both arms, but only 2 different pairs of numbers" in report.answer
+
+
+def test_three_arms_of_few_common_seeds_say_what_is_missing(tmp_path):
+    table = pd.DataFrame(rows(truth()))
+    odd = table["seed"] % 2 == 1
+    left = table[~(((table["optimizer"] == "sgd") & odd) | ((table["optimizer"] == "adam") & ~odd))]
+    left.to_csv(tmp_path / "runs.csv", index=False)
+    options = Options(
+        judge=str(tmp_path / "runs.csv"), reference="rmsprop", out=str(tmp_path / "o")
+    )
+    answer = judge_runs(options).answer
+    assert answer.startswith("Not testable. 5 seeds in both arms, 5 in one only")
+    (claim, _) = json.loads((tmp_path / "o" / "verdict.json").read_text())["claims"]
+    assert (claim["label"], claim["verified"]) == ("untestable", False)

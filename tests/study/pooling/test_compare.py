@@ -157,3 +157,24 @@ def test_what_cannot_be_compared_is_a_sentence(tmp_path, capsys, make, sentence)
     capsys.readouterr()
     assert run_study.main(["--compare", *folders, "--out", str(tmp_path / "out")]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", ["few", "renamed"])
+def test_runs_are_the_same_by_their_digits_whatever_their_seeds(tmp_path, change):
+    one = judged(tmp_path, "one", 0.01, 1)
+    table = pd.read_csv(tmp_path / "one.csv")
+    if change == "few":
+        other = pd.read_csv(judged(tmp_path, "two", 0.01, 2) + ".csv")
+        table = pd.concat([table[table["seed"] < 2], other[other["seed"] >= 2]])
+    else:
+        table["seed"] = [f"s{seed}" for seed in table["seed"]]
+    table.to_csv(tmp_path / "three.csv", index=False)
+    out = str(tmp_path / "three")
+    judge_runs(Options(judge=str(tmp_path / "three.csv"), reference="sgd", out=out))
+    page, _ = compare_studies([one, out], tmp_path / "out")
+    assert "runs of the same settings and seeds" in page.read_text()
+
+
+def test_a_study_is_no_place_for_a_comparison(three, capsys):
+    assert run_study.main(["--compare", *three, "--out", three[0]]) == 2
+    assert "--compare must write to a folder of its own" in capsys.readouterr().err
