@@ -178,7 +178,8 @@ def test_what_is_no_encoder_is_a_sentence(own, name, sentence, tmp_path, capsys)
     ("name", "words"), [("Raises", "RuntimeError: boom"), ("Leaves", "SystemExit: 0")]
 )
 def test_an_optimizer_that_fails_in_training_ends_in_a_sentence(own, name, words, tmp_path, capsys):
-    short = "--image-size=8 --epochs=1 --train-images=64 --batch-size=32 --queue-size=32".split()
+    short = ["--image-size=8", "--epochs=1", "--train-images=64", "--batch-size=32"]
+    short += ["--queue-size=32"]
     place = ["--width=0.0625", "--data-dir", str(tmp_path / "data"), "--out", str(tmp_path / "run")]
     assert __main__.main(["--optimizer", f"{own}:{name}", *short, *place]) == 1
     said = capsys.readouterr().err
