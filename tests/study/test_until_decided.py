@@ -27,7 +27,7 @@ def without_ray(monkeypatch):
             done = final_records(ledger.records)
             left = [trial for trial in due_trials(plan, done) if trial.id not in done]
             if not left:
-                return True
+                return True, False  # complete, no signal came
             steps = run_trial(train, left[0], planned.folder / "trials" / left[0].id, "c0ffee")
             while True:
                 try:
@@ -68,11 +68,26 @@ def test_a_decided_study_ends_at_once(tmp_path, capsys):
     assert seeds_of(tmp_path) == 7
 
 
+def test_a_signal_after_the_last_trial_of_an_analysis_ends_the_study_there(
+    tmp_path, capsys, monkeypatch
+):
+    whole = api.run_on_ray
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "run_on_ray", lambda *args: (whole(*args)[0], True))
+        assert run(tmp_path) == 130
+    assert "Stopped before that." in capsys.readouterr().err
+    assert seeds_of(tmp_path) == 7
+    assert run(tmp_path) == 0
+    assert seeds_of(tmp_path) == 12
+
+
 def test_it_goes_on_where_it_was_stopped(tmp_path, capsys, monkeypatch):
     whole = api.run_on_ray
     stops = iter([False, True])
     with monkeypatch.context() as patched:
-        patched.setattr(api, "run_on_ray", lambda *args: whole(*args) if not next(stops) else False)
+        patched.setattr(
+            api, "run_on_ray", lambda *args: whole(*args) if not next(stops) else (False, True)
+        )
         assert run(tmp_path) == 130  # stopped as the second analysis's runs begin
     assert seeds_of(tmp_path) == 7
     assert run(tmp_path) == 0

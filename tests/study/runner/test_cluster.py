@@ -162,4 +162,4 @@ def test_where_home_keeps_ray_from_starting_the_sentence_names_it(monkeypatch):
     with pytest.raises(
         StudyError, match=r"/nowhere/\.ray cannot be used .* HOME and the temporary"
     ):
-        start_local_ray(1)
+        start_local_ray(1, None)
