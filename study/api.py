@@ -29,6 +29,7 @@ from study.store.directory import (
     open_study,
     preview_plan,
     report_folder,
+    scratch_folder,
 )
 from study.store.environment import commit, now, versions
 from study.store.exchange import ExportedTrial, adopt_records, export_trials
@@ -190,7 +191,7 @@ def run_once(planned: Planned) -> tuple[int, bool]:
         done = final_records(ledger.records)
         complete = is_finished(plan, done)
         if complete:
-            shutil.rmtree(planned.folder / ".tune", ignore_errors=True)  # of a run that was killed
+            shutil.rmtree(scratch_folder(planned.folder), ignore_errors=True)  # of a killed run
         else:
             if done:
                 print(f"{len(done)} trials have finished already; continuing.", flush=True)

@@ -84,7 +84,8 @@ def connect(cluster: Cluster) -> Iterator[str]:
         restrict_token()
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():  # Ray takes SIGTERM for itself
-                signal.signal(number, handler)
+                if handler is not None:  # it was not set by Python
+                    signal.signal(number, handler)
         yield f"http://{context.dashboard_url}" if context.dashboard_url else ""
 
 
@@ -97,7 +98,7 @@ def make_session_folder() -> Path | None:
     try:
         return ray_folder()
     except OSError as error:
-        raise StudyError(f"{NO_PLACE.format(place=error.filename, why=why(error))}") from None
+        raise StudyError(NO_PLACE.format(place=error.filename, why=why(error))) from None
 
 
 def wants_dashboard() -> bool:

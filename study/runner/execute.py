@@ -37,6 +37,7 @@ from study.runner.scheduler import StudyScheduler
 from study.runner.searcher import StudySearch
 from study.runner.trainable import Job, run_data_parallel, run_single
 from study.search.database import SearchDatabase
+from study.store.directory import scratch_folder
 from study.store.ledger import Ledger
 
 
@@ -88,11 +89,6 @@ def run_trials(plan: Plan, folder: Path, ledger: Ledger, *, work: Work, cluster:
                 return Ran(search.finished, stop.signalled)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def scratch_folder(folder: Path) -> Path:
-    """Tune's files of one run; nothing there is needed later."""
-    return folder.resolve() / ".tune"
 
 
 def describe_dashboard(address: str) -> str:

@@ -105,6 +105,11 @@ def local_folder(out: str) -> Path:
     return Path("results") / re.sub(r"[^\w.-]+", "-", place).strip("-")
 
 
+def scratch_folder(folder: Path) -> Path:
+    """What a run needs for its own time, in a study's folder; nothing there is needed later."""
+    return folder.resolve() / ".tune"
+
+
 def check_no_study(folder: Path, option: str) -> None:
     """Check that what is made of studies does not land in one.
 

@@ -14,7 +14,7 @@ from study.execution.run_trial import Train
 from study.runner.files.private import own_folder, user_name
 
 CHUNK = 1 << 24  # bytes
-SAME_HERE: dict[Path, bool] = {}  # by process: whether a path holds the driver's content
+SAME_HERE: dict[tuple[Path, str], bool] = {}  # by process: whether a path holds a content
 
 
 class InputFiles:
@@ -54,9 +54,10 @@ class InputFiles:
 
     def is_here(self) -> bool:
         """Whether this node has the driver's content at the driver's path; looked at once."""
-        if self.path not in SAME_HERE:
-            SAME_HERE[self.path] = self.is_whole(self.path) and self.digest_here() == self.key
-        return SAME_HERE[self.path]
+        asked = (self.path, self.key)
+        if asked not in SAME_HERE:
+            SAME_HERE[asked] = self.is_whole(self.path) and self.digest_here() == self.key
+        return SAME_HERE[asked]
 
     def digest_here(self) -> str:
         """The digest of what lies at the driver's path on this node."""

@@ -13,6 +13,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study.runner.ray_patches import is_ray_client
+from study.store.directory import scratch_folder
 
 # a file by which a node sees that the study's folder is the same one there
 MARKER = ".here"
@@ -142,7 +143,8 @@ class TrialFiles:
 
     def scratch_folder(self, name: str) -> Path:
         """A folder for what need not be kept."""
-        return (self.folder.parent / ".tune" if self.is_shared else self.node_folder) / name
+        place = scratch_folder(self.folder.parent) if self.is_shared else self.node_folder
+        return place / name
 
 
 def open_trial_files(folder: Path, *, address: str, url: str) -> TrialFiles:
